@@ -1,0 +1,61 @@
+"""Errors that say what to do next.
+
+    LogpithError            a problem and its remedy, always both
+    ├── Unavailable         may be tried again: a busy disk, a lock, a server that does not answer
+    └── Refused             may not: trying again gives the same result
+        ├── BadArgument     what the caller gave cannot be used: a wrong name, a wrong value
+        │   └── BadQuery    the text of a query cannot be read; knows the place
+        ├── NotFound        no such file, ref, template; the remedy offers the nearest
+        └── OutsideRoots    a path that the caller may not read
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class LogpithError(Exception):
+    """A problem and what to do about it."""
+
+    def __init__(self, problem: str, *, remedy: str) -> None:
+        super().__init__(problem, remedy)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.problem}. {self.remedy}"
+
+
+class Unavailable(LogpithError):
+    """Trying again later may work."""
+
+
+class Refused(LogpithError):
+    """Trying again gives the same result."""
+
+
+class BadArgument(Refused):
+    """What the caller gave cannot be used."""
+
+
+class BadQuery(BadArgument):
+    """A query that cannot be read; `position` is the 0-based character where reading stopped."""
+
+    def __init__(self, problem: str, *, remedy: str, position: int) -> None:
+        super().__init__(problem, remedy=remedy)
+        self.position = position
+
+
+class NotFound(Refused):
+    """What was named does not exist."""
+
+
+class OutsideRoots(Refused):
+    """A path that lies outside the folders this process was told to read."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """" Did you mean 'path'?" for the known name closest to `name`, or "" when none is close."""
+    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean '{matches[0]}'?" if matches else ""
