@@ -1,0 +1,70 @@
+"""Tools: the questions anyone may ask. One file each; every door is made from this folder.
+
+A tool is a frozen dataclass: its fields are the arguments, `answer()` the behaviour, its docstring and the
+string under each field the text that people read in `--help` and agents in the tool's description. To add a
+tool, write `tools/NAME.py` with one subclass of `Tool` and its test: there is no list to extend.
+
+What each tool owes:
+
+- `answer()` looks at nothing but the corpus that the desk opens, and gives the same answer to the same call.
+- Log text stands only in evidence and in item fields named `template`, `example` or `text`, and goes through
+  the desk's quoter first.
+- Items and evidence come ranked; they are cut from the tail to the budget by the door, and counted.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from logpith.answer import Answer
+    from logpith.corpus.desk import Desk
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """A question about logs."""
+
+    name: ClassVar[str]
+    """What agents call it: `log_overview`."""
+
+    command: ClassVar[str]
+    """What people type: `overview`."""
+
+    examples: ClassVar[tuple[str, ...]]
+    """Command lines worth copying, shown in `--help`."""
+
+    positional: ClassVar[tuple[str, ...]] = ("sources",)
+    """The fields that a command line fills from its words, in order; the last may take many."""
+
+    flags: ClassVar[Mapping[str, str]] = {}
+    """Short options: field name → letter."""
+
+    sources: tuple[str, ...] = ()
+    """Files, globs or folders to read; none means every file under the roots. `-` is standard input."""
+
+    budget: int = field(default=1000, metadata={"minimum": 100, "maximum": 20_000})
+    """Most tokens the answer may take, a token being 4 bytes."""
+
+    @abstractmethod
+    def answer(self, desk: Desk) -> Answer:
+        """The answer, not yet cut to the budget."""
+
+
+@cache
+def tools() -> Mapping[str, type[Tool]]:
+    """Every tool by its agent name, in the order of their names."""
+    found: dict[str, type[Tool]] = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Tool) and value.__module__ == module.__name__:
+                found[value.name] = value
+    return dict(sorted(found.items()))
