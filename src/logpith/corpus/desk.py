@@ -1,0 +1,157 @@
+"""The desk: where a tool's `sources` become a corpus. One desk serves one process."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from pathlib import Path
+
+from logpith.corpus import cache
+from logpith.corpus.reading import CorpusReader, Progress
+from logpith.corpus.records import Corpus, Source
+from logpith.corpus.refs import Ref, text_key
+from logpith.files.finding import Found, find_files
+from logpith.files.roots import Roots
+from logpith.files.text import Text, TextFile, TextStream
+from logpith.quote import Quoter
+from logpith.timerange import now_ns
+from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused
+
+_KEPT_CORPORA = 4
+STANDARD_INPUT = "-"
+
+
+class Desk:
+    """Opens what is asked for, inside the roots, and remembers the last few corpora."""
+
+    def __init__(
+        self,
+        roots: Roots | None = None,
+        *,
+        progress: Progress | None = None,
+        default_sources: tuple[str, ...] = (),
+        may_read_stdin: bool = False,
+    ) -> None:
+        self.roots = roots or Roots()
+        self._progress = progress
+        self._default_sources = default_sources
+        self._may_read_stdin = may_read_stdin
+        self._kept: OrderedDict[tuple[object, ...], Corpus] = OrderedDict()
+        self._streams: dict[str, TextStream] = {}
+        self._lock = threading.Lock()
+
+    def quoter(self) -> Quoter:
+        """A fresh gate for the log text of one answer."""
+        return Quoter()
+
+    def open(self, sources: Sequence[str] = (), *, whole_lines: bool = False) -> Corpus:
+        """The records of `sources` as they are now; no names mean the default ones, or all under the roots.
+
+        Raises:
+            NotFound, Refused, OutsideRoots: nothing of what was named can be read.
+        """
+        texts, skipped = self._texts(tuple(sources) or self._default_sources)
+        key = (whole_lines, skipped, tuple(text.identity if isinstance(text, TextFile) else text.name for text in texts))
+        with self._lock:  # a second question about the same text waits for the first one's reading
+            corpus = self._kept.get(key)
+            if corpus is None:
+                corpus = self._read(texts, skipped, whole_lines=whole_lines)
+                self._kept[key] = corpus
+                while len(self._kept) > _KEPT_CORPORA:
+                    self._kept.popitem(last=False)
+            self._kept.move_to_end(key)
+        return corpus
+
+    def find_source(self, ref: Ref, sources: Sequence[str]) -> tuple[Corpus, Source]:
+        """The corpus and source that a ref is from: one of `sources`, or else one that was read before.
+
+        Raises:
+            NotFound: no readable source has the ref's key: it was rotated, or never read here.
+        """
+        names = tuple(sources) or tuple(str(path) for path in cache.paths_of(ref.source_key)) or self._default_sources
+        for name in names:
+            try:
+                corpus = self.open([name])
+            except LogpithError:
+                continue
+            for source in corpus.sources:
+                if source.key == ref.source_key:
+                    return corpus, source
+        raise NotFound(
+            f"no source with the key {ref.source_key} is known here: its file was rotated or replaced, or never read",
+            remedy="Ask log_overview or log_grep again and use the refs of that answer",
+        )
+
+    def _read(self, texts: Sequence[Text], skipped: tuple[str, ...], *, whole_lines: bool) -> Corpus:
+        total = sum(text.identity.size_bytes for text in texts if isinstance(text, TextFile) and not text.packing)
+        reader = CorpusReader(whole_lines=whole_lines, progress=self._progress, total_bytes=total)
+        corpus = reader.read(texts, skipped)
+        cache.remember_sources(
+            {source.key: source.text.path for source in corpus.sources if isinstance(source.text, TextFile)}
+        )
+        return corpus
+
+    def _texts(self, names: tuple[str, ...]) -> tuple[list[Text], tuple[str, ...]]:
+        texts: list[Text] = []
+        if STANDARD_INPUT in names:
+            texts.append(self._stdin())
+            names = tuple(name for name in names if name != STANDARD_INPUT)
+            if not names:
+                return texts, ()
+        found = find_files(names, self.roots)
+        skipped = list(found.skipped)
+        refusal: LogpithError | None = None
+        for path in found.paths:
+            try:
+                texts.append(self._text(path))
+            except LogpithError as error:
+                skipped.append(error.problem)
+                if path in found.named or refusal is None:
+                    refusal = refusal or error
+        if not texts:
+            raise refusal or NotFound("there is nothing to read", remedy="Name a file, folder or glob")
+        return texts, self._shortened(found, skipped)
+
+    def _shortened(self, found: Found, skipped: list[str]) -> tuple[str, ...]:
+        """What was skipped; binary files of a folder are counted, not listed: every /var/log has some."""
+        binary = [text for text in skipped if text.endswith("is binary, not text")]
+        named = {f"{path} is binary, not text" for path in found.named}
+        listed = [text for text in skipped if text not in binary or text in named]
+        uncounted = len(binary) - len([text for text in binary if text in named])
+        if uncounted:
+            listed.append(f"{uncounted} binary files")
+        return tuple(listed)
+
+    def _text(self, path: Path) -> Text:
+        try:
+            return TextFile.open(path, self.roots)
+        except Refused:
+            if self.roots.confine or not path.exists() or not stat.S_ISFIFO(path.stat().st_mode):
+                raise
+        return self._fifo(path)
+
+    def _fifo(self, path: Path) -> TextStream:
+        """A FIFO read to its end, once; without a writer that is at once."""
+        name = str(path)
+        if name not in self._streams:
+            descriptor = self.roots.open(path)
+            os.set_blocking(descriptor, True)
+            with os.fdopen(descriptor, "rb", buffering=0) as stream:
+                self._streams[name] = TextStream.drain(stream, name, now_ns())  # type: ignore[arg-type]  # FileIO is one
+        return self._streams[name]
+
+    def _stdin(self) -> TextStream:
+        if not self._may_read_stdin:
+            raise BadArgument("standard input cannot be read here", remedy="Name files, folders or globs")
+        if STANDARD_INPUT not in self._streams:
+            self._streams[STANDARD_INPUT] = TextStream.drain(sys.stdin.buffer, STANDARD_INPUT, now_ns())
+        return self._streams[STANDARD_INPUT]
+
+
+def text_matches(ref: Ref, text: bytes) -> bool:
+    """Whether `text` is what the ref was made from."""
+    return text_key(text) == ref.text_key

@@ -1,0 +1,60 @@
+"""Refs: short names for records that an agent can copy. `e18342@3f9ac21b` is line 18342; the first half behind
+the @ tells its source, the second the record's text. When either is not what it was the ref is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from logpith_emit.errors import BadArgument
+
+_REF = re.compile(r"e([1-9][0-9]{0,17})@([0-9a-f]{4})([0-9a-f]{4})")
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A ref, read."""
+
+    line: int
+    source_key: str
+    text_key: str
+
+
+def _four_digits(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=2).hexdigest()
+
+
+def source_key(name: str, device: int, inode: int) -> str:
+    """The key of a source: changes when another file takes its name."""
+    return _four_digits(f"{device}:{inode}:{name}".encode())
+
+
+def text_key(text: bytes) -> str:
+    """The key of a record's text."""
+    return _four_digits(text)
+
+
+def make_ref(line: int, key: str, text: bytes) -> str:
+    """The ref of a record that begins at `line` of the source with `key`."""
+    return f"e{line}@{key}{text_key(text)}"
+
+
+def looks_like_ref(word: str) -> bool:
+    """Whether `word` can only be a ref."""
+    return _REF.fullmatch(word) is not None
+
+
+def read_ref(word: str) -> Ref:
+    """The parts of a ref.
+
+    Raises:
+        BadArgument: it is none.
+    """
+    match = _REF.fullmatch(word.strip())
+    if match is None:
+        raise BadArgument(
+            "a ref looks like e18342@3f9ac21b", remedy="Copy it from the evidence of an answer, all of it"
+        )
+    return Ref(int(match[1]), match[2], match[3])

@@ -1,0 +1,73 @@
+"""Finding: names, globs and folders → the files they mean, in a stable order, and why some were left out."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from logpith.files.roots import Roots
+from logpith_emit.errors import NotFound
+
+MOST_FILES = 2_000
+
+
+@dataclass(frozen=True)
+class Found:
+    """Files to read, and `name: reason` for what was found and cannot be."""
+
+    paths: tuple[Path, ...]
+    named: frozenset[Path]
+    """Those that the caller named one by one: not being able to read one of them is an error."""
+
+    skipped: tuple[str, ...] = ()
+
+
+def find_files(names: Sequence[str], roots: Roots) -> Found:
+    """The files that `names` mean: paths, globs, and folders with all that is below; no names mean the roots.
+
+    Raises:
+        NotFound: a glob or folder holds no file. (A path that does not exist is told when it is opened.)
+        OutsideRoots: a name leads out of the roots.
+    """
+    paths: list[Path] = []
+    named: set[Path] = set()
+    skipped: list[str] = []
+    for name in names or [str(folder) for folder in roots.folders or (Path("."),)]:
+        path = Path(name).expanduser()
+        if not path.is_absolute() and roots.confine:
+            path = next((root / path for root in roots.folders if (root / path).exists()), roots.folders[0] / path)
+        roots.require_inside(path)
+        if path.is_dir():
+            before = len(paths)
+            paths += _files_below(path, skipped)
+            if len(paths) == before and not skipped:
+                raise NotFound(f"there is no file in {name}", remedy="Name a folder with logs in it")
+        elif glob.has_magic(name) and not path.exists():
+            matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+            files = [match for match in matches if not match.is_dir()]
+            if not files:
+                raise NotFound(f"no file matches {name}", remedy="Check the pattern; quote it when the shell expands it")
+            paths += files
+        else:
+            paths.append(path)
+            named.add(path)
+    unique = list(dict.fromkeys(paths))
+    if len(unique) > MOST_FILES:
+        skipped.append(f"{len(unique) - MOST_FILES} files: more than {MOST_FILES} were found, the first ones are read")
+    return Found(tuple(unique[:MOST_FILES]), frozenset(named), tuple(skipped))
+
+
+def _files_below(folder: Path, skipped: list[str]) -> Iterator[Path]:
+    """Files in `folder` and below by name, without hidden ones; links to folders are not followed."""
+
+    def note(error: OSError) -> None:
+        skipped.append(f"{error.filename}: {os.strerror(error.errno or 0).lower()}")
+
+    for place, folders, files in os.walk(folder, onerror=note):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(place) / name

@@ -1,0 +1,37 @@
+"""Formats: how text becomes columns. One file each; the folder is the registry.
+
+What a format's file may owe, and `recognise.py` collects:
+
+- `LAYOUTS`: timestamp layouts (`Layout`) that open a line of the format;
+- `KEYS`: for formats of keys and values, what a key means to a record, by role (`scan/json_fields.py`).
+
+To add a time format write its text in the language of `scan/layouts.py` into the file of its format: it is
+tried, ranked by how many sample lines it fits, and reported by its name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A way to write a time at the head of a line."""
+
+    name: str
+    """What answers call it."""
+
+    text: str
+    """In the language of `scan/layouts.py`."""
+
+    moves: bool = True
+    """Whether it may also stand behind a bracket or up to four words."""
+
+    format: str = "plain"
+    """The format that a line with this head has."""
+
+    falls_back_to: str = ""
+    """The text of a simpler layout, for lines of the same file that lack a part of this one."""
+
+    weight: int = 0
+    """Steps that it counts as more than it has, when layouts compete for the same lines."""

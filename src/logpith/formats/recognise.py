@@ -1,0 +1,252 @@
+"""Recognise: decide from a sample of a block of text how to read it.
+
+All layouts are tried on some hundred lines. The ones that fit most are kept, a longer before a shorter one
+that fits the same lines, one at the line's start before one further in. A file may mix formats, so what the
+first choice leaves over is recognised in the same way, up to MOST_LAYOUTS. Later blocks of a file are only
+looked at for lines that what is known does not fit.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith import formats
+from logpith.formats import Layout
+from logpith.scan.json_fields import role_and_rank
+from logpith.scan.kernel import kernel
+from logpith.scan.layouts import pack_layouts, steps_of
+from logpith.scan.names import NameTable, name_table
+from logpith.scan.records import LAYOUT, Reading, _continues
+from logpith.scan.timestamps import run_layout
+from logpith_emit.severity import SPELLINGS
+
+SAMPLE_LINES = 500
+MOST_LAYOUTS = 6
+_TRIED_LINES = 64
+_BRACE = 123
+
+# Where a movable layout may also stand: behind a bracket, or behind words (of which one may be a severity).
+_PREFIXES = ("", "[", "*_", "*_[", "*_*_", "*_*_[", "*_*_*_", "*_*_*_[", "*_*_*_*_")
+_STEPS_PER_WORD = 3  # a word before the time must be paid for by this many more steps
+
+# From this share of dated lines on, an undated line is taken for a part of the record before it.
+_JOIN_SHARE = 0.7
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A layout at a place in the line."""
+
+    layout: Layout
+    text: str
+    strength: int
+
+
+@dataclass
+class Recognised:
+    """What has been found out about a source so far; grows from block to block, never shrinks."""
+
+    newest_ns: int
+    whole_lines: bool = False
+    layouts: list[Candidate] = field(default_factory=list)
+    """In the order in which `Reading.layouts` numbers them."""
+
+    joins_undated: bool = False
+
+    def look_at(self, buf: NDArray[np.uint8], start: int, end: int) -> Reading:
+        """How to read `buf[start:end]`, which begins at a line's start and ends behind a newline."""
+        if not self.whole_lines:
+            self._learn(buf, sample_lines(buf, start, end))
+        steps, lengths = pack_layouts([candidate.text for candidate in self.layouts])
+        value_steps, value_lengths = _value_layouts()
+        return Reading(
+            layouts=steps,
+            layout_lengths=lengths,
+            value_layouts=value_steps,
+            value_layout_lengths=value_lengths,
+            json_keys=_json_keys(),
+            severities=_severities(),
+            joins_undated=self.joins_undated,
+            whole_lines=self.whole_lines,
+            newest_ns=self.newest_ns,
+        )
+
+    def format_of(self, kind: int) -> tuple[str, str]:
+        """The format and the name of the time layout of a record's `kind`."""
+        if kind >= LAYOUT:
+            layout = self.layouts[kind - LAYOUT].layout
+            return layout.format, layout.name
+        return ("json", "") if kind else ("plain", "")
+
+    def _learn(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> None:
+        opens = np.array([not _continues(buf, a, b) and buf[a] != _BRACE for a, b in lines.tolist()], bool)
+        text = lines[opens]
+        left = text[~self._fitted(buf, text)]
+        while len(left) and len(self.layouts) < MOST_LAYOUTS:
+            chosen = _best(buf, left, len(text), self.newest_ns)
+            if chosen is None:
+                break
+            self._add(chosen)
+            left = left[~self._fitted(buf, left)]
+        if len(text):
+            self.joins_undated = 1 - len(left) / len(text) >= _JOIN_SHARE
+
+    def _add(self, chosen: Candidate) -> None:
+        fallback = [other for other in _candidates() if other.text == chosen.layout.falls_back_to]
+        known = {candidate.text for candidate in self.layouts}
+        self.layouts += [candidate for candidate in (chosen, *fallback) if candidate.text not in known]
+
+    def _fitted(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which lines some layout known so far fits."""
+        packed = pack_layouts([candidate.text for candidate in self.layouts])
+        return _fits(buf, lines, packed, self.newest_ns).any(axis=0)
+
+
+def _best(buf: NDArray[np.uint8], left: NDArray[np.int64], text_lines: int, newest_ns: int) -> Candidate | None:
+    """The candidate that fits most of the lines `left`; None when none fits more than chance would."""
+    some = left[:: -(-len(left) // _TRIED_LINES)]
+    candidates = _candidates()
+    hits = _fits(buf, some, _packed_candidates(), newest_ns).sum(axis=1) / len(some) * len(left)
+    # A time further in must fit more than the few lines that happen to tell one.
+    hits[_moved() & (hits < max(1, text_lines // 50))] = 0
+    if not hits.any():
+        return None
+    good = np.flatnonzero(hits >= 0.9 * hits.max())
+    strengths = np.array([candidates[number].strength for number in good])
+    # The longer layout knows more about the line; among equals the one that fits more lines, then the one
+    # that is listed first.
+    return candidates[int(good[np.lexsort((good, -hits[good], -strengths))[0]])]
+
+
+def sample_lines(buf: NDArray[np.uint8], start: int, end: int) -> NDArray[np.int64]:
+    """Start and end of up to SAMPLE_LINES lines: the first fifth of them in a row, the others spread."""
+    spans: list[tuple[int, int]] = []
+    text = memoryview(buf)[start:end]
+    raw = bytes(text[: 1 << 20]) if len(text) <= 1 << 20 else b""
+    place = 0
+    step = max(1, (end - start) // (SAMPLE_LINES * 4 // 5))
+    while place < end - start and len(spans) < SAMPLE_LINES:
+        stop = _next_newline(text, raw, place)
+        if stop < 0:
+            break
+        begin = place
+        if stop > begin:
+            spans.append((start + begin, start + stop - (text[stop - 1] == 13)))
+        place = stop + 1
+        if len(spans) >= SAMPLE_LINES // 5 and step > stop - begin + 1:
+            behind = _next_newline(text, raw, begin + step)
+            if behind < 0:
+                break
+            place = behind + 1
+    return np.array(spans, np.int64).reshape(-1, 2)
+
+
+def _next_newline(text: memoryview, raw: bytes, place: int) -> int:
+    """The place of the next newline at or behind `place`, or -1."""
+    if raw:
+        return raw.find(b"\n", place)
+    width = 4096
+    while place < len(text):
+        found = bytes(text[place : place + width]).find(b"\n")
+        if found >= 0:
+            return place + found
+        place += width
+        width *= 2
+    return -1
+
+
+@kernel
+def _try_layouts(
+    buf: Any, lines: Any, layouts: Any, lengths: Any, severities: Any, numbers: Any, newest_ns: int, fits: Any
+) -> None:
+    """Fills `fits` (layouts, lines)."""
+    for k in range(lengths.shape[0]):
+        for row in range(lines.shape[0]):
+            _, place, _, _, _ = run_layout(
+                buf, lines[row, 0], lines[row, 1], layouts[k], lengths[k], severities, numbers, newest_ns
+            )
+            fits[k, row] = place >= 0
+
+
+def _fits(
+    buf: NDArray[np.uint8],
+    lines: NDArray[np.int64],
+    packed: tuple[NDArray[np.int64], NDArray[np.int64]],
+    newest_ns: int,
+) -> NDArray[np.bool_]:
+    """(layouts, lines): which layout fits which line."""
+    steps, lengths = packed
+    fits = np.zeros((len(lengths), len(lines)), np.bool_)
+    table = _severities()
+    _try_layouts(buf, lines, steps, lengths, table.keys, table.values, newest_ns, fits)
+    return fits
+
+
+@cache
+def _format_modules() -> tuple[Any, ...]:
+    return tuple(
+        importlib.import_module(f"{formats.__name__}.{info.name}")
+        for info in pkgutil.iter_modules(formats.__path__)
+        if info.name != "recognise"
+    )
+
+
+@cache
+def all_layouts() -> tuple[Layout, ...]:
+    """Every layout of every format."""
+    return tuple(layout for module in _format_modules() for layout in getattr(module, "LAYOUTS", ()))
+
+
+@cache
+def _candidates() -> tuple[Candidate, ...]:
+    return tuple(_placed(layout) for layout in all_layouts()) + tuple(
+        _placed(layout, prefix) for layout in all_layouts() if layout.moves for prefix in _PREFIXES[1:]
+    )
+
+
+def _placed(layout: Layout, prefix: str = "") -> Candidate:
+    """`layout` behind `prefix`; a bracket that opens is closed again when the layout ends."""
+    text = f"{prefix}{layout.text}]%." if prefix.endswith("[") else f"{prefix}{layout.text}"
+    strength = len(steps_of(layout.text)) + layout.weight - _STEPS_PER_WORD * prefix.count("*")
+    return Candidate(layout, text, strength)
+
+
+@cache
+def _moved() -> NDArray[np.bool_]:
+    """Which candidates stand behind other words."""
+    return np.array(["*" in candidate.text for candidate in _candidates()])
+
+
+@cache
+def _packed_candidates() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    return pack_layouts([candidate.text for candidate in _candidates()])
+
+
+@cache
+def _value_layouts() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """What the time in a JSON field may look like: the plain layouts, standing alone."""
+    return pack_layouts([layout.text for layout in all_layouts() if layout.moves])
+
+
+@cache
+def _json_keys() -> NameTable:
+    meanings: dict[str, int] = {}
+    for module in _format_modules():
+        keys: Mapping[int, tuple[str, ...]] = getattr(module, "KEYS", {})
+        for role, names in keys.items():
+            for rank, name in enumerate(names):
+                meanings.setdefault(name, role_and_rank(role, rank))
+    return name_table(meanings)
+
+
+@cache
+def _severities() -> NameTable:
+    return name_table(SPELLINGS)

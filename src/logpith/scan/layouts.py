@@ -1,0 +1,69 @@
+"""The text of a timestamp layout → the steps that `timestamps.run_layout` runs.
+
+The text looks like what `strftime` takes, with a few letters of its own:
+
+    %Y %y %m %b %d %H %M %S   as in strftime; a month name in any case, days and hours also with one digit
+    %f   optional fraction        %z   optional zone          %p   optional AM or PM
+    %s   epoch: 10, 13, 16 or 19 digits                       %T   T, a blank or _
+    %a   weekday                  _    blanks                 *    a word (a severity, if it is one)
+    %L   a level letter           %P   <priority>             %N   program[pid]:
+    %V   a word that names the service                        %D   structured data
+    %.   blanks and byte order mark before the body           any other byte stands for itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.scan import timestamps
+
+_LETTERS = {
+    "Y": timestamps.YEAR4,
+    "y": timestamps.YEAR2,
+    "m": timestamps.MONTH2,
+    "b": timestamps.MONTH_NAME,
+    "d": timestamps.DAY,
+    "H": timestamps.HOUR,
+    "M": timestamps.MINUTE,
+    "S": timestamps.SECOND,
+    "f": timestamps.FRACTION,
+    "z": timestamps.ZONE,
+    "p": timestamps.AM_PM,
+    "s": timestamps.EPOCH,
+    "T": timestamps.DATE_TIME_GAP,
+    "a": timestamps.WEEKDAY,
+    "L": timestamps.LEVEL_LETTER,
+    "P": timestamps.PRIORITY,
+    "N": timestamps.PROGRAM,
+    "V": timestamps.SERVICE,
+    "D": timestamps.STRUCTURED_DATA,
+    ".": timestamps.END_OF_HEADER,
+}
+_MARKS = {"_": timestamps.BLANKS, "*": timestamps.WORD}
+
+
+def steps_of(text: str) -> list[tuple[int, int]]:
+    """The steps of one layout, in order."""
+    steps: list[tuple[int, int]] = []
+    letters = iter(text)
+    for letter in letters:
+        if letter == "%":
+            steps.append((_LETTERS[next(letters)], 0))
+        elif letter in _MARKS:
+            steps.append((_MARKS[letter], 0))
+        else:
+            steps.append((timestamps.LITERAL, ord(letter)))
+    return steps
+
+
+def pack_layouts(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The steps of all layouts, (layouts, most steps, 2), and how many each has."""
+    programs = [steps_of(text) for text in texts]
+    longest = max((len(program) for program in programs), default=1)
+    steps = np.zeros((len(programs), longest, 2), np.int64)
+    for number, program in enumerate(programs):
+        steps[number, : len(program)] = program
+    return steps, np.array([len(program) for program in programs], np.int64)

@@ -1,0 +1,104 @@
+"""Finding a literal in a block: every place, with or without regard to ASCII case.
+
+The scan looks for the literal's rarest byte (by how often bytes occur in logs) and compares the rest only
+there, which is how the quick tools do it. Offsets of hits are translated to records by the caller.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.scan.kernel import kernel
+
+# From frequent to rare in logs of all kinds; bytes not listed are rarer than all of these.
+_FREQUENT = b" e0tai1on2rs3-:.5l4dc6/7m98pu\"_,fgh=bvkyw[]{}()xIEqjzTNSRACDOLPFMWUBGHKVYXJQZ"
+
+_WORD_BYTES = np.zeros(256, np.uint8)
+_WORD_BYTES[[*b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", *range(128, 256)]] = 1
+
+
+@dataclass(frozen=True)
+class Literal:
+    """What to look for."""
+
+    text: bytes
+    ignore_case: bool = False
+    """ASCII letters only; `text` is then in small letters."""
+
+    whole_words: bool = False
+    """Whether no word byte (letter, digit, `_`, byte from 128 on) may touch a word byte at its ends."""
+
+
+@kernel
+def _fold(byte: int, fold: bool) -> int:
+    return byte | 32 if fold and 65 <= byte <= 90 else byte
+
+
+@kernel
+def _find(
+    buf: Any, start: int, end: int, needle: Any, rare: int, fold: bool, whole_words: bool, starts: Any, ends: Any, hits: Any
+) -> Any:
+    """Marks in `hits` each record (`starts` to `ends`, sorted) that holds the needle."""
+    length = needle.shape[0]
+    low = needle[rare]
+    high = low - 32 if fold and 97 <= low <= 122 else low
+    record = 0
+    count = ends.shape[0]
+    i = start + rare
+    last = end - (length - rare)
+    while i <= last:
+        byte = buf[i]
+        if byte != low and byte != high:
+            i += 1
+            continue
+        first = i - rare
+        same = True
+        for k in range(length):
+            if _fold(buf[first + k], fold) != needle[k]:
+                same = False
+                break
+        if same and whole_words:
+            if first > start and _WORD_BYTES[needle[0]] and _WORD_BYTES[buf[first - 1]]:
+                same = False
+            behind = first + length
+            if behind < end and _WORD_BYTES[needle[length - 1]] and _WORD_BYTES[buf[behind]]:
+                same = False
+        if not same:
+            i += 1
+            continue
+        while record < count and ends[record] < first + length:
+            record += 1
+        if record >= count:
+            return
+        if first < starts[record]:
+            i += 1
+            continue
+        hits[record] = True
+        i = max(i + 1, ends[record] + rare)
+
+
+def mark_records(
+    buf: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64], literal: Literal
+) -> NDArray[np.bool_]:
+    """For each record of a block (from `starts` to `ends` in `buf`), whether it holds the literal."""
+    hits = np.zeros(len(starts), np.bool_)
+    if not len(starts):
+        return hits
+    if not literal.text:
+        hits[:] = True
+        return hits
+    needle = np.frombuffer(literal.text, np.uint8)
+    rare = max(range(len(needle)), key=lambda k: _rarity(literal.text[k]))
+    _find(
+        buf, int(starts[0]), int(ends[-1]), needle, rare, literal.ignore_case, literal.whole_words, starts, ends, hits
+    )
+    return hits
+
+
+def _rarity(byte: int) -> int:
+    place = _FREQUENT.find(bytes([byte]))
+    return place if place >= 0 else len(_FREQUENT)
