@@ -222,6 +222,11 @@ def test_a_substring_is_what_grep_finds_in_the_raw_text():
     assert not matches(Substring("quota", ignore_case=False), RECORD)
 
 
+@pytest.mark.parametrize("pattern", ["?" * 1024, "*a" * 512, "é*" * 341, "-?" * 512])
+def test_the_longest_wildcards_can_be_asked(pattern):
+    assert not matches(parse(f"body:{pattern}"), RECORD)
+
+
 def test_values_of_one_field_can_be_asked_alone():
     is_wanted = value_matcher(parse("source:app*"))
 

@@ -1,4 +1,5 @@
 import re
+import sys
 import threading
 
 import pytest
@@ -236,11 +237,27 @@ def test_queries_at_the_limits_are_read():
     assert parse("a " * 4096) == And((A,) * 4096)
 
 
+@pytest.mark.parametrize(
+    "text", ["a" * 4000 + "-" + ">" * 4000, "/[ " * 2700, "a:" * 4000, "[" * 8000, "\\" * 8000, "-a " * 2700]
+)
+def test_hostile_text_is_read_without_delay(text):
+    work = []
+    sys.setprofile(lambda _frame, event, _argument: work.append(event) if event == "call" else None)
+    try:
+        parse(text)
+    finally:
+        sys.setprofile(None)
+
+    assert len(work) < 40 * len(text)
+
+
 def test_long_queries_and_patterns_are_refused():
     with pytest.raises(BadQuery, match="8,193 bytes"):
         parse("é" * 4096 + "a")
     with pytest.raises(BadQuery, match="1,025 bytes"):
         parse(f"/{'a' * 1025}/")
+    with pytest.raises(BadQuery, match="wildcard has 1,025 bytes"):
+        parse("a*" + "b" * 1023)
     with pytest.raises(BadQuery, match="cannot be read"):
         parse("/((a{100}){100}){100}/")
 

@@ -25,6 +25,13 @@ def test_a_written_query_reads_back_as_itself(query):
     assert parse(str(query)) == query
 
 
+@pytest.mark.parametrize("start", [*':=<>!-+/[{(&|*?\\"', "::", "//", "!=", "AND", "||"])
+@pytest.mark.parametrize("field", [None, "a", "a:", "-a", "_exists_", "*", "5"])
+def test_a_word_may_start_with_any_sign(start, field):
+    for query in (Word(f"{start}x", field), Word(start, field), Wildcard(f"\\{start}x*", field)):
+        assert parse(str(query)) == query
+
+
 def test_queries_nested_alike_are_equal():
     assert And((And((A, B)), C)) == And((A, B, C)) == And((A, And((B, C))))
     assert Or((Or((A, B)), C)) == Or((A, B, C))

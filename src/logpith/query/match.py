@@ -31,7 +31,7 @@ from logpith.query.fields import (
     column_named,
     severity_range,
 )
-from logpith.query.regex import compile_regex
+from logpith.query.regex import compile_own, compile_regex
 from logpith.query.tree import (
     And,
     Comparison,
@@ -298,7 +298,7 @@ def _text_test(query: Word | Phrase | Wildcard, column: str | None) -> Callable[
 
 def _folded_finder(query: Word | Phrase | Wildcard) -> Callable[[str], bool]:
     if isinstance(query, Wildcard):
-        return compile_regex(wildcard_regex(query.pieces))
+        return compile_own(wildcard_regex(query.pieces))
     return phrase_finder(query.text)
 
 

@@ -19,13 +19,14 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from logpith.query.fields import FIELD_NAMES, is_known, is_severity, is_timestamp, severity_range
-from logpith.query.regex import compile_regex
+from logpith.query.regex import compile_regex, refuse_long
 from logpith.query.tree import (
     CONTAINS,
     CONTAINS_EXACTLY,
     EXISTS,
     MANY,
     ONE,
+    OPERATORS,
     And,
     Comparison,
     Everything,
@@ -55,8 +56,19 @@ _SPACE = re.compile(r"\s*")
 _ENDS_RUN = re.compile(r'[\s()"]|&&|\|\|')
 _OPERATOR = re.compile(r"(AND|OR|NOT)(?=[\s()\"]|&&|\|\||$)")
 _COMPARISON = re.compile(r"(!=|<=|>=|==?|<|>)")
+_SIGN = re.compile(r"[:=<>]|!=")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_PLAIN_PATTERN = re.compile(r"(?:[^/\\]|\\.)+", re.DOTALL)
+_PATTERN_WITH_CLASSES = re.compile(r"(?:[^/\\\[]|\\.|\[\^?\]?(?:[^\]\\]|\\.)*\])+", re.DOTALL)
 _REGEX_CLOSE = re.compile(r"/(?=[\s)]|$)")
+_RANGE_END = re.compile(r'[^\s()"\[\]{}]+')
+_RANGE_TO = re.compile(r"TO(?=\s)")
+_SIGN_IN_WORD = re.compile(r"[\s)+-]|$")
+_SUFFIX = re.compile(r"[~^][\d.]*(?=[\s)]|$)")
 _CARET_REACH = 40
+
+_OPERATOR_WORDS = ("AND", "OR", "NOT")
+_COMPARISONS: dict[str, Operator] = {"==": "=", **{operator: operator for operator in OPERATORS}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +246,7 @@ class _Reader:
             self._fail("there is no operator =~", f"Write {field}:/regex/ or {field}:wild*")
         value = self._value(field)
         self._check_severity(field, value, start)
-        return Comparison(field, _OPERATORS[operator], value)
+        return Comparison(field, _COMPARISONS[operator], value)
 
     def _value(self, field: str) -> str:
         """The value after an operator: in quotes, or up to the next space."""
@@ -263,7 +275,7 @@ class _Reader:
         is_low_inclusive = self._take("[")
         self.place += not is_low_inclusive
         low = self._range_end(field)
-        if re.match(r"TO\s", self.text[self.place :]) is None:
+        if _RANGE_TO.match(self.text, self.place) is None:
             self._fail(
                 "a range needs TO between its ends",
                 f'Write {field}:[low TO high], with * for an open end, or quotes: {field}:"[…"',
@@ -286,7 +298,7 @@ class _Reader:
         if self._sees('"'):
             value = self._quoted()
         else:
-            match = re.compile(r'[^\s()"\[\]{}]+').match(self.text, self.place)
+            match = _RANGE_END.match(self.text, self.place)
             if match is None:
                 self._fail("an end of the range was expected here", "Write a value, or * for an open end")
             self.place = match.end()
@@ -334,6 +346,10 @@ class _Reader:
         if len(holes) == len(run) and ONE not in holes:
             return Everything() if field is None else Exists(field)
         pattern = "".join(f"\\{character}" if is_escaped else character for character, is_escaped in run)
+        try:
+            refuse_long(pattern, "wildcard")
+        except BadArgument as error:
+            self._fail(error.problem, error.remedy, start)
         return Wildcard(pattern, field)
 
     def _checked(self, term: TextTerm, start: int) -> Query:
@@ -350,7 +366,7 @@ class _Reader:
 
     def _quoted(self) -> str:
         start = self.place
-        match = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).match(self.text, start)
+        match = _QUOTED.match(self.text, start)
         if match is None:
             self._fail("this quote is never closed", 'Add a closing ", or write \\" for the character', start)
         self.place = match.end()
@@ -359,25 +375,25 @@ class _Reader:
     def _regex(self) -> str | None:
         """The pattern between slashes, or None when what starts with a slash is a word."""
         start = self.place + 1
-        close = self._regex_close(r"(?:[^/\\]|\\.)+") or self._regex_close(
-            r"(?:[^/\\\[]|\\.|\[\^?\]?(?:[^\]\\]|\\.)*\])+"
-        )
+        close = self._regex_close(_PLAIN_PATTERN) or self._regex_close(_PATTERN_WITH_CLASSES)
         if close is None:
             return None
         self.place = close + 1
         return self.text[start:close]
 
-    def _regex_close(self, inside: str) -> int | None:
+    def _regex_close(self, inside: re.Pattern[str]) -> int | None:
         """Where the closing slash stands when the pattern's inside is made so."""
-        match = re.compile(inside, re.DOTALL).match(self.text, self.place + 1)
+        match = inside.match(self.text, self.place + 1)
         return match.end() if match and _REGEX_CLOSE.match(self.text, match.end()) else None
 
     def _run(self, *, stops_at_field: bool = False) -> _Run:
         """The characters of a word from here; they may stop at the sign that makes them a field's name."""
         run: _Run = []
         while not self._is_at_end() and not _ENDS_RUN.match(self.text, self.place):
-            if stops_at_field and self._is_at_field_sign(run):
-                break
+            if stops_at_field and _SIGN.match(self.text, self.place):
+                if self._is_at_field_sign(run):
+                    break
+                stops_at_field = False  # a name holds no sign; asking again at each would be quadratic
             is_escaped = self.text[self.place] == "\\" and self.place + 1 < len(self.text)
             self.place += is_escaped
             is_lone = self.text[self.place] == "\\" and not is_escaped
@@ -428,7 +444,7 @@ class _Reader:
         return format_ns(fixed_ns) if moves else value
 
     def _refuse_suffix(self) -> None:
-        if match := re.compile(r"[~^][\d.]*(?=[\s)]|$)").match(self.text, self.place):
+        if match := _SUFFIX.match(self.text, self.place):
             self._fail(
                 f"'{match[0]}' after a phrase is not offered",
                 "Take it out: records are not ranked by nearness of words",
@@ -478,7 +494,7 @@ class _Reader:
 
     def _take_sign(self, sign: str) -> bool:
         """Whether a sign stood here right before its term; alone or doubled (`--since`) it is a word."""
-        is_word = re.compile(r"[\s)+-]|$").match(self.text, self.place + 1) is not None
+        is_word = _SIGN_IN_WORD.match(self.text, self.place + 1) is not None
         return not is_word and self._take(sign)
 
     def _sees_operator(self, name: str, sign: str) -> bool:
@@ -514,18 +530,6 @@ class _Reader:
             remedy=f"{remedy}\n{_caret_lines(self.text, position)}",
             position=position,
         )
-
-
-_OPERATOR_WORDS = ("AND", "OR", "NOT")
-_OPERATORS: dict[str, Operator] = {
-    "=": "=",
-    "==": "=",
-    "!=": "!=",
-    "<": "<",
-    "<=": "<=",
-    ">": ">",
-    ">=": ">=",
-}
 
 
 def _plain(run: _Run) -> str:

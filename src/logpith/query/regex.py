@@ -46,19 +46,29 @@ def compile_regex(pattern: str) -> Callable[[str], bool]:
     Raises:
         BadArgument: the pattern is too long, too big when compiled, or not RE2.
     """
-    pattern_bytes = _encode(pattern)
-    if len(pattern_bytes) > MAX_PATTERN_BYTES:
+    refuse_long(pattern, "regular expression")
+    return compile_own(pattern)
+
+
+def refuse_long(pattern: str, kind: str) -> None:
+    """Raise BadArgument when a pattern that somebody wrote is too long."""
+    size_bytes = len(_encode(pattern))
+    if size_bytes > MAX_PATTERN_BYTES:
         raise BadArgument(
-            f"the regular expression has {len(pattern_bytes):,} bytes",
+            f"the {kind} has {size_bytes:,} bytes",
             remedy=f"Write {MAX_PATTERN_BYTES:,} bytes at most, or several terms",
         )
+
+
+def compile_own(pattern: str) -> Callable[[str], bool]:
+    """Like `compile_regex`, for a pattern that we made of a shorter one."""
     import re2  # noqa: PLC0415  the front door stays light: only queries with a regex pay for RE2
 
     options = re2.Options()
     options.max_mem = MAX_MEMORY_BYTES
     options.log_errors = False
     try:
-        compiled = re2.compile(pattern_bytes, options)
+        compiled = re2.compile(_encode(pattern), options)
     except re2.error as error:
         raise BadArgument(
             f"the regular expression cannot be read: {_reason(error)}", remedy=_remedy(pattern)

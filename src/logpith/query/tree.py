@@ -334,7 +334,7 @@ def _escaped(text: str, field: str | None, *, at_start: bool = True) -> str:
     """A word's text with a backslash before each character that would mean something there."""
     # A word that starts with a digit cannot be taken for a field's name: 10:45 stays as it is.
     signs = "" if field is not None or (at_start and text[0] in string.digits) else ":=<>!"
-    meaningful = "-+!/" if field is None else "/[{<>=!"
+    meaningful = "-+!/" if field is None else ":/[{<>=!"
     start = text[0] if at_start and text[0] in meaningful else ""
     rest = re.sub(rf'[\s\\()"*?&|{signs}]', r"\\\g<0>", text[len(start) :])
     return f"\\{start}{rest}" if start else rest
