@@ -10,6 +10,8 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from logpith.corpus import cache
 from logpith.corpus.reading import CorpusReader, Progress
 from logpith.corpus.records import Corpus, Source
@@ -43,6 +45,10 @@ class Desk:
         self._kept: OrderedDict[tuple[object, ...], Corpus] = OrderedDict()
         self._streams: dict[str, TextStream] = {}
         self._lock = threading.Lock()
+
+    def now_ns(self) -> int:
+        """The time against which `10m` and `now` in a query are meant."""
+        return now_ns()
 
     def quoter(self) -> Quoter:
         """A fresh gate for the log text of one answer."""
@@ -152,6 +158,19 @@ class Desk:
         return self._streams[STANDARD_INPUT]
 
 
-def text_matches(ref: Ref, text: bytes) -> bool:
-    """Whether `text` is what the ref was made from."""
-    return text_key(text) == ref.text_key
+def record_of(corpus: Corpus, source: Source, ref: Ref) -> int:
+    """The number of the record that a ref names.
+
+    Raises:
+        NotFound: the line is another one now.
+    """
+    lines = corpus.first_line[source.first : source.first + source.records]
+    place = int(np.searchsorted(lines, ref.line))
+    if place < len(lines) and lines[place] == ref.line:
+        record = source.first + place
+        if text_key(corpus.texts([record])[0]) == ref.text_key:
+            return record
+    raise NotFound(
+        f"line {ref.line} of its source is not what it was when the ref was made",
+        remedy="Ask log_overview or log_grep again and use the refs of that answer",
+    )

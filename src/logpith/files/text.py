@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,9 +71,11 @@ class TextFile:
         Raises:
             OutsideRoots, NotFound, Refused: see `Roots.open`; and it is a folder, a device, a FIFO, or binary.
         """
-        with os.fdopen(roots.open(path), "rb", buffering=0) as file:
-            if not is_regular(file.fileno()):
-                raise Refused(f"{path} is not a regular file", remedy="Name a file, or pipe the stream in")
+        descriptor = roots.open(path)
+        if not is_regular(descriptor):
+            os.close(descriptor)
+            raise Refused(f"{path} is not a regular file", remedy="Name a file, or pipe the stream in")
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             head = file.read(_HEAD_BYTES)
             status = os.fstat(file.fileno())
         packing = packing_of(head)
@@ -129,6 +132,9 @@ class TextStream:
     _kept: BinaryIO
     _size_bytes: int
     trouble: str = field(default="", init=False)
+
+    def __post_init__(self) -> None:
+        weakref.finalize(self, self._kept.close)
 
     @classmethod
     def drain(cls, stream: BinaryIO, name: str, now_ns: int) -> TextStream:

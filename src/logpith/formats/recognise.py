@@ -208,8 +208,17 @@ def all_layouts() -> tuple[Layout, ...]:
 @cache
 def _candidates() -> tuple[Candidate, ...]:
     return tuple(_placed(layout) for layout in all_layouts()) + tuple(
-        _placed(layout, prefix) for layout in all_layouts() if layout.moves for prefix in _PREFIXES[1:]
+        _placed(layout, prefix)
+        for layout in all_layouts()
+        if layout.moves
+        for prefix in _PREFIXES[1:]
+        if prefix == "[" or _tells_date(layout)
     )
+
+
+def _tells_date(layout: Layout) -> bool:
+    """Whether a layout is so particular that it is a time wherever it stands: 10:30:00 alone is not."""
+    return any(step in layout.text for step in ("%Y", "%y", "%b", "%s"))
 
 
 def _placed(layout: Layout, prefix: str = "") -> Candidate:

@@ -128,7 +128,28 @@ def _continues(buf: Any, start: int, end: int) -> bool:
         return left > 3 and buf[start + 1] == 46 and buf[start + 2] == 46
     if byte == 67:  # "Caused by"
         return left > 9 and buf[start + 1] == 97 and buf[start + 2] == 117 and buf[start + 3] == 115 and buf[start + 7] == 98
-    return _is_traceback(buf, start, end)
+    return _is_traceback(buf, start, end) or _is_exception(buf, start, end)
+
+
+@kernel
+def _is_exception(buf: Any, start: int, end: int) -> bool:
+    """Whether a line begins with a dotted name of an exception: `java.io.IOException: gone`."""
+    dots = 0
+    i = start
+    while i < end and (buf[i] == 46 or buf[i] == 36 or buf[i] == 95 or _is_letter_or_digit(buf[i])):
+        dots += buf[i] == 46
+        i += 1
+    if not dots or i - start < 8 or (i < end and buf[i] != 58):
+        return False
+    # …Exception, …Error
+    if buf[i - 1] == 110:
+        return buf[i - 9] == 69 and buf[i - 8] == 120 and buf[i - 7] == 99 and buf[i - 6] == 101
+    return buf[i - 5] == 69 and buf[i - 4] == 114 and buf[i - 3] == 114 and buf[i - 2] == 111 and buf[i - 1] == 114
+
+
+@kernel
+def _is_letter_or_digit(byte: int) -> bool:
+    return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122
 
 
 @kernel

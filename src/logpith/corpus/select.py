@@ -1,0 +1,222 @@
+"""A query → the records of a corpus that match it.
+
+Each leaf of the query is asked in the cheapest way that is exact: columns by numpy, literal text by a kernel
+over whole blocks, a regex by RE2 over whole blocks, all else record by record with the reference meaning of
+`query/match.py`, behind the literals that any match must hold. A branch is only asked about the records that
+its neighbours have left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.corpus.records import Corpus, Source
+from logpith.corpus.view import CorpusRecordView
+from logpith.files.text import Block
+from logpith.query import (
+    And,
+    ColumnPredicates,
+    Everything,
+    Not,
+    Or,
+    Phrase,
+    Query,
+    Reading,
+    Regex,
+    Substring,
+    Word,
+    column_predicates,
+    matcher,
+    parse,
+    parse_with_notes,
+    required_literals,
+    value_matcher,
+)
+from logpith.query.regex import compile_block_regex
+from logpith.scan.search import Literal, mark_records
+from logpith.scan.timestamps import NO_TIME
+
+Mask = NDArray[np.bool_]
+_BACKSLASH = Literal(b"\\")
+
+
+def check_query(text: str) -> None:
+    """Nothing, when `text` can be read as a query: a mistake shall be told before a large file is read.
+
+    Raises:
+        BadQuery: it cannot; knows the place.
+    """
+    parse(text, now_ns=0, end_ns=0)
+
+
+def read_query(corpus: Corpus, text: str, now_ns: int) -> Reading:
+    """The query that `text` says of a corpus; a bare `10m` counts back from the corpus' last record."""
+    span = corpus.span_ns
+    return parse_with_notes(text, now_ns=now_ns, end_ns=span[1] if span else None)
+
+
+def select(corpus: Corpus, query: Query) -> NDArray[np.int64]:
+    """The numbers of the records that match, in order."""
+    predicates, rest = column_predicates(query)
+    wanted = _by_columns(corpus, predicates)
+    if isinstance(rest, Everything):
+        return np.flatnonzero(wanted)
+    for source in corpus.sources:
+        for window in _windows(corpus, source):
+            inside = slice(window.first, window.first + len(window.starts))
+            if wanted[inside].any():
+                wanted[inside] = _ask(window, rest, wanted[inside])
+    return np.flatnonzero(wanted)
+
+
+@dataclass(frozen=True)
+class _Window:
+    """The records of one source that begin in one block, and their bytes."""
+
+    corpus: Corpus
+    block: Block
+    first: int
+    starts: NDArray[np.int64]
+    """In the block's buffer, as `ends`."""
+
+    ends: NDArray[np.int64]
+
+    def text(self, place: int) -> bytes:
+        return bytes(self.block.buf[self.starts[place] : self.ends[place]])
+
+
+def _windows(corpus: Corpus, source: Source) -> Iterator[_Window]:
+    """The records of a source by blocks. A record that goes on into the next block is cut at its block's end
+    only when it is longer than a block's last lines; such records are given whole, alone."""
+    starts = corpus.columns.start[source.first : source.first + source.records]
+    lengths = corpus.columns.length[source.first : source.first + source.records]
+    done = 0
+    for block in source.text.blocks():
+        behind = int(np.searchsorted(starts, block.base + block.end))
+        if behind <= done:
+            continue
+        some = slice(done, behind)
+        first = source.first + done
+        begins = starts[some] - block.base
+        ends = begins + lengths[some]
+        if ends[-1] > block.end:  # its trace was cut by the end of the block
+            yield _Window(corpus, block, first, begins[:-1], ends[:-1])
+            span = (int(starts[behind - 1]), int(starts[behind - 1] + lengths[behind - 1]))
+            raw = source.text.parts([span])[0] + b"\n"
+            whole = Block(span[0], np.frombuffer(raw + b"\0" * 16, np.uint8), len(raw))
+            yield _Window(corpus, whole, first + len(begins) - 1, np.array([0]), np.array([len(raw) - 1]))
+        else:
+            yield _Window(corpus, block, first, begins, ends)
+        done = behind
+
+
+def _by_columns(corpus: Corpus, predicates: ColumnPredicates) -> Mask:
+    low, high = predicates.severity
+    wanted: Mask = (corpus.severity >= low) & (corpus.severity <= high)
+    time = predicates.time
+    if time.start_ns is not None or time.end_ns is not None:
+        times = corpus.columns.time_ns
+        wanted &= times != NO_TIME
+        if time.start_ns is not None:
+            wanted &= times >= time.start_ns
+        if time.end_ns is not None:
+            wanted &= times < time.end_ns
+    for query in predicates.source:
+        meets = value_matcher(query)
+        of_source = np.array([meets(source.name) for source in corpus.sources], np.bool_)
+        wanted &= of_source[corpus.columns.source]
+    return wanted
+
+
+def _ask(window: _Window, query: Query, within: Mask) -> Mask:
+    """Which of the window's records `within` match."""
+    match query:
+        case Everything():
+            return within
+        case And():
+            for operand in query.operands:
+                if not within.any():
+                    break
+                within = _ask(window, operand, within)
+            return within
+        case Or():
+            found = np.zeros_like(within)
+            for operand in query.operands:
+                found |= _ask(window, operand, within & ~found)
+            return found
+        case Not():
+            return within & ~_ask(window, query.operand, within)
+        case Word(field=None) | Phrase(field=None) if query.text.isascii():
+            return _ask_words(window, query, within)
+        case Substring() if query.text.isascii() or not query.ignore_case:
+            text = query.text.lower() if query.ignore_case else query.text
+            return within & _marked(window, Literal(text.encode(), query.ignore_case))
+        case Regex(field=None):
+            return _ask_regex(window, query, within)
+        case _:
+            return _ask_each(window, query, within & _may_match(window, query))
+
+
+def _marked(window: _Window, literal: Literal) -> Mask:
+    return mark_records(window.block.buf, window.starts, window.ends, literal)
+
+
+def _ask_words(window: _Window, query: Word | Phrase, within: Mask) -> Mask:
+    """Words stand in the raw bytes, or behind escapes: only records with a backslash are looked at twice."""
+    found = within & _marked(window, Literal(query.text.lower().encode(), ignore_case=True, whole_words=True))
+    left = within & ~found
+    if not left.any():
+        return found
+    escaped = left & _marked(window, _BACKSLASH)
+    return found | _ask_each(window, query, escaped & _may_match(window, query)) if escaped.any() else found
+
+
+def _may_match(window: _Window, query: Query) -> Mask:
+    """Records that hold a literal that any match must hold."""
+    literals = required_literals(query)
+    if literals is None:
+        return np.ones(len(window.starts), np.bool_)
+    found = np.zeros(len(window.starts), np.bool_)
+    for literal in literals:
+        found |= _marked(window, Literal(literal, ignore_case=True))
+    return found
+
+
+def _ask_each(window: _Window, query: Query, within: Mask) -> Mask:
+    """The reference meaning, record by record: for what only Python can tell (attributes, escapes)."""
+    found = np.zeros_like(within)
+    meets = matcher(query)
+    for place in np.flatnonzero(within).tolist():
+        view = CorpusRecordView(window.corpus, window.first + place, window.text(place))
+        found[place] = meets(view)
+    return found
+
+
+def _ask_regex(window: _Window, query: Regex, within: Mask) -> Mask:
+    """RE2 over the whole block where every record is wanted; each record with a hit is then asked alone.
+
+    A record holds a match only if the block has one that begins in it: RE2 finds the leftmost, so none that
+    begins before can be missed, and one that runs over a record's end is what asking alone sorts out.
+    """
+    maybe = within & _may_match(window, query)
+    if maybe.sum() * 4 < len(maybe) or "\\A" in query.pattern or "\\z" in query.pattern:
+        return _ask_each(window, query, maybe)
+    candidates = np.zeros_like(within)
+    next_match = compile_block_regex(query.pattern)
+    text = bytes(window.block.buf[: window.block.end])
+    place = int(window.starts[0])
+    while True:
+        start = next_match(text, place)
+        if start < 0:
+            break
+        record = int(np.searchsorted(window.starts, start, side="right")) - 1
+        candidates[record] = True
+        if record + 1 >= len(window.starts):
+            break
+        place = int(window.starts[record + 1])
+    escaped = _marked(window, _BACKSLASH)
+    return _ask_each(window, query, maybe & (candidates | escaped))

@@ -1,0 +1,70 @@
+"""One record as a query looks at it: its text, its columns, and the attributes that its text tells."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from logpith.query import Value
+from logpith.scan.timestamps import NO_TIME
+from logpith_emit.record import Record, record_from_mapping
+
+if TYPE_CHECKING:
+    from logpith.corpus.records import Corpus
+
+# key=value and key="value with blanks", as logfmt and many plain logs write them.
+_PAIR = re.compile(r'(?:^|[\s,;(\[{])([A-Za-z_@][\w.@/-]{0,63})=(?:"((?:[^"\\]|\\.)*)"|([^\s,;)\]}"]*))')
+
+
+class CorpusRecordView:
+    """A record of a corpus; what must be parsed for it is parsed when it is asked for."""
+
+    def __init__(self, corpus: Corpus, record: int, raw: bytes) -> None:
+        self._corpus = corpus
+        self._record = record
+        self.text = raw.decode("utf-8", "surrogateescape")
+
+    def column(self, name: str) -> Value:
+        """A column that the corpus holds, or else what the text says."""
+        columns = self._corpus.columns
+        match name:
+            case "timestamp":
+                time = int(columns.time_ns[self._record])
+                return None if time == NO_TIME else time
+            case "severity_number":
+                return int(self._corpus.severity[self._record])
+            case "source":
+                return self._corpus.sources[columns.source[self._record]].name
+            case "service":
+                return self._corpus.services[columns.service[self._record]] or self._parsed.service
+            case _:
+                found: Value = getattr(self._parsed, name, None)
+                return found if found != "" else None
+
+    def attribute(self, path: str) -> Value:
+        """The attribute at a dotted path; one of the ids is found by its own name too."""
+        parsed = self._parsed
+        if path in parsed.attributes:
+            found: Value = parsed.attributes[path]
+            return found
+        return parsed.ids.get(path)
+
+    @functools.cached_property
+    def _parsed(self) -> Record:
+        return record_from_mapping(fields_in(self.text))
+
+
+def fields_in(text: str) -> Mapping[str, object]:
+    """The keys and values that a record's text holds: of a JSON object, or written key=value."""
+    if text.lstrip().startswith("{"):
+        try:
+            fields = json.loads(text)
+        except (ValueError, RecursionError):
+            fields = None
+        if isinstance(fields, dict):
+            return fields
+    pairs = {key: quoted or bare for key, quoted, bare in _PAIR.findall(text)}
+    return {**pairs, "message": text}

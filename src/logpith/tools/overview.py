@@ -1,0 +1,166 @@
+"""log_overview: what is here, and what deserves a look first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from logpith.tools import Tool
+
+if TYPE_CHECKING:
+    from logpith.answer import Answer, Json
+    from logpith.corpus.desk import Desk
+    from logpith.corpus.records import Corpus, Source
+    from logpith.corpus.suspects import Suspect
+    from logpith.quote import Quoter
+
+_MOST_SUSPECTS = 8
+_MOST_SOURCES = 30
+_TEMPLATE_WIDTH = 220
+_EVIDENCE_WIDTH = 260
+
+
+@dataclass(frozen=True, kw_only=True)
+class OverviewTool(Tool):
+    """What these logs hold and what to look at first: lines, time span, formats, severities, and suspects (severe,
+    rare, new or growing templates) ranked with reasons and proof. Begin here. To see all patterns use log_cluster;
+    for one word use log_grep."""
+
+    name: ClassVar[str] = "log_overview"
+    command: ClassVar[str] = "overview"
+    examples: ClassVar[tuple[str, ...]] = ("logpith app.log", "logpith overview /var/log --json", "kubectl logs api | logpith")
+
+    budget: int = field(default=800, metadata={"minimum": 100, "maximum": 20_000})
+    """Most tokens the answer may take, a token being 4 bytes."""
+
+    def answer(self, desk: Desk) -> Answer:
+        """Suspects, worst first, each with one line of proof; then the sources."""
+        from logpith.answer import Answer  # noqa: PLC0415  what answers need is loaded by the first question
+        from logpith.corpus.suspects import find_suspects  # noqa: PLC0415
+
+        corpus = desk.open(self.sources)
+        quoter = desk.quoter()
+        suspects = find_suspects(corpus, _MOST_SUSPECTS)
+        shown = [_record_to_show(suspect) for suspect in suspects]
+        evidence = corpus.evidence(shown, quoter, _EVIDENCE_WIDTH)
+        items = [
+            _suspect_item(corpus, suspect, line.ref, quoter) for suspect, line in zip(suspects, evidence, strict=True)
+        ]
+        items += list(_source_items(corpus, quoter))
+        return Answer(
+            summary=_summary(corpus, suspects),
+            items=tuple(items),
+            evidence=evidence,
+            coverage=corpus.coverage(quoter),
+            next=_next_calls(corpus, [line.ref for line in evidence]),
+            found=len(corpus) > 0,
+        )
+
+
+def _record_to_show(suspect: Suspect) -> int:
+    """The record with which it began or grew; else its last one, which people remember best."""
+    return suspect.since if suspect.since is not None else int(suspect.records[-1])
+
+
+def _suspect_item(corpus: Corpus, suspect: Suspect, ref: str, quoter: Quoter) -> dict[str, Json]:
+    from logpith_emit.severity import severity_name  # noqa: PLC0415
+
+    return {
+        "kind": "suspect",
+        "id": corpus.templates.templates[suspect.template].id,
+        "count": len(suspect.records),
+        "severity": severity_name(suspect.severity),
+        "why": "; ".join(suspect.reasons),
+        "template": quoter.quote(suspect.text, _TEMPLATE_WIDTH),
+        "refs": [ref],
+    }
+
+
+def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
+    for number, source in enumerate(corpus.sources[:_MOST_SOURCES]):
+        yield {
+            "kind": "source",
+            "name": quoter.quote(source.name, 200),
+            "lines": source.lines,
+            "bytes": source.size_bytes,
+            "format": _format_text(source.formats),
+            "time": _time_format_text(source),
+            **_source_span(corpus, number, source),
+        }
+
+
+def _source_span(corpus: Corpus, number: int, source: Source) -> dict[str, Json]:
+    from logpith.scan.timestamps import NO_TIME  # noqa: PLC0415
+    from logpith.timerange import format_ns  # noqa: PLC0415
+
+    if len(corpus.sources) == 1:
+        return {}  # coverage tells it
+    times = corpus.columns.time_ns[source.first : source.first + source.records]
+    times = times[times != NO_TIME]
+    return {"from": format_ns(int(times.min())), "to": format_ns(int(times.max()))} if len(times) else {}
+
+
+def _format_text(formats: Counter[tuple[str, str]]) -> str:
+    """`json 93 %, plain 7 %`, most frequent first."""
+    by_format: Counter[str] = Counter()
+    for (name, _), count in formats.items():
+        by_format[name] += count
+    total = by_format.total()
+    if len(by_format) == 1:
+        return next(iter(by_format))
+    return ", ".join(f"{name} {_percent(count / total)}" for name, count in by_format.most_common(4))
+
+
+def _time_format_text(source: Source) -> str:
+    layouts: Counter[str] = Counter()
+    for (_, layout), count in source.formats.items():
+        if layout:
+            layouts[layout] += count
+    return ", ".join(f"{name} {_percent(count / source.records)}" for name, count in layouts.most_common(2))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}" if share in (0.0, 1.0) or 0.01 <= share <= 0.99 else f"{share:.2%}"
+
+
+def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
+    """Counts, span, severities, and how many suspects there are: no log text."""
+    from logpith.timerange import format_span  # noqa: PLC0415
+
+    if not len(corpus):
+        return "There are no lines here."
+    span = corpus.span_ns
+    over = f" over {format_span(span[1] - span[0])}" if span else ", none with a time"
+    many = f" from {len(corpus.sources)} sources" if len(corpus.sources) > 1 else ""
+    parts = [f"{corpus.lines:,} lines{many}{over}: {_severities_text(corpus)}."]
+    if suspects:
+        parts.append(f"{len(suspects)} suspect{'s' * (len(suspects) > 1)}, the first: {suspects[0].reasons[0]}.")
+    else:
+        parts.append("Nothing severe, new or growing stands out.")
+    return " ".join(parts)
+
+
+def _severities_text(corpus: Corpus) -> str:
+    """`12 error, 340 warn, 19,600 info`, worst first."""
+    import numpy as np  # noqa: PLC0415
+
+    from logpith_emit.severity import severity_name  # noqa: PLC0415
+
+    counts = np.bincount(corpus.severity, minlength=25).tolist()
+    by_name: Counter[str] = Counter()
+    for number in range(24, 0, -1):
+        if counts[number]:
+            by_name[severity_name(number)] += counts[number]
+    told = [f"{count:,} {name}" for name, count in by_name.items()]
+    if counts[0]:
+        told.append(f"{counts[0]:,} of unknown severity")
+    return ", ".join(told)
+
+
+def _next_calls(corpus: Corpus, refs: list[str]) -> tuple[str, ...]:
+    if not len(corpus):
+        return ()
+    around = (f'log_fetch(refs=["{refs[0]}"], before=5, after=5)',) if refs else ()
+    return (*around, "log_cluster(sort=\"severity\")" if refs else "log_cluster()")
