@@ -224,31 +224,39 @@ def tokens(answer: Answer) -> int:
     return -(-size_bytes // TOKEN_BYTES)
 
 
-def fit(answer: Answer, budget_tokens: int) -> Answer:
+def fit(
+    answer: Answer, budget_tokens: int, cursor_after: Callable[[int], str | None] = lambda shown: None
+) -> Answer:
     """The answer within a budget of at least 100 tokens; whatever goes is counted in `omitted`.
 
     Items go from the tail, each with the evidence that no other names; then evidence; where one row alone is
-    too large, its long texts lose their middle. What stands around the rows gives way last.
+    too large, its long texts lose their middle. What stands around the rows gives way last. `cursor_after`
+    names the cursor behind as many items as are left, where there is one.
     """
     if tokens(answer) <= budget_tokens:
         return answer
     framed = _with_small_frame(answer, budget_tokens * TOKEN_BYTES)
+
+    def first(items: int, evidence: int) -> Answer:
+        cut = _first(framed, items, evidence)
+        return cut if items >= len(framed.items) else replace(cut, cursor=cursor_after(items) or cut.cursor)
+
     item, line = min(1, len(answer.items)), min(1, len(answer.evidence))
-    with_proof, proofless = _first(framed, item, line), _first(framed, item, line - item)
+    with_proof, proofless = first(item, line), first(item, line - item)
     longest = max(map(len, _texts(framed)), default=0)
     ladders: tuple[tuple[Callable[[int], Answer], int, int], ...] = (
-        (lambda count: _first(framed, count, len(framed.evidence)), item, len(framed.items)),
-        (lambda count: _first(framed, item, count), line, len(framed.evidence)),
+        (lambda count: first(count, len(framed.evidence)), item, len(framed.items)),
+        (lambda count: first(item, count), line, len(framed.evidence)),
         (lambda width: _with_short_texts(with_proof, width), _READABLE_TEXT, longest),
         (lambda width: _with_short_texts(proofless, width), _SHORTEST_TEXT, longest),
-        (lambda _: _first(framed, 0, 0), 0, 0),
-        (lambda width: _with_bare_frame(_first(framed, 0, 0), width), 0, len(framed.summary)),
+        (lambda _: first(0, 0), 0, 0),
+        (lambda width: _with_bare_frame(first(0, 0), width), 0, len(framed.summary)),
     )
     for make, low, high in ladders:
         largest = _largest_that_fits(make, low, high, budget_tokens)
         if largest is not None:
             return largest
-    return _with_bare_frame(_first(framed, 0, 0), 0)
+    return _with_bare_frame(first(0, 0), 0)
 
 
 def _largest_that_fits(

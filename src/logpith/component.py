@@ -86,9 +86,13 @@ class Argument:
                 return f" from {low} to {high}"
 
 
-@cache
 def describe(cls: type) -> tuple[Argument, ...]:
     """The arguments of a component: the required first, otherwise as written, inherited ones last."""
+    return _described(cls)
+
+
+@cache
+def _described(cls: Any) -> tuple[Argument, ...]:  # mypy holds no class with fields for hashable
     own: list[Argument] = []
     inherited: list[Argument] = []
     for setting in dataclasses.fields(cls):
@@ -118,7 +122,7 @@ def build(cls: type[Built], given: Mapping[str, object]) -> Built:
     Raises:
         BadArgument: names every wrong argument, what would be accepted, and the corrected call.
     """
-    arguments = {argument.name: argument for argument in describe(typing.cast("type", cls))}
+    arguments = {argument.name: argument for argument in describe(cls)}
     fitting: dict[str, object] = {}
     mended: dict[str, object] = {}
     problems: list[str] = []

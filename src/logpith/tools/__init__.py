@@ -48,7 +48,7 @@ class Tool:
     """Short options: field name → letter."""
 
     sources: tuple[str, ...] = ()
-    """Files, globs or folders to read; none means every file under the roots. `-` is standard input."""
+    """Files, globs or folders to read; none means all there are."""
 
     budget: int = field(default=1000, metadata={"minimum": 100, "maximum": 20_000})
     """Most tokens the answer may take, a token being 4 bytes."""
@@ -56,6 +56,10 @@ class Tool:
     @abstractmethod
     def answer(self, desk: Desk) -> Answer:
         """The answer, not yet cut to the budget."""
+
+    def cursor_after(self, shown: int) -> str | None:
+        """Where to go on when the budget leaves room for only `shown` items; None when there are no pages."""
+        return None
 
 
 @cache

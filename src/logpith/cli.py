@@ -1,0 +1,610 @@
+"""The command line. Its commands are the tools, and what only a person at a terminal needs.
+
+Start-up matters here: what is heavy is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import getopt
+import os
+import re
+import shlex
+import shutil
+import stat
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from logpith import __version__
+from logpith_emit.errors import BadArgument, LogpithError, nearest
+
+if TYPE_CHECKING:
+    import ast
+
+    from logpith.answer import Answer
+    from logpith.component import Argument
+    from logpith.corpus.desk import Desk
+    from logpith.progress import ProgressLine
+    from logpith.tools import Tool
+
+FOUND, NOTHING, ERROR, INTERRUPTED = 0, 1, 2, 130
+
+COMPILING = "compiling once for this machine (about 20 s)"
+
+EXIT_CODES = "Exit codes: 0 something was found, 1 nothing was, 2 error, 130 interrupted."
+
+_WORDS_FOR: Mapping[str, str] = {"sources": "PATH…", "refs": "REF…"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """An option of a command: `--name`, or `--name VALUE` when `value` says what stands there."""
+
+    name: str
+    letter: str = ""
+    value: str = ""
+    doc: str = ""
+    hidden: bool = False
+    """Whether help is silent about it."""
+
+    @property
+    def spelled(self) -> str:
+        return f"--{self.name} {self.value}".rstrip()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    """A command's words and options as typed, without dashes; an option's last value counts."""
+
+    words: tuple[str, ...]
+    options: Mapping[str, str]
+    lists: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extra:
+    """What a tool's command does besides, at the command line only, when its option is given."""
+
+    option: Option
+    further: tuple[Option, ...] = ()
+    """Options that mean something only beside it."""
+
+    run: Callable[[Tool, Desk, Mapping[str, str]], int]
+    """Given the options as typed, does it and returns the exit code."""
+
+
+EXTRAS: dict[str, tuple[Extra, ...]] = {}
+"""By command. Nothing here reaches an agent."""
+
+COMMON = (
+    Option(name="json", doc="Print the answer as JSON."),
+    Option(name="no-color", doc="No colours; the variable NO_COLOR does the same."),
+    Option(name="help", letter="h", doc="Show this."),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """A command that is no tool."""
+
+    name: str
+    summary: str
+    usage: str
+    doc: str
+    options: tuple[Option, ...]
+    examples: tuple[str, ...]
+    run: Callable[[Parsed], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line; the exit code for the shell."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    try:
+        code = _run(words)
+        sys.stdout.flush()
+    except LogpithError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader has seen enough. What is still buffered must not raise again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FOUND
+    except Exception as fault:
+        if os.environ.get("LOGPITH_DEBUG"):
+            raise
+        return _complain(
+            f"{type(fault).__name__} in logpith itself. Set LOGPITH_DEBUG=1 to see where, and report it"
+        )
+    return code
+
+
+def _complain(text: str) -> int:
+    from logpith.quote import show_hidden  # noqa: PLC0415 - only errors need it
+
+    sys.stderr.write(f"logpith: {show_hidden(text)}\n")
+    return ERROR
+
+
+def _run(words: list[str]) -> int:
+    if words[:1] == ["--version"]:
+        print(f"logpith {__version__}")  # noqa: T201 - the one place whose job it is to print
+        return FOUND
+    if words[:1] == ["--help"] or words[:1] == ["-h"] or words == ["help"]:
+        return _show(_help_for_all())
+    if not words and not _is_piped_into():
+        return _show(_help_for_all())
+    name, words = _command_first(words)
+    command = _COMMANDS.get(name)
+    if command is None:
+        return _run_tool(_tools()[name], words)
+    parsed = _parse(words, (*command.options, *COMMON), command.name)
+    if "help" in parsed.options:
+        return _show(_help_for_command(command))
+    return command.run(parsed)
+
+
+def _command_first(words: list[str]) -> tuple[str, list[str]]:
+    """The command and the words that are left; `overview` when none is named.
+
+    Options may stand before a command. A file of a command's name is written `./grep`.
+    """
+    names = {*_tools(), *_COMMANDS}
+    for place, word in enumerate(words):
+        if word in names:
+            return word, words[:place] + words[place + 1 :]
+        is_option = word.startswith("-") and word not in {"-", "--"}
+        if not is_option and words[max(place - 1, 0)] != "--budget":
+            break
+    return "overview", words
+
+
+def _tools() -> Mapping[str, type[Tool]]:
+    """Tools by their command, in the order in which people need them."""
+    from logpith.tools import tools  # noqa: PLC0415 - `--version` does without
+
+    by_command = {tool.command: tool for tool in tools().values()}
+    return dict(sorted(by_command.items(), key=lambda named: (named[0] != "overview", named[0])))
+
+
+# ── What was typed ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _parse(words: Sequence[str], options: Iterable[Option], command: str) -> Parsed:
+    by_name = {option.name: option for option in options}
+    by_letter = {option.letter: option for option in by_name.values() if option.letter}
+    letters = "".join(letter + ":" * bool(option.value) for letter, option in by_letter.items())
+    names = [name + "=" * bool(option.value) for name, option in by_name.items()]
+    try:
+        typed, rest = getopt.gnu_getopt(list(words), letters, names)
+    except getopt.GetoptError as error:
+        hint = nearest(error.opt, by_name).replace("'", "'--", 1).strip()
+        remedy = " ".join(filter(None, [hint, f"logpith {command} --help lists the options"]))
+        raise BadArgument(error.msg, remedy=remedy) from error
+    lists: dict[str, tuple[str, ...]] = {}
+    for dashed, value in typed:
+        name = dashed[2:] if dashed.startswith("--") else by_letter[dashed[1:]].name
+        lists[name] = (*lists.get(name, ()), value)
+    return Parsed(
+        words=tuple(rest), options={name: values[-1] for name, values in lists.items()}, lists=lists
+    )
+
+
+def _arguments_of(tool: type[Tool]) -> tuple[Argument, ...]:
+    from logpith.component import describe  # noqa: PLC0415 - `--version` does without
+
+    return describe(tool)
+
+
+def _options_of(tool: type[Tool]) -> tuple[Option, ...]:
+    """The options of a tool's arguments, those that it takes as words left out."""
+    return tuple(
+        Option(
+            name=_dashed(argument),
+            letter=tool.flags.get(argument.name, ""),
+            value=_placeholder(argument),
+            doc=_doc_with_default(argument),
+        )
+        for argument in _arguments_of(tool)
+        if argument.name not in tool.positional
+    )
+
+
+def _dashed(argument: Argument) -> str:
+    name = argument.name.replace("_", "-")
+    return f"no-{name}" if argument.kind is bool and argument.default is True else name
+
+
+def _placeholder(argument: Argument) -> str:
+    if argument.kind is bool:
+        return ""
+    if argument.choices:
+        return "|".join(argument.choices)
+    return "N" if argument.kind in {int, float} else "TEXT"
+
+
+def _doc_with_default(argument: Argument) -> str:
+    told = "" if argument.required or argument.default in (None, (), "", False, True) else argument.default
+    return f"{argument.doc} (default: {told})" if told != "" else argument.doc
+
+
+def _build_tool(tool: type[Tool], parsed: Parsed) -> Tool:
+    """The question that was typed.
+
+    Raises:
+        BadArgument: says what is wrong in the words of the command line.
+    """
+    from logpith.component import build, mend, problem_with, read_text  # noqa: PLC0415 - as above
+
+    given: dict[str, object] = {}
+    arguments = {argument.name: argument for argument in _arguments_of(tool)}
+    for argument in arguments.values():
+        dashed = _dashed(argument)
+        typed = parsed.lists.get(dashed)
+        if argument.name in tool.positional or typed is None:
+            continue
+        value: object
+        if argument.kind is bool:
+            value = argument.default is not True
+        elif argument.many:
+            value = [read_text(argument, text) for text in typed]
+        else:
+            value = read_text(argument, typed[-1])
+        if problem := problem_with(argument, value):
+            raise BadArgument(f"--{dashed} {problem}", remedy=f"Try --{dashed} {mend(argument, value)}")
+        given[argument.name] = value
+    given |= _assign_words(tool, arguments, parsed.words)
+    return build(tool, given)
+
+
+def _assign_words(
+    tool: type[Tool], arguments: Mapping[str, Argument], words: Sequence[str]
+) -> dict[str, object]:
+    """The words of the command line by argument, in the tool's order; refs are known by their looks."""
+    from logpith.corpus.refs import looks_like_ref  # noqa: PLC0415 - as above
+
+    given: dict[str, object] = {}
+    left = list(words)
+    for name in tool.positional:
+        argument = arguments[name]
+        if name == "refs":
+            given[name] = [word for word in left if looks_like_ref(word)]
+            left = [word for word in left if not looks_like_ref(word)]
+        elif argument.many:
+            given[name], left = left, []
+        elif left:
+            given[name] = left.pop(0)
+        elif argument.required:
+            usage = f"logpith {tool.command} {_usage_words(tool)}"
+            raise BadArgument(f"{name.upper()} is missing", remedy=f"Write {usage}")
+    if left:
+        raise BadArgument(f"{left[0]!r} is one word too many", remedy=f"logpith {tool.command} --help")
+    return given
+
+
+# ── A tool's command ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _run_tool(tool: type[Tool], words: Sequence[str]) -> int:
+    extras = EXTRAS.get(tool.command, ())
+    extra_options = [option for extra in extras for option in (extra.option, *extra.further)]
+    parsed = _parse(words, (*_options_of(tool), *extra_options, *COMMON), tool.command)
+    if "help" in parsed.options:
+        return _show(_help_for_tool(tool))
+    question = _build_tool(tool, parsed)
+    if not question.sources and not getattr(question, "refs", ()) and not _is_piped_into():
+        usage = f"logpith {tool.command} {_usage_words(tool)}"
+        raise BadArgument(
+            "there is nothing to read", remedy=f"Name a file, a folder or a glob, or pipe text in: {usage}"
+        )
+    with opened_desk() as desk:
+        for extra in extras:
+            if extra.option.name in parsed.options:
+                return extra.run(question, desk, parsed.options)
+        from logpith.app import ask  # noqa: PLC0415 - what answers need is loaded by the first question
+
+        answer = ask(question, desk)
+    show_answer(answer, question, as_json="json" in parsed.options, colour="no-color" not in parsed.options)
+    return FOUND if answer.found else NOTHING
+
+
+@contextmanager
+def opened_desk() -> Iterator[Desk]:
+    """A desk for who sits at this terminal, with a line on it that tells how long work goes on."""
+    default_sources = ("-",) if _is_piped_into() else ()
+    with ExitStack() as until_done:
+        progress = until_done.enter_context(_progress_line())
+        from logpith.corpus.desk import Desk  # noqa: PLC0415 - under the progress line: this is what takes long
+
+        yield Desk(progress=progress, default_sources=default_sources, may_read_stdin=True)
+
+
+@contextmanager
+def _progress_line() -> Iterator[ProgressLine | None]:
+    """Drawn only where a person sees it; elsewhere one line tells of a long first run."""
+    from logpith.progress import ProgressLine  # noqa: PLC0415 - as above
+
+    if sys.stderr.isatty():
+        with ProgressLine(sys.stderr, "reading") as line:
+            if not _is_compiled():
+                line.doing = COMPILING
+            yield line
+        return
+    if not _is_compiled():
+        sys.stderr.write(f"logpith: {COMPILING}\n")
+        sys.stderr.flush()
+    yield None
+
+
+def _is_compiled() -> bool:
+    from logpith.scan.kernel import is_compiled  # noqa: PLC0415 - brings numba
+
+    return is_compiled()
+
+
+def _is_piped_into() -> bool:
+    """Whether standard input is a pipe or a file; a terminal or /dev/null has nothing to say."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
+
+
+def show_answer(answer: Answer, question: Tool, *, as_json: bool = False, colour: bool = True) -> None:
+    """Prints an answer: as JSON, as tables for a person at a terminal, or as plain text into a pipe.
+
+    As text, the calls that it proposes are command lines about the same sources.
+    """
+    from logpith.answer import to_compact_json, to_text  # noqa: PLC0415 - as above
+
+    if as_json:
+        print(to_compact_json(answer))  # noqa: T201 - see _run
+        return
+    answer = replace(
+        answer,
+        next=tuple(command_line(call, question.sources) for call in answer.next),
+        cursor=answer.cursor and _command_line_from(answer.cursor, question),
+    )
+    if sys.stdout.isatty():
+        from logpith.terminal import print_answer  # noqa: PLC0415 - rich is for terminals only
+
+        print_answer(answer, sys.stdout, colour=colour and not os.environ.get("NO_COLOR"))
+    else:
+        print(to_text(answer))  # noqa: T201 - see _run
+
+
+def command_line(call: str, sources: Sequence[str]) -> str:
+    """The command line for an agent's call about `sources`; what is no whole call stays as it is.
+
+    `log_fetch(refs=["e12@3f9ac21b"], before=5)` → `logpith fetch e12@3f9ac21b --before 5`
+    """
+    import ast  # noqa: PLC0415 - only answers that propose something need it
+
+    from logpith.tools import tools  # noqa: PLC0415 - as above
+
+    try:
+        match ast.parse(call, mode="eval").body:
+            case ast.Call(func=ast.Name(id=name), args=[], keywords=keywords) if name in tools():
+                given = {str(keyword.arg): _value_of(keyword.value) for keyword in keywords}
+            case _:
+                return call
+    except (SyntaxError, ValueError):
+        return call
+    return _spell_command(tools()[name], given | ({} if given.get("refs") else {"sources": sources}))
+
+
+def _value_of(node: ast.expr) -> object:
+    """What a call's argument says: calls are written as agents write them, with JSON's `true`."""
+    import ast  # noqa: PLC0415 - as above
+
+    if isinstance(node, ast.Name) and node.id in {"true", "false"}:
+        return node.id == "true"
+    return ast.literal_eval(node)
+
+
+def _command_line_from(cursor: str, question: Tool) -> str:
+    """The command line that goes on behind `question`: its cursor is an argument, `offset=50`."""
+    name, _, value = cursor.partition("=")
+    arguments = _arguments_of(type(question))
+    if name not in {argument.name for argument in arguments}:
+        return cursor
+    asked = {argument.name: getattr(question, argument.name) for argument in arguments}
+    given = {
+        argument.name: asked[argument.name]
+        for argument in arguments
+        if asked[argument.name] != argument.default
+    }
+    return _spell_command(type(question), given | {name: value})
+
+
+def _spell_command(tool: type[Tool], given: Mapping[str, object]) -> str:
+    words = ["logpith", tool.command]
+    for name in tool.positional:
+        value = given.get(name, ())
+        words += value if isinstance(value, list | tuple) else [str(value)]
+    for name, value in given.items():
+        if name not in tool.positional:
+            words += _spell_option(tool, name, value)
+    return shlex.join(words)
+
+
+def _spell_option(tool: type[Tool], name: str, value: object) -> list[str]:
+    dashed = f"-{tool.flags[name]}" if name in tool.flags else f"--{name.replace('_', '-')}"
+    return [dashed] if value is True else [dashed, str(value)]
+
+
+# ── Commands that are no tools ──────────────────────────────────────────────────────────────────────────────
+
+
+def _serve_mcp(parsed: Parsed) -> int:
+    from logpith.server.mcp import serve_stdio  # noqa: PLC0415 - brings the SDK
+
+    if parsed.words:
+        raise BadArgument(
+            f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith mcp --root {parsed.words[0]}"
+        )
+    return serve_stdio(parsed.lists.get("root", (".",)))
+
+
+def _run_demo(parsed: Parsed) -> int:
+    from logpith.tour import run_demo  # noqa: PLC0415 - as above
+
+    if parsed.words:
+        raise BadArgument(
+            f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith demo --dir {parsed.words[0]}"
+        )
+    return run_demo(parsed.options, show_answer=show_answer, desk=opened_desk)
+
+
+_COMMANDS: Mapping[str, Command] = {
+    command.name: command
+    for command in (
+        Command(
+            name="demo",
+            summary="A made-up day of logs, and a tour of the tools on it.",
+            usage="logpith demo [options]",
+            doc="Writes a day of logs of a voice-call product in which the speech provider's quota runs out, "
+            "and shows on it what the tools are for. The same seed gives the same day.",
+            options=(
+                Option(name="lines", value="N", doc="About how many lines to write (default: 20000)."),
+                Option(name="seed", value="S", doc="Another number makes another day (default: 1)."),
+                Option(name="end", value="TIME", doc="When the day ends (default: now)."),
+                Option(
+                    name="dir", value="D", doc="Where to write it, to stay (default: a temporary folder)."
+                ),
+                Option(name="no-tour", doc="Only write the logs."),
+            ),
+            examples=("logpith demo", "logpith demo --dir ./day --lines 1000000 --no-tour"),
+            run=_run_demo,
+        ),
+        Command(
+            name="mcp",
+            summary="Serve the tools to an agent, over MCP on standard input and output.",
+            usage="logpith mcp [--root DIR]…",
+            doc="An agent's program starts this and speaks with it. It reads files under these folders only.",
+            options=(
+                Option(name="root", value="DIR", doc="A folder to read (default: the working directory)."),
+            ),
+            examples=("logpith mcp --root ./logs", "claude mcp add logpith -- logpith mcp --root /var/log"),
+            run=_serve_mcp,
+        ),
+    )
+}
+
+
+# ── Help ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _show(text: str) -> int:
+    print(text)  # noqa: T201 - see _run
+    return FOUND
+
+
+def _help_for_all() -> str:
+    tools = _tools()
+    commands = {name: _first_sentence(tool.__doc__) for name, tool in tools.items()}
+    commands |= {name: command.summary for name, command in _COMMANDS.items()}
+    return "\n".join(
+        [
+            "logpith: the pith of your logs. Short, true, traceable answers from any log text.",
+            "",
+            "Usage: logpith PATH…              what is in these files, folders or globs",
+            "       PROGRAM | logpith          the same for what a program prints",
+            "       logpith COMMAND …          another question",
+            "",
+            "Commands:",
+            *_columns(commands.items()),
+            "",
+            "Begin with:",
+            "  logpith demo                    see it work on made-up logs",
+            "  logpith /var/log",
+            "  logpith grep -q 'level>=error' app.log",
+            "",
+            "logpith COMMAND --help tells more. logpith --version tells which one this is.",
+            EXIT_CODES,
+        ]
+    )
+
+
+def _help_for_tool(tool: type[Tool]) -> str:
+    docs = {argument.name: _doc_with_default(argument) for argument in _arguments_of(tool)}
+    docs["sources"] = "Files, globs or folders to read; - is standard input, which is also read when piped."
+    words = [(_word_for(name), _for_people(tool, docs[name])) for name in tool.positional]
+    options = (*_options_of(tool), *(extra.option for extra in EXTRAS.get(tool.command, ())))
+    return _help(
+        f"logpith {tool.command} {_usage_words(tool)} [options]",
+        _for_people(tool, tool.__doc__ or ""),
+        words,
+        [replace(option, doc=_for_people(tool, option.doc)) for option in options],
+        tool.examples,
+    )
+
+
+def _for_people(tool: type[Tool], doc: str) -> str:
+    """A text for agents in the words of the command line: `log_grep(…)` is `logpith grep` here."""
+    for other in _tools().values():
+        doc = re.sub(rf"\b{other.name}\b(?:\([^)]*\))?", f"logpith {other.command}", doc)
+    for argument in _arguments_of(tool):
+        is_word = argument.name in tool.positional
+        doc = doc.replace(
+            f"`{argument.name}`", _word_for(argument.name) if is_word else f"--{_dashed(argument)}"
+        )
+    return doc
+
+
+def _help_for_command(command: Command) -> str:
+    return _help(command.usage, command.doc, (), command.options, command.examples)
+
+
+def _help(
+    usage: str,
+    doc: str | None,
+    words: Iterable[tuple[str, str]],
+    options: Iterable[Option],
+    examples: Iterable[str],
+) -> str:
+    lines = [f"Usage: {usage}", "", *textwrap.wrap(" ".join((doc or "").split()), _width())]
+    lines += ["", *_columns(words)] if words else []
+    shown = [option for option in (*options, *COMMON) if not option.hidden]
+    spelled = [(f"-{option.letter}, " * bool(option.letter) + option.spelled, option.doc) for option in shown]
+    lines += ["", "Options:", *_columns(spelled)]
+    lines += ["", "Examples:", *(f"  {example}" for example in examples)]
+    return "\n".join([*lines, "", EXIT_CODES])
+
+
+def _usage_words(tool: type[Tool]) -> str:
+    return " ".join(_word_for(name) for name in tool.positional)
+
+
+def _word_for(name: str) -> str:
+    return _WORDS_FOR.get(name, name.upper())
+
+
+def _first_sentence(doc: str | None) -> str:
+    sentence, _, _ = " ".join((doc or "").split()).partition(". ")
+    return sentence.partition(": ")[0].rstrip(".") + "."
+
+
+def _columns(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Terms and what they mean, side by side where there is room."""
+    rows = list(rows)
+    left = min(max((len(term) for term, _ in rows), default=0), 28) + 2
+    lines: list[str] = []
+    for term, meaning in rows:
+        wrapped = textwrap.wrap(meaning, max(_width() - left - 2, 30)) or [""]
+        stands_alone = len(term) > left - 2
+        lines += [f"  {term}"] if stands_alone else []
+        lines.append(f"  {'' if stands_alone else term:<{left}}{wrapped[0]}".rstrip())
+        lines += [" " * (left + 2) + line for line in wrapped[1:]]
+    return lines
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size((100, 24)).columns, 110)
