@@ -198,6 +198,23 @@ def test_the_start_of_1970_is_a_time():
     )
 
 
+@pytest.mark.parametrize("text", ["call_id:CA16", "callId:CA16", "call_sid=ca16", "callId:*"])
+def test_one_query_finds_an_id_in_every_spelling(text):
+    assert matches(parse(text), Record(columns={"ids": {"call": "CA16"}}))
+    assert not matches(parse(text), Record(columns={"ids": {"request": "CA16"}}))
+
+
+@pytest.mark.parametrize("text", ["event:login", "when>=2026-11-20", "priority:high", "service_name:api"])
+def test_a_name_that_spells_a_column_means_the_attribute_or_the_column(text):
+    moment = parse_time(TIME, now_ns=0)
+    attributes = {"event": "login", "when": TIME, "priority": "high", "service_name": "api"}
+    columns = {"body": "login", "timestamp": moment, "severity_text": "high", "service": "api"}
+
+    assert matches(parse(text), Record(attributes=attributes))
+    assert matches(parse(text), Record(columns=columns))
+    assert not matches(parse(text), Record())
+
+
 def test_severities_have_their_order():
     texts = ["debug", "info", "warning", "error", "critical"]
     numbers = [5, 9, 13, 17, 21]

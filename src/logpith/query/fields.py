@@ -1,7 +1,12 @@
-"""What the name of a field in a query means: a column under any of its spellings, or an attribute.
+"""What the name of a field in a query means: columns under any of their spellings, and attributes.
 
-The spellings are those of `logpith_emit.record`. Two columns have an order of their own: severity is
-compared by its number, the timestamp by its moment.
+The spellings are those of `logpith_emit.record`. That table is greedy, because one of several keys must win a
+column: `t`, `event` or `priority` may have won theirs, or may be attributes of their own. So a name means
+
+- **severity or timestamp**, compared by number or by moment, when nobody means anything else by it
+  (`level`, `log_level`, `@timestamp`, `time`…),
+- **a column**, when it is the column's own name (`service`, `body`, `source`…),
+- **the attribute of that name and the column that it spells**, whichever holds the value, otherwise.
 """
 
 from __future__ import annotations
@@ -9,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from logpith_emit.record import column_of
+from logpith_emit.record import ID_KINDS, column_of, normalised
 from logpith_emit.severity import numbers_of_band, severity_number
 
 SEVERITY = "severity_number"
@@ -17,19 +22,32 @@ SEVERITY_TEXT = "severity_text"
 TIMESTAMP = "timestamp"
 SOURCE = "source"
 
-COLUMNS_WITHIN_TEXT = frozenset({"body", "trace_id", "span_id"})
+COLUMNS_WITHIN_TEXT = frozenset({"body", "trace_id", "span_id", *ID_KINDS})
 """Columns whose text always stands in the record's raw text; others may come from a path or the settings."""
 
 FIELD_NAMES = ("severity", "level", "timestamp", "service", "host", "body", "source", "trace_id", "span_id")
 """Names to suggest where a name is wrong."""
 
-_SEVERITY_COLUMNS = frozenset({SEVERITY, SEVERITY_TEXT, "severity"})
+_SEVERITY_NAMES = frozenset(
+    {"severity", "severitynumber", "severitytext", "level", "loglevel", "lvl", "levelname"}
+)
+_TIMESTAMP_NAMES = frozenset({"timestamp", "time", "ts", "datetime", "eventtime", "logtime"})
+_OWN_NAMES = frozenset({SOURCE, "service", "host", "body", "trace_id", "span_id", "observed_timestamp"})
 
 
 def column_named(name: str) -> str | None:
-    """The column that `name` is a spelling of, or None when it is an attribute's path."""
-    column = column_of(name)
-    return SEVERITY if column in _SEVERITY_COLUMNS or name in _SEVERITY_COLUMNS else column
+    """The column that `name` can only mean; None when an attribute may hold the value."""
+    plain = normalised(name)
+    if plain in _SEVERITY_NAMES:
+        return SEVERITY
+    if plain in _TIMESTAMP_NAMES:
+        return TIMESTAMP
+    return name if name in _OWN_NAMES else None
+
+
+def column_spelled(name: str) -> str | None:
+    """The column that may hold the value when the attribute `name` does not."""
+    return None if column_named(name) else column_of(name)
 
 
 def is_severity(name: str) -> bool:
@@ -44,7 +62,13 @@ def is_timestamp(name: str) -> bool:
 
 def is_known(name: str, fields: Collection[str]) -> bool:
     """Whether a name is one of `fields` or a spelling of a column."""
-    return name in fields or column_named(name) is not None
+    return name in fields or column_named(name) is not None or column_of(name) is not None
+
+
+def is_within_text(name: str) -> bool:
+    """Whether the values of a field always stand in the record's raw text."""
+    columns = {column_named(name), column_spelled(name)} - {None}
+    return columns <= COLUMNS_WITHIN_TEXT
 
 
 def severity_range(name: str, value: str) -> tuple[int, int] | None:

@@ -29,6 +29,7 @@ from logpith.query.fields import (
     SEVERITY_TEXT,
     TIMESTAMP,
     column_named,
+    column_spelled,
     severity_range,
 )
 from logpith.query.regex import compile_own, compile_regex
@@ -53,6 +54,7 @@ from logpith.query.tree import (
 from logpith.query.words import fold, phrase_finder, readings, wildcard_regex
 from logpith.timerange import format_ns, is_relative, parse_time
 from logpith_emit.errors import BadArgument
+from logpith_emit.record import ID_KINDS
 from logpith_emit.severity import severity_name
 
 Value = None | bool | int | float | str | Sequence["Value"] | Mapping[str, "Value"]
@@ -67,7 +69,7 @@ class RecordView(Protocol):
         """The raw text of the whole record."""
 
     def column(self, name: str) -> Value:
-        """A column by its own name (`timestamp` in ns, `severity_number`, `service`…), None when empty."""
+        """A column of `logpith_emit.record.Record` by its name, None when empty; `ids` is the mapping."""
 
     def attribute(self, path: str) -> Value:
         """The attribute at a dotted path, None when there is none."""
@@ -122,8 +124,13 @@ class _Record:
     def folded_readings(self) -> tuple[str, ...]:
         return tuple(map(fold, self.readings))
 
-    def value(self, column: str | None, path: str) -> Value:
-        return self.view.attribute(path) if column is None else self.view.column(column)
+    def column(self, name: str) -> Value:
+        if name in ID_KINDS:
+            ids = self.view.column("ids")
+            return ids.get(ID_KINDS[name]) if isinstance(ids, Mapping) else None
+        value = self.view.column(name)
+        # A time asked for by a name that need not mean it (`when`, `created`) is text like any attribute.
+        return format_ns(value) if name == TIMESTAMP and isinstance(value, int) else value
 
 
 _Ask = Callable[[_Record], bool]
@@ -167,7 +174,12 @@ def _field_ask(query: TextTerm | FieldTest) -> _Ask:
     is_met = _value_test(query)
     if column == SEVERITY and isinstance(query, Wildcard | Regex):
         return lambda record: is_met(_severity_texts(record.view))
-    return lambda record: is_met(record.value(column, field))
+    if column is not None:
+        return lambda record: is_met(record.view.column(column))
+    spelled = column_spelled(field)
+    if spelled is None:
+        return lambda record: is_met(record.view.attribute(field))
+    return lambda record: is_met(record.view.attribute(field)) or is_met(record.column(spelled))
 
 
 def _severity_texts(view: RecordView) -> Value:

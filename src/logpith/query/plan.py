@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from logpith.query.fields import (
-    COLUMNS_WITHIN_TEXT,
     SEVERITY,
     SOURCE,
     TIMESTAMP,
     column_named,
+    is_within_text,
     severity_range,
 )
 from logpith.query.match import moment_ns, number_in, severity_bounds
@@ -175,10 +175,9 @@ def _compared_time(operator: Operator, moment: int) -> TimeRange:
             return TimeRange(moment, moment + 1)
 
 
-def _field_literals(query: TextTerm | Comparison | Query) -> tuple[bytes, ...] | None:
+def _field_literals(query: Query) -> tuple[bytes, ...] | None:
     """Literals of a term about a field whose text stands in the raw text."""
-    column = _column_of_term(query)
-    if column is not None and column not in COLUMNS_WITHIN_TEXT:
+    if not isinstance(query, TextTerm | FieldTest) or not is_within_text(query.field or ""):
         return None
     match query:
         case Word() | Phrase():

@@ -76,6 +76,27 @@ def compile_own(pattern: str) -> Callable[[str], bool]:
     return lambda text: compiled.search(_encode(text)) is not None
 
 
+def compile_block_regex(pattern: str) -> Callable[[bytes, int], int]:
+    """Where the next match of a valid `pattern` begins in a block of lines, from a place on; -1 for none.
+
+    `^` and `$` stand for the ends of lines here, so that a match within one record is a match of its block.
+    """
+    import re2  # noqa: PLC0415  as above
+
+    options = re2.Options()
+    options.max_mem = (
+        8 * MAX_MEMORY_BYTES
+    )  # a large block needs more states before RE2 falls back to its slow way
+    options.log_errors = False
+    compiled = re2.compile(b"(?m)" + _encode(pattern), options)
+
+    def next_match(block: bytes, place: int) -> int:
+        match = compiled.search(block, place)
+        return match.start() if match else -1
+
+    return next_match
+
+
 def literals_of(pattern: str) -> list[str] | None:
     """Folded literals of which at least one is in every text that a valid `pattern` matches; None: unknown.
 
