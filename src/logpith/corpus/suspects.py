@@ -41,6 +41,7 @@ _WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 
 _SEVERITY_BITS = ((FATAL, 7.0), (ERROR, 4.0), (WARN, 2.5))
 _FAILURE_BITS = 3.0
+_HINT_BITS = 1.0
 _MOST_CHANGE_BITS = 9.0
 # Below this a change is what chance does: about 40 places are tried for each of some hundred templates.
 _LEAST_CHANGE_BITS = 12.0
@@ -127,15 +128,17 @@ def _judge(
     fails = failure_words(text)
     bits = next((bits for least, bits in _SEVERITY_BITS if severity >= least), 0.0)
     reasons = []
-    is_bad = bits > 0 or fails
+    # A line that calls itself harmless may still hold a word of failure ("session timeout is 30"): that is a hint.
+    harmless = 0 < severity < WARN
+    is_bad = bits > 0 or (fails and not harmless)
     if fails:
-        bits += _FAILURE_BITS if severity < WARN else _FAILURE_BITS / 2
+        bits += _HINT_BITS if harmless else _FAILURE_BITS if severity < WARN else _FAILURE_BITS / 2
     change = _change(places[records])
     since = None
     if change.bits >= _LEAST_CHANGE_BITS:
         since = int(records[np.searchsorted(places[records], change.place)])
         reasons.append(_change_reason(corpus, change, since))
-        bits += min(_MOST_CHANGE_BITS, change.bits / 3) * (1.0 if is_bad else 0.4)
+        bits += min(_MOST_CHANGE_BITS, change.bits / 3) * (1.0 if is_bad else 0.6 if fails else 0.4)
     if severity >= WARN:
         reasons.append("fatal" if severity >= FATAL else "error" if severity >= ERROR else "warn")
     elif fails:

@@ -60,6 +60,8 @@ class Recognised:
     """In the order in which `Reading.layouts` numbers them."""
 
     joins_undated: bool = False
+    _sampled: int = 0
+    _undated: int = 0
 
     def look_at(self, buf: NDArray[np.uint8], start: int, end: int) -> Reading:
         """How to read `buf[start:end]`, which begins at a line's start and ends behind a newline."""
@@ -67,9 +69,11 @@ class Recognised:
             self._learn(buf, sample_lines(buf, start, end))
         steps, lengths = pack_layouts([candidate.text for candidate in self.layouts])
         value_steps, value_lengths = _value_layouts()
+        fallbacks = {candidate.layout.falls_back_to for candidate in self.layouts}
         return Reading(
             layouts=steps,
             layout_lengths=lengths,
+            last_resorts=np.array([candidate.text in fallbacks for candidate in self.layouts], np.bool_),
             value_layouts=value_steps,
             value_layout_lengths=value_lengths,
             json_keys=_json_keys(),
@@ -96,8 +100,9 @@ class Recognised:
                 break
             self._add(chosen)
             left = left[~self._fitted(buf, left)]
-        if len(text):
-            self.joins_undated = 1 - len(left) / len(text) >= _JOIN_SHARE
+        self._sampled += len(text)
+        self._undated += len(left)
+        self.joins_undated = self._undated <= (1 - _JOIN_SHARE) * self._sampled and self._sampled > self._undated
 
     def _add(self, chosen: Candidate) -> None:
         fallback = [other for other in _candidates() if other.text == chosen.layout.falls_back_to]

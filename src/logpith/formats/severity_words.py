@@ -11,7 +11,7 @@ import re
 from logpith_emit.severity import ALSO_PROSE, SPELLINGS
 
 _HEAD_BYTES = 200
-_HEAD_WORDS = 9
+_HEAD_TOKENS = 10
 _WORD = re.compile(rb"[A-Za-z]+")
 _KEY = re.compile(rb"(?:^|[\s,{\[\"'])(?:level|lvl|severity|loglevel|log_level)[\"']?\s?[=:]\s?[\"']?([A-Za-z]{3,12})", re.I)
 # Words that name a level only when they stand like one: written small they are ordinary English.
@@ -28,13 +28,21 @@ def severity_in(body: bytes) -> int:
     keyed = _KEY.search(head)
     if keyed:
         return _number(keyed[1])
-    for count, match in enumerate(_WORD.finditer(head)):
-        if count >= _HEAD_WORDS:
-            return 0
+    for count, match in enumerate(_WORD.finditer(head, 0, _end_of_tokens(head))):
         number = _number(match[0])
         if number and _stands_like_level(head, match.start(), match.end(), first=count == 0):
             return number
     return 0
+
+
+def _end_of_tokens(head: bytes) -> int:
+    """The place behind the first words, as blanks divide them."""
+    place = 0
+    for count, token in enumerate(re.finditer(rb"\S+", head)):
+        if count >= _HEAD_TOKENS:
+            break
+        place = token.end()
+    return place
 
 
 def _number(word: bytes) -> int:

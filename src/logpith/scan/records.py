@@ -47,6 +47,9 @@ class Reading:
     layout_lengths: NDArray[np.int64]
     """Steps of each layout."""
 
+    last_resorts: NDArray[np.bool_]
+    """Which layouts fit the lines of others too, and know less of them: never tried before those."""
+
     value_layouts: NDArray[np.int64]
     """Layouts for the times inside JSON fields."""
 
@@ -199,12 +202,16 @@ def _run_first_fit(
     end: int,
     layouts: Any,
     lengths: Any,
+    last_resorts: Any,
     last: int,
     severities: Any,
     numbers: Any,
     newest_ns: int,
 ) -> Any:
-    """What `run_layout` gives for the first layout that fits, beginning with `last`, and that layout's number."""
+    """What `run_layout` gives for the first layout that fits, its number, and the one to begin with next time.
+
+    The layout that fitted the line before is tried first: it nearly always fits again.
+    """
     count = lengths.shape[0]
     for turn in range(-1, count):
         k = last if turn < 0 else turn
@@ -216,13 +223,22 @@ def _run_first_fit(
             buf, start, end, layouts[k], lengths[k], severities, numbers, newest_ns
         )
         if place >= 0:
-            return time, place, severity, service_start, service_end, k
-    return NO_TIME, np.int64(-1), 0, np.int64(0), np.int64(0), last
+            return time, place, severity, service_start, service_end, k, last if last_resorts[k] else k
+    return NO_TIME, np.int64(-1), 0, np.int64(0), np.int64(0), last, last
 
 
 @kernel
 def _json_time(
-    buf: Any, start: int, end: int, layouts: Any, lengths: Any, last: int, severities: Any, numbers: Any, newest_ns: int
+    buf: Any,
+    start: int,
+    end: int,
+    layouts: Any,
+    lengths: Any,
+    last_resorts: Any,
+    last: int,
+    severities: Any,
+    numbers: Any,
+    newest_ns: int,
 ) -> Any:
     """The time a JSON value tells, and the number of the layout that read it."""
     value, digits = _number(buf, start, end)
@@ -239,8 +255,10 @@ def _json_time(
                 scale //= 10
                 i += 1
         return time, last
-    time, place, _, _, _, k = _run_first_fit(buf, start, end, layouts, lengths, last, severities, numbers, newest_ns)
-    return (time, k) if place >= 0 else (NO_TIME, last)
+    time, place, _, _, _, _, last = _run_first_fit(
+        buf, start, end, layouts, lengths, last_resorts, last, severities, numbers, newest_ns
+    )
+    return (time, last) if place >= 0 else (NO_TIME, last)
 
 
 @kernel
@@ -269,6 +287,7 @@ def _read(
     end: int,
     layouts: Any,
     lengths: Any,
+    last_resorts: Any,
     value_layouts: Any,
     value_lengths: Any,
     json_keys: Any,
@@ -288,6 +307,7 @@ def _read(
     n = 0
     services = 0
     service_hashes = np.zeros((512, 2), np.uint64)
+    no_last_resorts = np.zeros(value_lengths.shape[0], np.bool_)
     found = np.zeros((ROLES, 3), np.int64)
     spans = np.empty((1, 3), np.int64)
     first_continues = False
@@ -321,8 +341,8 @@ def _read(
                 kind = JSON
                 if found[TIME, 2]:
                     time, last_value_layout = _json_time(
-                        buf, found[TIME, 0], found[TIME, 1], value_layouts, value_lengths, last_value_layout,
-                        severities, numbers, newest_ns,
+                        buf, found[TIME, 0], found[TIME, 1], value_layouts, value_lengths, no_last_resorts,
+                        last_value_layout, severities, numbers, newest_ns,
                     )
                 if found[SEVERITY, 2]:
                     severity = _json_severity(buf, found[SEVERITY, 0], found[SEVERITY, 1], severities, numbers)
@@ -336,11 +356,11 @@ def _read(
                 if found[FAILURE, 2] and found[BODY, 2]:
                     failure, failure_end = found[FAILURE, 0], found[FAILURE, 1]
             else:
-                time, place, severity, service_start, service_end, last_layout = _run_first_fit(
-                    buf, line, stop, layouts, lengths, last_layout, severities, numbers, newest_ns
+                time, place, severity, service_start, service_end, layout, last_layout = _run_first_fit(
+                    buf, line, stop, layouts, lengths, last_resorts, last_layout, severities, numbers, newest_ns
                 )
                 if place >= 0:
-                    kind = LAYOUT + last_layout
+                    kind = LAYOUT + layout
                     body = place
                 else:
                     looks = _continues(buf, line, stop)
@@ -411,6 +431,7 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
         end,
         reading.layouts,
         reading.layout_lengths,
+        reading.last_resorts,
         reading.value_layouts,
         reading.value_layout_lengths,
         reading.json_keys.keys,

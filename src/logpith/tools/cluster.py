@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = 5
 _SHOWN_EXAMPLES = 1
-_TEMPLATE_WIDTH = 240
-_EXAMPLE_WIDTH = 240
+_TEMPLATE_WIDTH = 160
+_EXAMPLE_WIDTH = 140
 
 Sort = Literal["count", "rare", "severity", "new"]
 
