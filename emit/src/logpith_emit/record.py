@@ -68,8 +68,8 @@ _SPELLINGS: Mapping[str, str] = {
     "severity_text": "severity_text level_name levelname log.level severity level lvl loglevel @level @l "
     "record.level.name level_value levelno priority syslog.severity.name syslog_severity severity_label s",
     "body": "message msg @m @message body body.string_value record.message fields.message event "
-    "short_message rendered_message text_payload json_payload.message json_payload.msg log_message event_message "
-    "message_template @mt log full_message text",
+    "short_message rendered_message text_payload json_payload.message json_payload.msg log_message "
+    "event_message message_template @mt log full_message text",
     "service": "service.name service resource.service.name resource.attributes.service.name app_name "
     "application_name application app program syslog_identifier kubernetes.labels.app dd.service "
     "resource.labels.service_name faas.name kubernetes.container_name container_name _SYSTEMD_UNIT",
