@@ -16,6 +16,7 @@ from logpith.query import (
     Wildcard,
     Word,
 )
+from logpith.query.fields import is_severity, is_timestamp
 from logpith.query.tree import OPERATORS
 
 SEVERITY_FIELDS = ("level", "severity", "log_level")
@@ -67,7 +68,10 @@ PATTERNS = st.sampled_from(
         "[[:alpha:]]/",
     )
 )
-FIELD_NAMES = st.sampled_from(FIELDS) | TEXTS
+# Severities and times take only their own values, so their names are drawn with those.
+FIELD_NAMES = st.sampled_from(FIELDS) | TEXTS.filter(
+    lambda name: not is_severity(name) and not is_timestamp(name)
+)
 
 
 def texts():
