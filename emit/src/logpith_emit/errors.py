@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 
@@ -57,5 +56,8 @@ class OutsideRoots(Refused):
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """" Did you mean 'path'?" for the known name closest to `name`, or "" when none is close."""
-    matches = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    # Imported here because this package is loaded by programs that never misspell anything.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" Did you mean '{matches[0]}'?" if matches else ""

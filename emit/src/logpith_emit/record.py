@@ -17,6 +17,8 @@ from typing import TypeVar
 
 from logpith_emit.severity import from_python, from_syslog, severity_name, severity_number
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -254,9 +256,6 @@ def _flat(mapping: Mapping[str, object]) -> Iterator[tuple[str, object]]:
 
 _DEEPEST = 64
 """Levels of nesting that are taken apart; what lies deeper is kept as it is."""
-
-
-T = TypeVar("T")
 
 
 class _Columns:

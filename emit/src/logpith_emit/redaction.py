@@ -462,10 +462,11 @@ def compile_own(pattern: str) -> _Pattern:
     return re.compile(pattern, re.ASCII)
 
 
-_WORD_BYTES = bytes(ord("w" if re.match(r"[A-Za-z0-9_-]", chr(byte)) else "x") for byte in range(256))
-_DIGIT_BYTES = bytes(
-    ord("0" if re.match(r"[0-9]", chr(byte)) else " " if chr(byte) in " -" else "x") for byte in range(256)
+_DIGITS = b"0123456789"
+_WORD_BYTES = (
+    bytes(ord("w" if chr(byte).isalnum() or byte in b"_-" else "x") for byte in range(128)) + b"x" * 128
 )
+_DIGIT_BYTES = bytes(ord("0" if byte in _DIGITS else " " if byte in b" -" else "x") for byte in range(256))
 
 
 def _has_word_run(encoded: bytes) -> bool:
