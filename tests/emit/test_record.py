@@ -391,7 +391,7 @@ def test_a_record_says_where_it_was_read():
         (1763485512123000001, MOMENT_NS + 1),
         (1763485512.123, MOMENT_NS),
         (1763485512123.5, MOMENT_NS + 500_000),
-        (datetime(2025, 11, 18, 17, 5, 12, 123000), MOMENT_NS),  # noqa: DTZ001 without a zone is what is tested
+        (datetime(2025, 11, 18, 17, 5, 12, 123000), MOMENT_NS),
         (datetime(2025, 11, 18, 18, 5, 12, 123000, timezone(timedelta(hours=1))), MOMENT_NS),
     ],
 )
@@ -410,7 +410,7 @@ def test_what_is_no_time_is_none(value):
     assert timestamp_ns(value) is None
 
 
-@given(st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)))  # noqa: DTZ001 zone added below
+@given(st.datetimes(datetime(1700, 1, 1), datetime(2200, 1, 1)))
 def test_every_time_comes_back_from_its_iso_form(moment):
     elapsed_ns = timestamp_ns(moment.replace(tzinfo=UTC).isoformat())
 
