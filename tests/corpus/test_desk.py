@@ -4,7 +4,6 @@ import gzip
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 import zstandard
@@ -83,20 +82,23 @@ def test_standard_input_is_only_read_where_there_is_one(log):
         Desk().open(["-"])
 
 
-def test_a_fifo_is_read_to_its_end(tmp_path):
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    writer = threading.Thread(target=fifo.write_text, args=(TEXT,))
-    # A reader must be there before the writer can open, and the desk does not wait for writers.
-    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    writer.start()
-    while not os.get_blocking(reader):
-        os.set_blocking(reader, True)
-    corpus = Desk().open([str(fifo)])
-    writer.join()
-    os.close(reader)
+def test_a_pipe_that_a_shell_names_is_read_to_its_end():
+    """What `logpith <(kubectl logs api)` gives us."""
+    reader, writer = os.pipe()
+    os.write(writer, TEXT.encode())
+    os.close(writer)
+    try:
+        corpus = Desk().open([f"/dev/fd/{reader}"])
+    finally:
+        os.close(reader)
 
     assert len(corpus) == 100
+
+
+def test_a_fifo_without_a_writer_is_empty_and_does_not_block(tmp_path):
+    os.mkfifo(tmp_path / "fifo")
+
+    assert len(Desk().open([str(tmp_path / "fifo")])) == 0
 
 
 def test_a_fifo_inside_roots_is_refused(tmp_path):
@@ -128,7 +130,9 @@ def test_a_folder_without_permission_is_told(tmp_path, log):
         if folder.stat().st_mode & 0o001 == 0 and folder.owner() == "root" and os.geteuid() == 0:
             folder.chmod(0o755)
 
-    told = subprocess.run([sys.executable, "-c", script, str(log)], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [sys.executable, "-c", script, str(log)], capture_output=True, text=True, check=True
+    )
 
     assert "permissions" in told.stdout
 

@@ -24,7 +24,9 @@ def texts(text: bytes, records: Records) -> list[bytes]:
     return [text[a:b] for a, b in zip(records.start.tolist(), records.end.tolist(), strict=True)]
 
 
-hostile = st.binary(max_size=400) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
+hostile = st.binary(max_size=400) | st.text(max_size=200).map(
+    lambda text: text.encode("utf-8", "surrogatepass")
+)
 line_like = st.lists(
     st.sampled_from(
         [
@@ -99,7 +101,17 @@ def test_a_json_object_is_recognised_and_its_message_found(objects):
 
 @pytest.mark.parametrize(
     "line",
-    [b'{"a":1', b'{"a"}', b"{a:1}", b'{"a":1}x', b'{"a":"b', b'{"a":[1}', b"{", b'{"a":1}{"b":2}', b'{"a" 1}'],
+    [
+        b'{"a":1',
+        b'{"a"}',
+        b"{a:1}",
+        b'{"a":1}x',
+        b'{"a":"b',
+        b'{"a":[1}',
+        b"{",
+        b'{"a":1}{"b":2}',
+        b'{"a" 1}',
+    ],
 )
 def test_what_is_no_json_object_is_plain_text_kept_whole(line):
     records = read(line)

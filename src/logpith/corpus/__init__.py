@@ -1,9 +1,9 @@
 """Corpus: one face over what a tool asks.
 
-    desk.py      names → an open corpus; keeps the last ones, so that a second question need not read again
-    reading.py   texts → columns and shapes, on all cores
-    records.py   the corpus itself: columns, templates, texts of records, coverage
-    select.py    a query → the records that match
-    refs.py      `e12@3f9ac21b`: names for records that are refused, not misread, when their source changed
-    cache.py     what we remember between processes, in the cache folder
+desk.py      names → an open corpus; keeps the last ones, so that a second question need not read again
+reading.py   texts → columns and shapes, on all cores
+records.py   the corpus itself: columns, templates, texts of records, coverage
+select.py    a query → the records that match
+refs.py      `e12@3f9ac21b`: names for records that are refused, not misread, when their source changed
+cache.py     what we remember between processes, in the cache folder
 """

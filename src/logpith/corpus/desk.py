@@ -61,7 +61,11 @@ class Desk:
             NotFound, Refused, OutsideRoots: nothing of what was named can be read.
         """
         texts, skipped = self._texts(tuple(sources) or self._default_sources)
-        key = (whole_lines, skipped, tuple(text.identity if isinstance(text, TextFile) else text.name for text in texts))
+        key = (
+            whole_lines,
+            skipped,
+            tuple(text.identity if isinstance(text, TextFile) else text.name for text in texts),
+        )
         with self._lock:  # a second question about the same text waits for the first one's reading
             corpus = self._kept.get(key)
             if corpus is None:
@@ -78,7 +82,11 @@ class Desk:
         Raises:
             NotFound: no readable source has the ref's key: it was rotated, or never read here.
         """
-        names = tuple(sources) or tuple(str(path) for path in cache.paths_of(ref.source_key)) or self._default_sources
+        names = (
+            tuple(sources)
+            or tuple(str(path) for path in cache.paths_of(ref.source_key))
+            or self._default_sources
+        )
         for name in names:
             try:
                 corpus = self.open([name])
@@ -93,7 +101,9 @@ class Desk:
         )
 
     def _read(self, texts: Sequence[Text], skipped: tuple[str, ...], *, whole_lines: bool) -> Corpus:
-        total = sum(text.identity.size_bytes for text in texts if isinstance(text, TextFile) and not text.packing)
+        total = sum(
+            text.identity.size_bytes for text in texts if isinstance(text, TextFile) and not text.packing
+        )
         reader = CorpusReader(whole_lines=whole_lines, progress=self._progress, total_bytes=total)
         corpus = reader.read(texts, skipped)
         cache.remember_sources(

@@ -72,7 +72,9 @@ def _joined(parts: list[NDArray[np.generic]], kind: type[np.generic]) -> NDArray
 class CorpusReader:
     """Reads texts one after the other into one corpus."""
 
-    def __init__(self, *, whole_lines: bool = False, progress: Progress | None = None, total_bytes: int = 0) -> None:
+    def __init__(
+        self, *, whole_lines: bool = False, progress: Progress | None = None, total_bytes: int = 0
+    ) -> None:
         self._whole_lines = whole_lines
         self._progress = progress
         self._total_bytes = total_bytes
@@ -86,7 +88,10 @@ class CorpusReader:
         self._done_lines = 0
 
     def read(self, texts: Sequence[Text], skipped: tuple[str, ...] = ()) -> Corpus:
-        """All records of `texts`; `skipped` tells what else was asked for. What cannot be read to its end is named in `Corpus.skipped`, never raised."""
+        """All records of `texts`; `skipped` tells what else was asked for and could not be opened.
+
+        What ends before its time is named by its source's `trouble`, never raised.
+        """
         workers = os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
             waiting: deque[tuple[int, Block, Future[Records]]] = deque()
@@ -143,14 +148,19 @@ class CorpusReader:
     def _extend_last(self, end: int, lines: int) -> None:
         """The last record so far goes on to `end`: its block was cut within it."""
         for start, length, count in zip(
-            reversed(self._columns.start), reversed(self._columns.length), reversed(self._columns.lines), strict=True
+            reversed(self._columns.start),
+            reversed(self._columns.length),
+            reversed(self._columns.lines),
+            strict=True,
         ):
             if len(start):
                 length[-1] = end - start[-1]
                 count[-1] += lines
                 return
 
-    def _keep_samples(self, block: Block, records: Records, skip: int, chosen: list[tuple[int, int, int]]) -> None:
+    def _keep_samples(
+        self, block: Block, records: Records, skip: int, chosen: list[tuple[int, int, int]]
+    ) -> None:
         """Copies the bodies of records that have become samples, and forgets those that are none any more."""
         while len(self._samples) < len(self._index):
             self._samples.append({})
@@ -179,7 +189,9 @@ class CorpusReader:
         )
         columns = Columns(**{**vars(columns), "shape": place[columns.shape]})
         sources = tuple(self._source(number) for number in range(len(self._sources)))
-        return Corpus(sources=sources, columns=columns, services=("", *self._services), shapes=table, skipped=skipped)
+        return Corpus(
+            sources=sources, columns=columns, services=("", *self._services), shapes=table, skipped=skipped
+        )
 
     def _source(self, number: int) -> Source:
         source = self._sources[number]
@@ -187,11 +199,13 @@ class CorpusReader:
         for kind, count in source.kinds.items():
             formats[source.recognised.format_of(kind)] += count
         text = source.text
-        device, inode = (text.identity.device, text.identity.inode) if isinstance(text, TextFile) else (0, 0)
+        key = source_key(text.name, 0, 0)
+        if isinstance(text, TextFile):
+            key = source_key(str(text.path.absolute()), text.identity.device, text.identity.inode)
         return Source(
             name=text.name,
             text=text,
-            key=source_key(text.name, device, inode),
+            key=key,
             first=max(source.first, 0),
             records=source.records,
             lines=source.lines,

@@ -116,7 +116,9 @@ class Corpus:
     def first_line(self) -> NDArray[np.int64]:
         """The 1-based number of each record's first line in its source."""
         before = np.cumsum(self.columns.lines, dtype=np.int64) - self.columns.lines
-        starts = np.array([before[source.first] if source.records else 0 for source in self.sources], np.int64)
+        starts = np.array(
+            [before[source.first] if source.records else 0 for source in self.sources], np.int64
+        )
         return before - starts[self.columns.source] + 1
 
     @cached_property

@@ -1,5 +1,7 @@
-"""Refs: short names for records that an agent can copy. `e18342@3f9ac21b` is line 18342; the first half behind
-the @ tells its source, the second the record's text. When either is not what it was the ref is refused.
+"""Refs: short names for records that an agent can copy.
+
+`e18342@3f9ac21b` is line 18342; the first half behind the @ tells its source, the second the record's text.
+When either is not what it was, the ref is refused.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ from logpith_emit.severity import ERROR, FATAL, WARN
 
 _SLICES = 40
 
-# Words with which programs of any kind tell that something went wrong. Stems: they match where a word begins.
+# Words with which programs of any kind tell that something went wrong; most match any word that begins so.
 _FAILURE_WORDS = re.compile(
     r"(?<![A-Za-z])(?:abort|bad|broken|cannot|can't|conflict|corrupt|could not|couldn't|crash|dead|degrad|denied|deny"
     r"|disconnect|drop(?:ped|ping)|error|evict|exceed|exception|exhaust|expired?|fail|fatal|fault|forbidden|full\b"
@@ -170,7 +170,11 @@ def _change(places: NDArray[np.float64]) -> _Change:
     if count < 2:
         return _Change()
     first = float(places.min())
-    best = _Change(bits=-count * math.log2(max(1 - first, 1e-9)), place=first) if first > 1 / _SLICES else _Change()
+    best = (
+        _Change(bits=-count * math.log2(max(1 - first, 1e-9)), place=first)
+        if first > 1 / _SLICES
+        else _Change()
+    )
     in_slices = np.bincount(np.minimum((places * _SLICES).astype(np.int64), _SLICES - 1), minlength=_SLICES)
     before_counts = np.cumsum(in_slices)
     for cut in range(1, _SLICES):
@@ -188,7 +192,11 @@ def _change(places: NDArray[np.float64]) -> _Change:
 
 def _change_reason(corpus: Corpus, change: _Change, since: int) -> str:
     moment = corpus.time_text(since) or f"line {corpus.first_line[since]}"
-    return f"new since {moment}" if math.isinf(change.growth) else f"{change.growth:.0f} times as often since {moment}"
+    return (
+        f"new since {moment}"
+        if math.isinf(change.growth)
+        else f"{change.growth:.0f} times as often since {moment}"
+    )
 
 
 def _telling_parts(
@@ -213,12 +221,15 @@ def _telling_parts(
         )
         fixed = set(re.findall(r"\w+", text))
         telling = [
-            word for word, masked in zip(words.words, words.masked, strict=True)
+            word
+            for word, masked in zip(words.words, words.masked, strict=True)
             if not masked and word not in fixed and failure_words(word)
         ]
         if not telling:
             continue
-        part = _judge(corpus, places, template, plain.strip(), records[corpus.columns.shape[records] == shape])
+        part = _judge(
+            corpus, places, template, plain.strip(), records[corpus.columns.shape[records] == shape]
+        )
         if part.since is not None:
             yield part
 

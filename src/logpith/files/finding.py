@@ -35,10 +35,12 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
     paths: list[Path] = []
     named: set[Path] = set()
     skipped: list[str] = []
-    for name in names or [str(folder) for folder in roots.folders or (Path("."),)]:
+    for name in names or [str(folder) for folder in roots.folders or (Path(),)]:
         path = Path(name).expanduser()
         if not path.is_absolute() and roots.confine:
-            path = next((root / path for root in roots.folders if (root / path).exists()), roots.folders[0] / path)
+            path = next(
+                (root / path for root in roots.folders if (root / path).exists()), roots.folders[0] / path
+            )
         roots.require_inside(path)
         if path.is_dir():
             before = len(paths)
@@ -46,17 +48,21 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
             if len(paths) == before and not skipped:
                 raise NotFound(f"there is no file in {name}", remedy="Name a folder with logs in it")
         elif glob.has_magic(name) and not path.exists():
-            matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+            matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207  absolute patterns too
             files = [match for match in matches if not match.is_dir()]
             if not files:
-                raise NotFound(f"no file matches {name}", remedy="Check the pattern; quote it when the shell expands it")
+                raise NotFound(
+                    f"no file matches {name}", remedy="Check the pattern; quote it when the shell expands it"
+                )
             paths += files
         else:
             paths.append(path)
             named.add(path)
     unique = list(dict.fromkeys(paths))
     if len(unique) > MOST_FILES:
-        skipped.append(f"{len(unique) - MOST_FILES} files: more than {MOST_FILES} were found, the first ones are read")
+        skipped.append(
+            f"{len(unique) - MOST_FILES} files: more than {MOST_FILES} were found, the first ones are read"
+        )
     return Found(tuple(unique[:MOST_FILES]), frozenset(named), tuple(skipped))
 
 

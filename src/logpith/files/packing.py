@@ -1,4 +1,4 @@
-"""Packed files, unpacked as a stream: gzip (RFC 1952, several members) and Zstandard (RFC 8878, several frames).
+"""Packed files, unpacked as a stream: gzip (RFC 1952) and Zstandard (RFC 8878), of any number of members.
 
 What can be unpacked is given out; where it ends too soon, or goes on for longer than any log does, the reason
 is kept in `trouble` and the stream just ends. Nothing is written to disk.
@@ -53,7 +53,8 @@ class Unpacker:
             yield piece
             if self._given_bytes > max(ALWAYS_ALLOWED_BYTES, self._most_ratio * self._read_bytes):
                 self.trouble = (
-                    f"unpacks to more than {self._most_ratio} times its size: stopped after {self._given_bytes:,} bytes"
+                    f"unpacks to more than {self._most_ratio} times its size: "
+                    f"stopped after {self._given_bytes:,} bytes"
                 )
                 return
 

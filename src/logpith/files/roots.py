@@ -24,7 +24,9 @@ _OPENAT2 = 437  # the same number on every Linux architecture since 5.6
 _RESOLVE_NO_MAGICLINKS = 0x02
 _RESOLVE_BENEATH = 0x08
 # O_NONBLOCK keeps a FIFO or a device from stopping us before fstat tells what it is.
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+_OPEN_FLAGS = (
+    os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0)
+)
 
 
 class _OpenHow(ctypes.Structure):
@@ -101,13 +103,21 @@ class Roots:
                 remedy=f"Name a path under {self.shown()}, or start with another --root",
             )
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
-            return NotFound(f"no file {path}.{_nearest_sibling(path)}".rstrip("."), remedy=self._what_to_name())
+            return NotFound(
+                f"no file {path}.{_nearest_sibling(path)}".rstrip("."), remedy=self._what_to_name()
+            )
         if error.errno in (errno.EACCES, errno.EPERM):
-            return Refused(f"{path} may not be read by this user", remedy="Change its permissions or run as its owner")
+            return Refused(
+                f"{path} may not be read by this user", remedy="Change its permissions or run as its owner"
+            )
         return Refused(f"{path}: {os.strerror(error.errno or 0)}", remedy="Name another file")
 
     def _what_to_name(self) -> str:
-        return f"Name a file, folder or glob under {self.shown()}" if self.confine else "Name a file, folder or glob"
+        return (
+            f"Name a file, folder or glob under {self.shown()}"
+            if self.confine
+            else "Name a file, folder or glob"
+        )
 
     def shown(self) -> str:
         """The roots for an error text."""

@@ -80,7 +80,9 @@ class TextFile:
             status = os.fstat(file.fileno())
         packing = packing_of(head)
         if not packing and looks_binary(head):
-            raise Refused(f"{path} is binary, not text", remedy="Name a text log, or one packed with gzip or zstd")
+            raise Refused(
+                f"{path} is binary, not text", remedy="Name a text log, or one packed with gzip or zstd"
+            )
         identity = Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         return cls(path, roots, name or str(path), identity, packing)
 
@@ -117,7 +119,8 @@ class TextFile:
             same = (status.st_dev, status.st_ino) == (self.identity.device, self.identity.inode)
             if not same or status.st_size < self.identity.size_bytes:
                 raise Refused(
-                    f"{self.name} was rotated or truncated while it was read", remedy="Ask again: it is read anew then"
+                    f"{self.name} was rotated or truncated while it was read",
+                    remedy="Ask again: it is read anew then",
                 )
             yield file  # type: ignore[misc]  # a FileIO is a BinaryIO, which the stubs do not say
 
@@ -155,7 +158,9 @@ class TextStream:
         packing = packing_of(head)
         if not packing and looks_binary(head):
             kept.close()
-            raise Refused(f"{name} is binary, not text", remedy="Pipe text in, or text packed with gzip or zstd")
+            raise Refused(
+                f"{name} is binary, not text", remedy="Pipe text in, or text packed with gzip or zstd"
+            )
         return cls(name, packing, now_ns, kept, size)
 
     def blocks(self) -> Iterator[Block]:

@@ -102,7 +102,9 @@ class Recognised:
             left = left[~self._fitted(buf, left)]
         self._sampled += len(text)
         self._undated += len(left)
-        self.joins_undated = self._undated <= (1 - _JOIN_SHARE) * self._sampled and self._sampled > self._undated
+        self.joins_undated = (
+            self._undated <= (1 - _JOIN_SHARE) * self._sampled and self._sampled > self._undated
+        )
 
     def _add(self, chosen: Candidate) -> None:
         fallback = [other for other in _candidates() if other.text == chosen.layout.falls_back_to]
@@ -115,7 +117,9 @@ class Recognised:
         return _fits(buf, lines, packed, self.newest_ns).any(axis=0)
 
 
-def _best(buf: NDArray[np.uint8], left: NDArray[np.int64], text_lines: int, newest_ns: int) -> Candidate | None:
+def _best(
+    buf: NDArray[np.uint8], left: NDArray[np.int64], text_lines: int, newest_ns: int
+) -> Candidate | None:
     """The candidate that fits most of the lines `left`; None when none fits more than chance would."""
     some = left[:: -(-len(left) // _TRIED_LINES)]
     candidates = _candidates()

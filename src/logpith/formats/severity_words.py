@@ -13,7 +13,9 @@ from logpith_emit.severity import ALSO_PROSE, SPELLINGS
 _HEAD_BYTES = 200
 _HEAD_TOKENS = 10
 _WORD = re.compile(rb"[A-Za-z]+")
-_KEY = re.compile(rb"(?:^|[\s,{\[\"'])(?:level|lvl|severity|loglevel|log_level)[\"']?\s?[=:]\s?[\"']?([A-Za-z]{3,12})", re.I)
+_KEY = re.compile(
+    rb"(?:^|[\s,{\[\"'])(?:level|lvl|severity|loglevel|log_level)[\"']?\s?[=:]\s?[\"']?([A-Za-z]{3,12})", re.I
+)
 # Words that name a level only when they stand like one: written small they are ordinary English.
 _OPENING = {ord("["), ord("<"), ord("("), ord("|")}
 _CLOSING = {ord("]"), ord(">"), ord(")"), ord("|")}

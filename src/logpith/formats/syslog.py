@@ -14,7 +14,12 @@ _ISO_TIME = "%Y-%m-%d%T%H:%M:%S%f%z"
 def _layout(name: str, head: str, tail: str, weight: int, number: int = 3164) -> Layout:
     """A layout that falls back to its head alone ("last message repeated 3 times" names no program)."""
     return Layout(
-        name, head + tail, moves=False, format=f"syslog {number}", falls_back_to=head if tail else "", weight=weight
+        name,
+        head + tail,
+        moves=False,
+        format=f"syslog {number}",
+        falls_back_to=head if tail else "",
+        weight=weight,
     )
 
 

@@ -149,7 +149,9 @@ def find_json_fields(buf: Any, start: int, end: int, keys: Any, meanings: Any, f
             meaning = meanings[slot] - 1
             role = meaning // 256
             rank = meaning % 256 + 1
-            if (found[role, 2] == 0 or rank < found[role, 2]) and (is_text or (role not in (FAILURE, SERVICE))):
+            if (found[role, 2] == 0 or rank < found[role, 2]) and (
+                is_text or (role not in (FAILURE, SERVICE))
+            ):
                 found[role, 0] = first
                 found[role, 1] = last
                 found[role, 2] = rank

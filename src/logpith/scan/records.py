@@ -16,7 +16,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.scan.json_fields import BODY, FAILURE, ROLES, SERVICE, SEVERITY, SEVERITY_NUMBER, TIME, find_json_fields
+from logpith.scan.json_fields import (
+    BODY,
+    FAILURE,
+    ROLES,
+    SERVICE,
+    SEVERITY,
+    SEVERITY_NUMBER,
+    TIME,
+    find_json_fields,
+)
 from logpith.scan.kernel import kernel
 from logpith.scan.names import NameTable, hash_name, look_up
 from logpith.scan.timestamps import NO_TIME, epoch_ns, run_layout
@@ -130,7 +139,13 @@ def _continues(buf: Any, start: int, end: int) -> bool:
     if byte == 46:  # "..."
         return left > 3 and buf[start + 1] == 46 and buf[start + 2] == 46
     if byte == 67:  # "Caused by"
-        return left > 9 and buf[start + 1] == 97 and buf[start + 2] == 117 and buf[start + 3] == 115 and buf[start + 7] == 98
+        return (
+            left > 9
+            and buf[start + 1] == 97
+            and buf[start + 2] == 117
+            and buf[start + 3] == 115
+            and buf[start + 7] == 98
+        )
     return _is_traceback(buf, start, end) or _is_exception(buf, start, end)
 
 
@@ -147,7 +162,13 @@ def _is_exception(buf: Any, start: int, end: int) -> bool:
     # …Exception, …Error
     if buf[i - 1] == 110:
         return buf[i - 9] == 69 and buf[i - 8] == 120 and buf[i - 7] == 99 and buf[i - 6] == 101
-    return buf[i - 5] == 69 and buf[i - 4] == 114 and buf[i - 3] == 114 and buf[i - 2] == 111 and buf[i - 1] == 114
+    return (
+        buf[i - 5] == 69
+        and buf[i - 4] == 114
+        and buf[i - 3] == 114
+        and buf[i - 2] == 111
+        and buf[i - 1] == 114
+    )
 
 
 @kernel
@@ -161,7 +182,9 @@ def _is_traceback(buf: Any, start: int, end: int) -> bool:
     if end - start < 16:
         return False
     if buf[start] == 84:  # Traceback (
-        return buf[start + 1] == 114 and buf[start + 2] == 97 and buf[start + 5] == 98 and buf[start + 10] == 40
+        return (
+            buf[start + 1] == 114 and buf[start + 2] == 97 and buf[start + 5] == 98 and buf[start + 10] == 40
+        )
     return False
 
 
@@ -341,11 +364,21 @@ def _read(
                 kind = JSON
                 if found[TIME, 2]:
                     time, last_value_layout = _json_time(
-                        buf, found[TIME, 0], found[TIME, 1], value_layouts, value_lengths, no_last_resorts,
-                        last_value_layout, severities, numbers, newest_ns,
+                        buf,
+                        found[TIME, 0],
+                        found[TIME, 1],
+                        value_layouts,
+                        value_lengths,
+                        no_last_resorts,
+                        last_value_layout,
+                        severities,
+                        numbers,
+                        newest_ns,
                     )
                 if found[SEVERITY, 2]:
-                    severity = _json_severity(buf, found[SEVERITY, 0], found[SEVERITY, 1], severities, numbers)
+                    severity = _json_severity(
+                        buf, found[SEVERITY, 0], found[SEVERITY, 1], severities, numbers
+                    )
                 if severity == 0 and found[SEVERITY_NUMBER, 2]:
                     value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
                     severity = value if digits > 0 and value <= 24 else 0
@@ -357,7 +390,16 @@ def _read(
                     failure, failure_end = found[FAILURE, 0], found[FAILURE, 1]
             else:
                 time, place, severity, service_start, service_end, layout, last_layout = _run_first_fit(
-                    buf, line, stop, layouts, lengths, last_resorts, last_layout, severities, numbers, newest_ns
+                    buf,
+                    line,
+                    stop,
+                    layouts,
+                    lengths,
+                    last_resorts,
+                    last_layout,
+                    severities,
+                    numbers,
+                    newest_ns,
                 )
                 if place >= 0:
                     kind = LAYOUT + layout

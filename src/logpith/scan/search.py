@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from logpith.scan.kernel import kernel
 
 # From frequent to rare in logs of all kinds; bytes not listed are rarer than all of these.
-_FREQUENT = b" e0tai1on2rs3-:.5l4dc6/7m98pu\"_,fgh=bvkyw[]{}()xIEqjzTNSRACDOLPFMWUBGHKVYXJQZ"
+_FREQUENT = b' e0tai1on2rs3-:.5l4dc6/7m98pu"_,fgh=bvkyw[]{}()xIEqjzTNSRACDOLPFMWUBGHKVYXJQZ'
 
 _WORD_BYTES = np.zeros(256, np.uint8)
 _WORD_BYTES[[*b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", *range(128, 256)]] = 1
@@ -40,7 +40,16 @@ def _fold(byte: int, fold: bool) -> int:
 
 @kernel
 def _find(
-    buf: Any, start: int, end: int, needle: Any, rare: int, fold: bool, whole_words: bool, starts: Any, ends: Any, hits: Any
+    buf: Any,
+    start: int,
+    end: int,
+    needle: Any,
+    rare: int,
+    fold: bool,
+    whole_words: bool,
+    starts: Any,
+    ends: Any,
+    hits: Any,
 ) -> Any:
     """Marks in `hits` each record (`starts` to `ends`, sorted) that holds the needle."""
     length = needle.shape[0]
@@ -52,7 +61,7 @@ def _find(
     last = end - (length - rare)
     while i <= last:
         byte = buf[i]
-        if byte != low and byte != high:
+        if byte != low and byte != high:  # noqa: PLR1714  a set is no kernel's business
             i += 1
             continue
         first = i - rare
@@ -94,7 +103,16 @@ def mark_records(
     needle = np.frombuffer(literal.text, np.uint8)
     rare = max(range(len(needle)), key=lambda k: _rarity(literal.text[k]))
     _find(
-        buf, int(starts[0]), int(ends[-1]), needle, rare, literal.ignore_case, literal.whole_words, starts, ends, hits
+        buf,
+        int(starts[0]),
+        int(ends[-1]),
+        needle,
+        rare,
+        literal.ignore_case,
+        literal.whole_words,
+        starts,
+        ends,
+        hits,
     )
     return hits
 

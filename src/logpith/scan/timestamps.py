@@ -20,7 +20,7 @@ NO_TIME = np.iinfo(np.int64).min
 # The operations. Digits are ASCII; an optional step never fails.
 LITERAL = 1  # this byte
 YEAR4 = 2
-YEAR2 = 3  # 70–99 are the last century
+YEAR2 = 3  # 70 to 99 are the last century
 MONTH2 = 4
 MONTH_NAME = 5  # three letters, any case
 DAY = 6  # one or two digits, or a blank and one digit
@@ -264,7 +264,7 @@ def run_layout(
                 return NO_TIME, -1, 0, 0, 0
             if i - first == 10 and i + 1 < end and buf[i] == 46 and _is_digit(buf[i + 1]):
                 fraction, i = _fraction_ns(buf, i + 1, end)
-            if i < end and (_is_digit(buf[i]) or (buf[i] | 32) >= 97 and (buf[i] | 32) <= 122):
+            if i < end and (_is_digit(buf[i]) or ((buf[i] | 32) >= 97 and (buf[i] | 32) <= 122)):
                 return NO_TIME, -1, 0, 0, 0
         elif step == WEEKDAY:
             word = i
@@ -350,7 +350,7 @@ def run_layout(
     if year < 0:
         # The year of `newest_ns`, give or take the rounding at New Year, which the next lines settle.
         year = 1970 + newest_ns // (31_556_952 * 1_000_000_000)
-        if month < 1 or month > 12 or day < 1 or day > 29 and day > days_in_month(year, month):
+        if month < 1 or month > 12 or day < 1 or (day > 29 and day > days_in_month(year, month)):
             return NO_TIME, -1, 0, 0, 0
         year += 1
         while days_from_civil(year, month, day) * _DAY_NS + of_day > newest_ns + _DAY_NS or (

@@ -53,7 +53,7 @@ class ClusterTool(Tool):
 
     def answer(self, desk: Desk) -> Answer:
         """Clusters in the asked order, then the row for the rest; their counts add up to all records."""
-        from logpith.answer import Answer  # noqa: PLC0415  what answers need is loaded by the first question
+        from logpith.answer import Answer
 
         corpus = desk.open(self.sources)
         quoter = desk.quoter()
@@ -82,27 +82,25 @@ class ClusterTool(Tool):
 
 def _clusters(corpus: Corpus, threshold: float) -> tuple[Cluster, ...]:
     """All clusters, largest first. Templates of different severity never share one."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from logpith.templates.group import group  # noqa: PLC0415
+    from logpith.templates.group import group
 
     templates = corpus.templates.templates
     kinds = _typical_severity(corpus) // 4
     # Debug, info and unknown say the same about a line: nothing is wrong.
     kinds = np.where(kinds < 3, 0, kinds)
-    grouping = group(
+    return group(
         [template.text for template in templates],
         [template.count for template in templates],
         kinds.tolist(),
-        max_clusters=max(len(templates), 1),
-        threshold=threshold,
+        threshold,
     )
-    return grouping.clusters
 
 
 def _typical_severity(corpus: Corpus) -> NDArray[np.int64]:
     """The severity that most records of each template have, less one: 0 to 23, and 0 where unknown."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     count = len(corpus.templates.templates)
     inside = corpus.template >= 0
@@ -112,7 +110,7 @@ def _typical_severity(corpus: Corpus) -> NDArray[np.int64]:
 
 
 def _records_by_template(corpus: Corpus) -> list[NDArray[np.int64]]:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     order = np.argsort(corpus.template, kind="stable")
     edges = np.searchsorted(corpus.template[order], np.arange(len(corpus.templates.templates) + 1))
@@ -129,14 +127,16 @@ def _sorted(corpus: Corpus, clusters: tuple[Cluster, ...], sort: Sort) -> list[C
         severity = _typical_severity(corpus)
         return sorted(clusters, key=lambda cluster: -max(int(severity[member]) for member in cluster.members))
     grouped = _records_by_template(corpus)
-    first = {cluster.leader: min(int(grouped[member][0]) for member in cluster.members) for cluster in clusters}
+    first = {
+        cluster.leader: min(int(grouped[member][0]) for member in cluster.members) for cluster in clusters
+    }
     return sorted(clusters, key=lambda cluster: -first[cluster.leader])
 
 
 def _cluster_item(
     corpus: Corpus, cluster: Cluster, grouped: list[NDArray[np.int64]], quoter: Quoter
 ) -> tuple[dict[str, Json], tuple[Evidence, ...]]:
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     records = np.sort(np.concatenate([grouped[member] for member in cluster.members]))
     leader = corpus.templates.templates[cluster.leader]
@@ -164,8 +164,8 @@ def _diverse(records: NDArray[np.int64], grouped: list[NDArray[np.int64]], clust
 
 
 def _span(corpus: Corpus, records: NDArray[np.int64]) -> tuple[str, str]:
-    from logpith.scan.timestamps import NO_TIME  # noqa: PLC0415
-    from logpith.timerange import format_ns  # noqa: PLC0415
+    from logpith.scan.timestamps import NO_TIME
+    from logpith.timerange import format_ns
 
     times = corpus.columns.time_ns[records]
     times = times[times != NO_TIME]
@@ -174,9 +174,9 @@ def _span(corpus: Corpus, records: NDArray[np.int64]) -> tuple[str, str]:
 
 def _severity_counts(corpus: Corpus, records: NDArray[np.int64]) -> str:
     """`error` when all are, else `error 3, info 97`; unknown is left out."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from logpith_emit.severity import severity_name  # noqa: PLC0415
+    from logpith_emit.severity import severity_name
 
     counts: dict[str, int] = {}
     for number, count in enumerate(np.bincount(corpus.severity[records], minlength=25).tolist()):

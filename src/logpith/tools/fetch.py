@@ -64,9 +64,9 @@ class FetchTool(Tool):
         return None if self.refs else f"offset={self.offset + shown}"
 
     def _by_refs(self, desk: Desk) -> Answer:
-        from logpith.answer import Answer  # noqa: PLC0415  what answers need is loaded by the first question
-        from logpith.corpus.desk import record_of  # noqa: PLC0415
-        from logpith.corpus.refs import read_ref  # noqa: PLC0415
+        from logpith.answer import Answer
+        from logpith.corpus.desk import record_of
+        from logpith.corpus.refs import read_ref
 
         quoter = desk.quoter()
         found: dict[str, tuple[Corpus, set[int]]] = {}
@@ -89,8 +89,8 @@ class FetchTool(Tool):
         )
 
     def _by_page(self, desk: Desk) -> Answer:
-        from logpith.answer import Answer  # noqa: PLC0415
-        from logpith.corpus.select import check_query, read_query, select  # noqa: PLC0415
+        from logpith.answer import Answer
+        from logpith.corpus.select import check_query, read_query, select
 
         check_query(self.query)
         corpus = desk.open(self.sources)
@@ -102,7 +102,9 @@ class FetchTool(Tool):
         which = "matching records" if self.query else "records"
         summary = f"{len(page)} of {len(matching):,} {which}, from number {self.offset + 1} on."
         if not page:
-            summary = f"There are {len(matching):,} {which}" + (", none at this offset." if len(matching) else ".")
+            summary = f"There are {len(matching):,} {which}" + (
+                ", none at this offset." if len(matching) else "."
+            )
         return Answer(
             summary=" ".join([summary, *reading.notes]),
             items=tuple(_items(corpus, page, quoter)),

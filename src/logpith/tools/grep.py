@@ -55,8 +55,8 @@ class GrepTool(Tool):
 
     def answer(self, desk: Desk) -> Answer:
         """Totals by source, and examples of as many different templates as there is room for."""
-        from logpith.answer import Answer  # noqa: PLC0415  what answers need is loaded by the first question
-        from logpith.corpus.select import select  # noqa: PLC0415
+        from logpith.answer import Answer
+        from logpith.corpus.select import select
 
         self._check()
         corpus = desk.open(self.sources)
@@ -69,18 +69,20 @@ class GrepTool(Tool):
             items=tuple(_source_items(corpus, matching, quoter)),
             evidence=evidence,
             coverage=corpus.coverage(quoter),
-            next=self._next_calls(len(matching), len(evidence), bool(evidence) and evidence[0].ref or ""),
+            next=self._next_calls(len(matching), len(evidence), (bool(evidence) and evidence[0].ref) or ""),
             found=len(matching) > 0,
         )
 
     def _check(self) -> None:
         """Refuses a pattern that cannot be read before a large file is."""
-        from logpith.corpus.select import check_query  # noqa: PLC0415
-        from logpith.query.regex import compile_regex  # noqa: PLC0415
-        from logpith_emit.errors import BadArgument  # noqa: PLC0415
+        from logpith.corpus.select import check_query
+        from logpith.query.regex import compile_regex
+        from logpith_emit.errors import BadArgument
 
         if self.regex and self.query:
-            raise BadArgument("a pattern is a regex or a query, not both", remedy="Give one of regex and query")
+            raise BadArgument(
+                "a pattern is a regex or a query, not both", remedy="Give one of regex and query"
+            )
         if not self.pattern:
             raise BadArgument("the pattern is empty", remedy="Give a text, or ask log_overview what is here")
         if self.query:
@@ -93,8 +95,8 @@ class GrepTool(Tool):
 
     def _parsed(self, corpus: Corpus, now_ns: int) -> tuple[Query, tuple[str, ...]]:
         """The query that the pattern means, and notes for who wrote it."""
-        from logpith.corpus.select import read_query  # noqa: PLC0415
-        from logpith.query import Regex, Substring  # noqa: PLC0415
+        from logpith.corpus.select import read_query
+        from logpith.query import Regex, Substring
 
         if self.query:
             reading = read_query(corpus, self.pattern, now_ns)
@@ -116,7 +118,7 @@ class GrepTool(Tool):
 
 def _varied(corpus: Corpus, matching: NDArray[np.int64], most: int) -> list[int]:
     """The first and the last record of each template, most frequent templates first, in file order."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     if not len(matching) or not most:
         return []
@@ -141,7 +143,7 @@ def _summary(corpus: Corpus, matching: NDArray[np.int64], shown: int) -> str:
 
 def _source_items(corpus: Corpus, matching: NDArray[np.int64], quoter: Quoter) -> list[dict[str, Json]]:
     """Matches per source and template count, largest first."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
     items: list[dict[str, Json]] = []
     counts = np.bincount(corpus.columns.source[matching], minlength=len(corpus.sources))

@@ -30,15 +30,19 @@ class OverviewTool(Tool):
 
     name: ClassVar[str] = "log_overview"
     command: ClassVar[str] = "overview"
-    examples: ClassVar[tuple[str, ...]] = ("logpith app.log", "logpith overview /var/log --json", "kubectl logs api | logpith")
+    examples: ClassVar[tuple[str, ...]] = (
+        "logpith app.log",
+        "logpith overview /var/log --json",
+        "kubectl logs api | logpith",
+    )
 
     budget: int = field(default=800, metadata={"minimum": 100, "maximum": 20_000})
     """Most tokens the answer may take, a token being 4 bytes."""
 
     def answer(self, desk: Desk) -> Answer:
         """Suspects, worst first, each with one line of proof; then the sources."""
-        from logpith.answer import Answer  # noqa: PLC0415  what answers need is loaded by the first question
-        from logpith.corpus.suspects import find_suspects  # noqa: PLC0415
+        from logpith.answer import Answer
+        from logpith.corpus.suspects import find_suspects
 
         corpus = desk.open(self.sources)
         quoter = desk.quoter()
@@ -46,7 +50,8 @@ class OverviewTool(Tool):
         shown = [_record_to_show(suspect) for suspect in suspects]
         evidence = corpus.evidence(shown, quoter, _EVIDENCE_WIDTH)
         items = [
-            _suspect_item(corpus, suspect, line.ref, quoter) for suspect, line in zip(suspects, evidence, strict=True)
+            _suspect_item(corpus, suspect, line.ref, quoter)
+            for suspect, line in zip(suspects, evidence, strict=True)
         ]
         items += list(_source_items(corpus, quoter))
         return Answer(
@@ -65,7 +70,7 @@ def _record_to_show(suspect: Suspect) -> int:
 
 
 def _suspect_item(corpus: Corpus, suspect: Suspect, ref: str, quoter: Quoter) -> dict[str, Json]:
-    from logpith_emit.severity import severity_name  # noqa: PLC0415
+    from logpith_emit.severity import severity_name
 
     return {
         "kind": "suspect",
@@ -92,8 +97,8 @@ def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
 
 
 def _source_span(corpus: Corpus, number: int, source: Source) -> dict[str, Json]:
-    from logpith.scan.timestamps import NO_TIME  # noqa: PLC0415
-    from logpith.timerange import format_ns  # noqa: PLC0415
+    from logpith.scan.timestamps import NO_TIME
+    from logpith.timerange import format_ns
 
     if len(corpus.sources) == 1:
         return {}  # coverage tells it
@@ -127,7 +132,7 @@ def _percent(share: float) -> str:
 
 def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
     """Counts, span, severities, and how many suspects there are: no log text."""
-    from logpith.timerange import format_span  # noqa: PLC0415
+    from logpith.timerange import format_span
 
     if not len(corpus):
         return "There are no lines here."
@@ -136,7 +141,9 @@ def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
     many = f" from {len(corpus.sources)} sources" if len(corpus.sources) > 1 else ""
     parts = [f"{corpus.lines:,} lines{many}{over}: {_severities_text(corpus)}."]
     if suspects:
-        parts.append(f"{len(suspects)} suspect{'s' * (len(suspects) > 1)}, the first: {suspects[0].reasons[0]}.")
+        parts.append(
+            f"{len(suspects)} suspect{'s' * (len(suspects) > 1)}, the first: {suspects[0].reasons[0]}."
+        )
     else:
         parts.append("Nothing severe, new or growing stands out.")
     return " ".join(parts)
@@ -144,9 +151,9 @@ def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
 
 def _severities_text(corpus: Corpus) -> str:
     """`12 error, 340 warn, 19,600 info`, worst first."""
-    import numpy as np  # noqa: PLC0415
+    import numpy as np
 
-    from logpith_emit.severity import severity_name  # noqa: PLC0415
+    from logpith_emit.severity import severity_name
 
     counts = np.bincount(corpus.severity, minlength=25).tolist()
     by_name: Counter[str] = Counter()
@@ -163,4 +170,4 @@ def _next_calls(corpus: Corpus, refs: list[str]) -> tuple[str, ...]:
     if not len(corpus):
         return ()
     around = (f'log_fetch(refs=["{refs[0]}"], before=5, after=5)',) if refs else ()
-    return (*around, "log_cluster(sort=\"severity\")" if refs else "log_cluster()")
+    return (*around, 'log_cluster(sort="severity")' if refs else "log_cluster()")

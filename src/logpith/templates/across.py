@@ -1,0 +1,96 @@
+"""Patterns of different structures that are one template: lists of different length, optional parts in brackets."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from logpith.templates.canonical import WILDCARD
+from logpith.templates.merge import Members, Pattern
+from logpith.templates.slots import render
+
+_OPTIONAL_PART = re.compile(r" ?\((?:<\*>[ ,]*)*\)")
+_WORD = re.compile(r"[A-Za-z]{2,}")
+_LEAST_WORDS = 3
+_BETWEEN_ITEMS = (" ", ", ", ",")
+
+
+@dataclass(frozen=True)
+class Mined:
+    """A template with the pattern that it is written from; of several patterns the most frequent."""
+
+    text: str
+    typed: str
+    count: int
+    shapes: tuple[int, ...]
+
+
+Merged = tuple[tuple[str, ...], Pattern, Members]
+"""Delimiters, words and members of a pattern."""
+
+
+def join_structures(patterns: Iterable[Merged]) -> list[Mined]:
+    """The templates of all patterns; no two have the same text."""
+    by_fold: dict[str, list[Merged]] = defaultdict(list)
+    for merged in patterns:
+        by_fold[_folded(merged[0], merged[1])].append(merged)
+    leaders = _without_optional_parts(by_fold)
+    joined: dict[str, list[Mined]] = defaultdict(list)
+    for fold, members in by_fold.items():
+        leader = leaders.get(fold)
+        for mined in _written(fold, members):
+            joined[leader or mined.text].append(mined)
+    return [_one(mined) for mined in _by_text(_one(parts) for parts in joined.values())]
+
+
+def _folded(delimiters: Sequence[str], words: Pattern) -> str:
+    """The text of a pattern with lists of values as one value."""
+    written: list[str] = []
+    for position, word in enumerate(words):
+        is_next_item = position > 0 and word == words[position - 1] == WILDCARD
+        if is_next_item and delimiters[position] in _BETWEEN_ITEMS:
+            continue
+        written += (delimiters[position], "<*>" if word == WILDCARD else word)
+    written.append(delimiters[-1])
+    return "".join(written)
+
+
+def _written(fold: str, members: Sequence[Merged]) -> Iterable[Mined]:
+    """One template for a fold of several lengths; else each pattern as it stands."""
+    lengths = {len(delimiters) for delimiters, _, _ in members}
+    for delimiters, words, pattern_members in members:
+        text = render(delimiters, words, pattern_members.samples)
+        typed = render(delimiters, words, pattern_members.samples, typed=True)
+        if len(lengths) > 1:
+            text = typed = fold.strip()
+        yield Mined(text, typed, pattern_members.count, tuple(pattern_members.shapes))
+
+
+def _without_optional_parts(by_fold: dict[str, list[Merged]]) -> dict[str, str]:
+    """For each fold that differs from others only in bracketed values, the name that they share."""
+    alike: dict[str, list[str]] = defaultdict(list)
+    for fold in by_fold:
+        bare = _OPTIONAL_PART.sub("", fold)
+        if len(_WORD.findall(bare)) >= _LEAST_WORDS:
+            alike[bare].append(fold)
+    return {fold: f"\0{bare}" for bare, folds in alike.items() if len(folds) > 1 for fold in folds}
+
+
+def _one(parts: Sequence[Mined]) -> Mined:
+    """Several templates as one, written as the most frequent."""
+    leader = max(parts, key=lambda mined: (mined.count, mined.text))
+    return Mined(
+        leader.text,
+        leader.typed,
+        sum(mined.count for mined in parts),
+        tuple(sorted(shape for mined in parts for shape in mined.shapes)),
+    )
+
+
+def _by_text(templates: Iterable[Mined]) -> Iterable[list[Mined]]:
+    same: dict[str, list[Mined]] = defaultdict(list)
+    for mined in templates:
+        same[mined.text].append(mined)
+    return same.values()

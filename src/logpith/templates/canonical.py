@@ -1,0 +1,165 @@
+"""The canonical form of a body: what stands fast in it, what does not, and the structure of both.
+
+Beyond what `scan/words.py` masks, a few groups of words are one value: dates, sizes with their unit, truth
+values. Empty brackets and a `key=` without a value get an empty slot, so that `rhost=` and `rhost=x` have the
+same structure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from logpith.scan.words import Words, split_words
+
+WILDCARD = "\0"
+"""Stands for a value. No word holds it: NUL is a delimiter."""
+
+OPENING = "([{\"'<"
+CLOSING = ")]}\"'>"
+
+_MONTHS = frozenset(
+    "jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august september "
+    "october november december".split()
+)
+_WEEKDAYS = frozenset(
+    "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday".split()
+)
+_SIZE_UNITS = frozenset(("B", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "kB"))
+_TRUTH_VALUES = frozenset(("true", "false", "null"))
+_NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
+_BLANKS = re.compile(r"[ \t]+")
+# Longer bodies are mined by their head: behind it stand payloads, not words that a programmer chose.
+MOST_WORDS = 256
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """A body in canonical form; `delimiters` has one entry more than `words`."""
+
+    delimiters: tuple[str, ...]
+    """The structure: only bodies with equal delimiters are compared."""
+
+    words: tuple[str, ...]
+    """A word, WILDCARD, or "" where a value may stand and none does."""
+
+    values: tuple[str | None, ...]
+    """What stood at each word; None where several words became one."""
+
+
+def canonical(body: bytes) -> Canonical:
+    """The canonical form of a body."""
+    split = split_words(body)
+    delimiters = tuple(_BLANKS.sub(" ", delimiter) for delimiter in split.delimiters)
+    return _with_empty_slots(_folded(replace(split, delimiters=delimiters)))
+
+
+@dataclass
+class _Parts:
+    """A canonical form while it grows."""
+
+    delimiters: list[str]
+    words: list[str]
+    values: list[str | None]
+
+    def add(self, delimiter: str, word: str, value: str | None) -> None:
+        self.delimiters.append(delimiter)
+        self.words.append(word)
+        self.values.append(value)
+
+
+def _folded(split: Words) -> _Parts:
+    """Words with dates, sizes and truth values folded into slots; the last delimiter is the tail."""
+    parts = _Parts([], [], [])
+    i = 0
+    count = min(len(split.words), MOST_WORDS)
+    while i < count:
+        word, masked, delimiter = split.words[i], split.masked[i], split.delimiters[i]
+        date_end = 0 if masked else _date_end(split, i, count)
+        if date_end:
+            parts.add(delimiter, WILDCARD, None)
+            i = date_end
+        elif masked and _is_size(split, i, count):
+            parts.add(delimiter, WILDCARD, f"{word} {split.words[i + 1]}")
+            i += 2
+        else:
+            parts.add(delimiter, WILDCARD if masked or word.lower() in _TRUTH_VALUES else word, word)
+            i += 1
+    parts.delimiters.append(split.delimiters[count] if count == len(split.words) else " …")
+    return parts
+
+
+def _is_size(split: Words, i: int, count: int) -> bool:
+    return (
+        i + 1 < count
+        and split.words[i + 1] in _SIZE_UNITS
+        and split.delimiters[i + 1] == " "
+        and _NUMBER.fullmatch(split.words[i]) is not None
+    )
+
+
+def _date_end(split: Words, i: int, count: int) -> int:
+    """The place behind `[weekday] month day [time] [ZONE] [year]` that begins at word `i`; 0 when none does."""
+    if split.words[i].lower() in _WEEKDAYS and i + 1 < count and split.delimiters[i + 1] in (" ", ", "):
+        i += 1
+    if split.words[i].lower() not in _MONTHS:
+        return 0
+    i += 1
+    if not (i < count and split.masked[i] and split.delimiters[i] == " "):
+        return 0
+    i += 1
+    while (
+        i < count
+        and split.delimiters[i] in (" ", ", ")
+        and (_is_time_or_year(split, i) or _is_zone(split, i, count))
+    ):
+        i += 1
+    return i
+
+
+def _is_time_or_year(split: Words, i: int) -> bool:
+    word = split.words[i]
+    return split.masked[i] and word[0].isdigit() and (":" in word or len(word) == 4)
+
+
+def _is_zone(split: Words, i: int, count: int) -> bool:
+    """Whether a word is the zone between a time and a year."""
+    word = split.words[i]
+    return (
+        not split.masked[i]
+        and word.isupper()
+        and len(word) <= 5
+        and i + 1 < count
+        and split.delimiters[i + 1] == " "
+        and split.masked[i + 1]
+        and len(split.words[i + 1]) == 4
+        and split.words[i + 1].isdigit()
+    )
+
+
+def _with_empty_slots(parts: _Parts) -> Canonical:
+    """The parts with a slot inside empty brackets and behind a `=` that no value follows."""
+    whole = _Parts([], [], [])
+    for delimiter, word, value in zip(parts.delimiters, parts.words, parts.values, strict=False):
+        *before, last = _pieces(delimiter)
+        for piece in before:
+            whole.add(piece, "", "")
+        whole.add(last, word, value)
+    tail = parts.delimiters[-1]
+    *before, last = _pieces(f"{tail} " if tail.endswith("=") else tail)
+    for piece in before:
+        whole.add(piece, "", "")
+    whole.delimiters.append(last.rstrip())
+    return Canonical(tuple(whole.delimiters), tuple(whole.words), tuple(whole.values))
+
+
+def _pieces(delimiter: str) -> Iterator[str]:
+    """A delimiter, cut where an empty value stands in it."""
+    start = 0
+    for place, (sign, following) in enumerate(zip(delimiter, delimiter[1:], strict=False), start=1):
+        is_empty_bracket = sign in "([{" and following == CLOSING[OPENING.index(sign)]
+        if is_empty_bracket or (sign == "=" and following in " ,;)]}"):
+            yield delimiter[start:place]
+            start = place
+    yield delimiter[start:]
