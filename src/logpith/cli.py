@@ -460,7 +460,8 @@ def _run_demo(parsed: Parsed) -> int:
         raise BadArgument(
             f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith demo --dir {parsed.words[0]}"
         )
-    return run_demo(parsed.options, show_answer=show_answer, desk=opened_desk)
+    plain = ["--no-color"] if "no-color" in parsed.options else []
+    return run_demo(parsed.options, lambda words: _run([*words, *plain]))
 
 
 _COMMANDS: Mapping[str, Command] = {

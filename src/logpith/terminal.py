@@ -101,9 +101,10 @@ def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterat
     beside = below.pop() if below and _has_room(below[-1], width - left) else ""
     if title or constants:
         told = _GAP.join(f"{name}={value}" for name, value in constants.items())
-        yield Text.assemble(
+        heading = Text.assemble(
             (title, "bold underline"), _GAP * bool(title and told), (show_hidden(told), "dim")
         )
+        yield from _wrapped(heading, width)
     right = {name for name in widths if any(isinstance(row.get(name), int | float) for row in rows)}
     header = _row({name: Text(name, "dim") for name in widths}, widths, right)
     yield _stripped(header.append(beside, "dim"))

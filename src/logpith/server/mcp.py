@@ -8,6 +8,7 @@ structured content and others only the text, so each of them is the whole answer
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import sys
 import threading
@@ -58,40 +59,49 @@ READ_ONLY = types.ToolAnnotations(
 # Loading numba beside the answer to the first request would slow that answer down.
 WARM_UP_AFTER_S = 0.3
 
+# Reading one line of each kind compiles the kernels that any text needs, or loads them.
+WARM_UP_TEXT = (
+    b'{"time": "2026-01-01T00:00:00Z", "level": "info", "msg": "a"}\n' * 3
+    + b"2026-01-01 00:00:00 INFO a 1\n" * 3
+)
+
 # The tools do not change while the process lives.
 AN_HOUR_MS = 3_600_000
 
 log = logging.getLogger(__name__)
 
 
-def serve_stdio(roots: Sequence[str]) -> int:
+def serve_stdio(roots: Sequence[str], offered: Mapping[str, type[Tool]] | None = None) -> int:
     """Serves whoever started this process until they close its standard input; the exit code.
 
     Raises:
         NotFound: a root is no folder.
     """
-    desk = LazyDesk(roots)
-    with contextlib.suppress(BrokenPipeError):
-        try:
-            anyio.run(_serve, make_server(desk))
-        except* (BrokenPipeError, ConnectionResetError):
-            log.info("the client left in the middle of an answer")
+    try:
+        anyio.run(_serve, make_server(LazyDesk(roots), offered or tools()))
+    except* (BrokenPipeError, ConnectionResetError):
+        log.info("the client left in the middle of an answer")
     return 0
 
 
-def make_server(desk: LazyDesk) -> Server[Any]:
-    """A server of all tools, not yet connected to anything."""
+def make_server(desk: LazyDesk, offered: Mapping[str, type[Tool]]) -> Server[Any]:
+    """A server of the offered tools, not yet connected to anything."""
 
     async def list_tools(
         _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         desk.warm_up()
-        return types.ListToolsResult(tools=[definition(tool) for tool in tools().values()])
+        return types.ListToolsResult(tools=[definition(tool) for tool in offered.values()])
 
     async def call_tool(
         _context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
-        return await _call(desk, params.name, params.arguments or {})
+        tool = offered.get(params.name)
+        if tool is None:
+            hint = nearest(params.name, offered).strip()
+            remedy = " ".join(filter(None, [hint, f"The tools are {', '.join(offered)}"]))
+            raise MCPError(code=types.INVALID_PARAMS, message=f"there is no such tool. {remedy}")
+        return await _call(desk, tool, params.arguments or {})
 
     return Server(
         "logpith",
@@ -131,7 +141,7 @@ class LazyDesk:
             if self._desk is None:
                 from logpith.corpus.desk import Desk  # noqa: PLC0415 - brings numpy and numba
 
-                self._desk = Desk(self._roots, progress=_stop_if_cancelled)
+                self._desk = Desk(self._roots, progress=stop_if_cancelled)
             return self._desk
 
     def warm_up(self) -> None:
@@ -142,10 +152,11 @@ class LazyDesk:
             self._warming.start()
 
     def _load(self) -> None:
-        from logpith.scan.kernel import warm_up  # noqa: PLC0415 - brings numba
+        from logpith.corpus.reading import CorpusReader  # noqa: PLC0415 - brings numpy and numba
+        from logpith.files.text import TextStream  # noqa: PLC0415 - as above
 
         self.get()
-        warm_up()
+        CorpusReader().read([TextStream.drain(io.BytesIO(WARM_UP_TEXT), "warm-up", 0)])
 
 
 class _Cancelled(Exception):  # noqa: N818 - no error: nobody waits for the answer any more
@@ -155,7 +166,8 @@ class _Cancelled(Exception):  # noqa: N818 - no error: nobody waits for the answ
 _is_cancelled: ContextVar[threading.Event | None] = ContextVar("_is_cancelled", default=None)
 
 
-def _stop_if_cancelled(_done: int, _total: int, _lines: int, /) -> None:
+def stop_if_cancelled(_done: int, _total: int, _lines: int, /) -> None:
+    """Ends the work of this thread when nobody waits for it any more; a desk's `progress`."""
     cancelled = _is_cancelled.get()
     if cancelled and cancelled.is_set():
         raise _Cancelled
@@ -169,12 +181,8 @@ async def _serve(server: Server[Any]) -> None:
             await server.run(requests, responses, server.create_initialization_options())
 
 
-async def _call(desk: LazyDesk, name: str, arguments: Mapping[str, object]) -> types.CallToolResult:
+async def _call(desk: LazyDesk, tool: type[Tool], arguments: Mapping[str, object]) -> types.CallToolResult:
     """The one crossing from the event loop to the blocking tools."""
-    tool = tools().get(name)
-    if tool is None:
-        hint = " ".join(filter(None, [nearest(name, tools()).strip(), f"The tools are {', '.join(tools())}"]))
-        raise MCPError(code=types.INVALID_PARAMS, message=show_hidden(f"there is no such tool. {hint}"))
     cancelled = threading.Event()
     _is_cancelled.set(cancelled)
     try:

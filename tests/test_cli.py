@@ -1,0 +1,342 @@
+"""Commands run as people run them, in processes of their own: through pipes, and on a pseudo-terminal."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import pty
+import re
+import signal
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+
+from logpith import __version__
+from logpith.answer import to_json
+from logpith.app import ask
+from logpith.cli import EXIT_CODES, command_line, main
+from logpith.tools import tools
+
+LOGPITH = [sys.executable, "-m", "logpith"]
+
+
+def logpith(
+    folder: Path, *words: str, stdin: bytes | None = None, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    given: dict[str, object] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    return subprocess.run(
+        [*LOGPITH, *words],
+        cwd=folder,
+        capture_output=True,
+        check=False,
+        env={**os.environ, **environment},
+        **given,
+    )
+
+
+def on_a_terminal(folder: Path, *words: str, columns: int = 100, **environment: str) -> tuple[str, int]:
+    """What a terminal of that width is sent on standard output, and the exit code."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    variables = {name: value for name, value in os.environ.items() if name not in {"NO_COLOR", "COLUMNS"}}
+    process = subprocess.Popen(
+        [*LOGPITH, *words],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=subprocess.PIPE,
+        env={**variables, "TERM": "xterm-256color", **environment},
+    )
+    os.close(theirs)
+    sent = b""
+    while piece := read_or_nothing(ours):
+        sent += piece
+    os.close(ours)
+    process.communicate()
+    return sent.decode(), process.returncode
+
+
+def read_or_nothing(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 65536)
+    except OSError as error:
+        if error.errno != errno.EIO:  # Linux's way to say that the other end is closed
+            raise
+        return b""
+
+
+HOSTILE = "\x1b]0;owned\x07 \x1b]52;c;aGk=\x07 \x1b[2J\x1b[31m \x1bP$qm\x1b\\ \x9b5n \u202edesrever\u2066 \x7f [bold red]no[/]"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    lines = [
+        f"2026-11-20T10:{n // 60:02}:{n % 60:02}Z INFO call {n} answered in {n % 97} ms" for n in range(600)
+    ]
+    lines[300] = "2026-11-20T10:05:00Z ERROR upload failed, password=hunter2zz"
+    lines[301] = f"2026-11-20T10:05:01Z ERROR title {HOSTILE}"
+    (tmp_path / "app.log").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def test_version_is_told_without_loading_anything_heavy():
+    script = (
+        "import sys; from logpith.cli import main; code = main(['--version']);"
+        "print(sorted({'numpy', 'numba', 'rich', 'mcp', 'duckdb', 're2', 'asyncio'} & set(sys.modules)), code)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout == f"logpith {__version__}\n[] 0\n"
+
+
+def test_help_loads_nothing_heavy_and_teaches_every_command():
+    script = (
+        "import sys; from logpith.cli import main; main(['--help']); main(['grep', '--help']);"
+        "print(sorted({'numpy', 'numba', 'rich', 'mcp', 'duckdb', 're2', 'asyncio'} & set(sys.modules)))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+
+    assert done.stdout.endswith("\n[]\n")
+    for command in ("overview", "cluster", "fetch", "grep", "demo", "mcp"):
+        assert f"\n  {command} " in done.stdout
+
+
+@pytest.mark.parametrize("command", ["overview", "cluster", "fetch", "grep", "demo", "mcp"])
+def test_each_command_has_help_with_an_example_and_the_exit_codes(command, capsys):
+    assert main([command, "--help"]) == 0
+
+    told = capsys.readouterr().out
+    assert told.startswith(f"Usage: logpith {command}")
+    assert f"  logpith {command if command != 'overview' else ''}" in told.partition("Examples:")[2]
+    assert told.rstrip().endswith(EXIT_CODES)
+    assert "log_" not in told
+    assert all(len(line) <= 110 for line in told.splitlines())
+
+
+def test_a_path_alone_asks_for_the_overview(folder):
+    short = logpith(folder, "app.log")
+    long = logpith(folder, "overview", "app.log")
+
+    assert short.returncode == 0
+    assert short.stdout == long.stdout
+    assert short.stdout.startswith(b"600 lines")
+    assert b"\x1b" not in short.stdout
+
+
+def test_what_is_piped_in_is_read(folder):
+    text = (folder / "app.log").read_bytes()
+
+    alone = logpith(folder, stdin=text)
+    cluster = logpith(folder, "cluster", "--json", stdin=text)
+    dash = logpith(folder, "grep", "upload failed", "-", stdin=text)
+
+    assert alone.stdout.startswith(b"600 lines")
+    assert json.loads(cluster.stdout)["coverage"]["lines"] == 600
+    assert dash.returncode == 0
+
+
+def test_alone_with_nothing_piped_in_it_shows_help(folder):
+    done = logpith(folder)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"logpith: the pith of your logs.")
+
+
+def test_json_is_one_line_and_the_answer_that_any_door_gives(folder, monkeypatch):
+    from logpith.corpus.desk import Desk
+
+    monkeypatch.chdir(folder)
+    answer = ask(tools()["log_grep"](pattern="upload", sources=("app.log",)), Desk())  # type: ignore[call-arg]
+
+    done = logpith(folder, "--json", "grep", "upload", "app.log")
+
+    assert done.stdout.count(b"\n") == 1
+    assert json.loads(done.stdout) == to_json(answer)
+
+
+def test_exit_codes_tell_found_nothing_and_error(folder):
+    (folder / "empty.log").write_text("")
+
+    assert logpith(folder, "grep", "upload", "app.log").returncode == 0
+    assert logpith(folder, "grep", "never written", "app.log").returncode == 1
+    assert logpith(folder, "empty.log").returncode == 1
+    assert logpith(folder, "absent.log").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (["ap.log"], "app.log"),
+        (["--jsn", "app.log"], "Did you mean '--json'?"),
+        (
+            ["--budget", "5", "app.log"],
+            "--budget must be a whole number from 100 to 20000, not 5. Try --budget 100",
+        ),
+        (["--budget", "many", "app.log"], 'not "many"'),
+        (["--budget"], "option --budget requires argument."),
+        (["grep"], "PATTERN is missing. Write logpith grep PATTERN PATH…"),
+        (["grep", "-E", "(", "app.log"], "."),
+        (["cluster", "--sort", "rarest", "app.log"], "Try --sort rare"),
+        (["cluster"], "there is nothing to read."),
+        (["fetch", "e1@00000000"], "."),
+        (["mcp", "logs"], "Write logpith mcp --root logs"),
+        (["\x1b[2J.log"], r"\x1b[2J.log"),
+    ],
+)
+def test_a_mistake_is_told_in_one_line_with_what_to_do(folder, words, complaint):
+    done = logpith(folder, *words)
+
+    told = done.stderr.decode()
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert told.startswith("logpith: ")
+    assert told.count("\n") == 1
+    assert complaint in told
+    assert "Traceback" not in told
+    assert "\x1b" not in told
+
+
+def test_a_fault_of_ours_is_one_line_and_the_traceback_is_for_who_asks(folder):
+    script = folder / "faulty.py"
+    script.write_text(
+        "import sys\n"
+        "from logpith import cli\n"
+        "def fail(words):\n"
+        "    raise ZeroDivisionError('log text')\n"
+        "cli._run = fail\n"
+        "sys.exit(cli.main(['x']))\n"
+    )
+    run = [sys.executable, str(script)]
+
+    quiet = subprocess.run(run, capture_output=True, text=True, check=False)
+    loud = subprocess.run(
+        run, capture_output=True, text=True, check=False, env={**os.environ, "LOGPITH_DEBUG": "1"}
+    )
+
+    assert quiet.returncode == 2
+    assert quiet.stderr.startswith("logpith: ZeroDivisionError in logpith itself.")
+    assert quiet.stderr.count("\n") == 1
+    assert "Traceback" in loud.stderr
+
+
+def test_a_reader_that_has_seen_enough_ends_it_quietly(folder):
+    with subprocess.Popen(
+        [*LOGPITH, "fetch", "--limit", "1000", "--budget", "20000", "app.log"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+
+        assert process.stderr.read() == b""
+        assert process.wait(60) == 0
+
+
+def test_an_interrupt_ends_it_without_a_traceback(folder):
+    os.mkfifo(folder / "pipe")
+    with (
+        subprocess.Popen(
+            [*LOGPITH, "pipe"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process,
+        (folder / "pipe").open("wb"),
+    ):  # opens when the other side does: it is reading now
+        process.send_signal(signal.SIGINT)
+        assert process.stderr is not None
+        told = process.stderr.read()
+
+    assert process.returncode == 130
+    assert b"Traceback" not in told
+
+
+SGR = re.compile(r"\x1b\[[0-9;]*m")
+NOT_TEXT = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f]")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["app.log"],
+        ["cluster", "app.log"],
+        ["grep", "title", "app.log"],
+        ["fetch", "app.log", "--offset", "295"],
+    ],
+)
+def test_a_terminal_gets_no_control_codes_but_our_colours(folder, words):
+    sent, code = on_a_terminal(folder, *words, "--budget", "20000")
+
+    text = SGR.sub("", sent.replace("\r\n", "\n"))
+    assert code == 0
+    assert SGR.search(sent)
+    assert NOT_TEXT.findall(text) == []
+    assert "hunter2zz" not in text
+    assert r"\x1b]0;owned\x07" in text
+    assert "[bold red]no[/]" in text
+
+
+@pytest.mark.parametrize("columns", [40, 80, 160])
+@pytest.mark.parametrize("words", [["app.log"], ["cluster", "app.log"], ["grep", "answered", "app.log"]])
+def test_lines_are_as_wide_as_the_terminal_at_most(folder, words, columns):
+    sent, _ = on_a_terminal(folder, *words, columns=columns)
+
+    lines = SGR.sub("", sent).split("\r\n")
+    too_wide = [line for line in lines if len(line) > columns and not line.startswith(("next: ", "more: "))]
+    assert too_wide == []
+
+
+@pytest.mark.parametrize(
+    ("words", "environment"), [(["--no-color"], {}), ([], {"NO_COLOR": "1"}), ([], {"TERM": "dumb"})]
+)
+def test_colours_can_be_turned_off(folder, words, environment):
+    sent, code = on_a_terminal(folder, "app.log", *words, **environment)
+
+    assert code == 0
+    assert "\x1b" not in sent
+
+
+def test_words_that_look_like_refs_are_fetched_from_anywhere(folder):
+    found = json.loads(logpith(folder, "grep", "upload", "app.log", "--json").stdout)
+    ref = found["evidence"][0]["ref"]
+
+    by_ref = logpith(folder, "fetch", ref, "--before", "1", "app.log")
+    remembered = logpith(folder.parent, "fetch", ref, "--before", "1")
+
+    for done in (by_ref, remembered):
+        assert done.returncode == 0
+        assert b"call 299 answered" in done.stdout
+        assert b"upload failed, password=<secret:1>" in done.stdout
+
+
+def test_a_file_of_a_commands_name_is_read_by_its_path(folder):
+    (folder / "grep").write_text("one line\n")
+
+    assert logpith(folder, "./grep").stdout.startswith(b"1 line")
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        ('log_fetch(refs=["e12@3f9ac21b"], before=5)', "logpith fetch e12@3f9ac21b --before 5"),
+        ('log_cluster(sort="severity")', "logpith cluster 'a b.log' --sort severity"),
+        ('log_grep(pattern="it is", ignore_case=true)', "logpith grep 'it is' 'a b.log' -i"),
+        ("log_overview()", "logpith overview 'a b.log'"),
+        ("log_fetch(query=…) reads them", "log_fetch(query=…) reads them"),
+        ("rm(path=1)", "rm(path=1)"),
+    ],
+)
+def test_a_call_for_agents_becomes_a_command_line(call, line):
+    assert command_line(call, ["a b.log"]) == line
