@@ -20,7 +20,7 @@ import pytest
 from logpith import __version__
 from logpith.answer import to_json
 from logpith.app import ask
-from logpith.cli import EXIT_CODES, command_line, main
+from logpith.cli import EXIT_CODES, EXTRAS, Extra, Option, command_line, main
 from logpith.tools import tools
 
 LOGPITH = [sys.executable, "-m", "logpith"]
@@ -71,7 +71,10 @@ def read_or_nothing(descriptor: int) -> bytes:
         return b""
 
 
-HOSTILE = "\x1b]0;owned\x07 \x1b]52;c;aGk=\x07 \x1b[2J\x1b[31m \x1bP$qm\x1b\\ \x9b5n \u202edesrever\u2066 \x7f [bold red]no[/]"
+HOSTILE = (
+    "\x1b]0;owned\x07 \x1b]52;c;aGk=\x07 \x1b[2J\x1b[31m \x1bP$qm\x1b\\ \x9b5n "
+    "\u202edesrever\u2066 \x7f [bold red]no[/]"
+)
 
 
 @pytest.fixture
@@ -141,6 +144,7 @@ def test_what_is_piped_in_is_read(folder):
     assert alone.stdout.startswith(b"600 lines")
     assert json.loads(cluster.stdout)["coverage"]["lines"] == 600
     assert dash.returncode == 0
+    assert b"next: \xe2\x80\xa6 | logpith fetch e301@" in dash.stdout
 
 
 def test_alone_with_nothing_piped_in_it_shows_help(folder):
@@ -187,19 +191,21 @@ def test_exit_codes_tell_found_nothing_and_error(folder):
         (["cluster", "--sort", "rarest", "app.log"], "Try --sort rare"),
         (["cluster"], "there is nothing to read."),
         (["fetch", "e1@00000000"], "."),
+        (["grep", "-q", "level>=", "app.log"], "level>=\n"),
         (["mcp", "logs"], "Write logpith mcp --root logs"),
         (["\x1b[2J.log"], r"\x1b[2J.log"),
     ],
 )
-def test_a_mistake_is_told_in_one_line_with_what_to_do(folder, words, complaint):
+def test_a_mistake_is_told_with_what_to_do(folder, words, complaint):
     done = logpith(folder, *words)
 
     told = done.stderr.decode()
     assert done.returncode == 2
     assert done.stdout == b""
     assert told.startswith("logpith: ")
-    assert told.count("\n") == 1
+    assert all(line.startswith("  ") for line in told.splitlines()[1:])
     assert complaint in told
+    assert "log_" not in told
     assert "Traceback" not in told
     assert "\x1b" not in told
 
@@ -340,3 +346,20 @@ def test_a_file_of_a_commands_name_is_read_by_its_path(folder):
 )
 def test_a_call_for_agents_becomes_a_command_line(call, line):
     assert command_line(call, ["a b.log"]) == line
+
+
+def test_what_only_the_command_line_can_do_hangs_on_an_option_of_its_own(folder, monkeypatch, capsys):
+    def count_lines(question, desk, options):
+        sys.stdout.write(f"{len(desk.open(question.sources))} {options['labels']} {options['format']}\n")
+        return 7
+
+    labels, format_ = Option(name="labels", value="FILE", hidden=True), Option(name="format", value="NAME")
+    extra = Extra(option=labels, further=(format_,), run=count_lines)
+    monkeypatch.setitem(EXTRAS, "cluster", (extra,))
+
+    code = main(["cluster", str(folder / "app.log"), "--labels", "out.csv", "--format", "raw"])
+
+    assert code == 7
+    assert capsys.readouterr().out == "600 out.csv raw\n"
+    main(["cluster", "--help"])
+    assert "--labels FILE" not in capsys.readouterr().out

@@ -193,15 +193,19 @@ def cell(value: Json) -> str:
 
 def coverage_in_words(coverage: Coverage) -> str:
     """What was looked at, on one line."""
-    said = [f"{coverage.lines:,} lines"]
-    said += [f"{coverage.records:,} records"] if coverage.records != coverage.lines else []
-    said += [f"{coverage.sources:,} source{'s' * (coverage.sources != 1)}"]
+    said = [_count(coverage.lines, "line")]
+    said += [_count(coverage.records, "record")] if coverage.records != coverage.lines else []
+    said += [_count(coverage.sources, "source")]
     said += [f"{coverage.start} to {coverage.end}"] if coverage.start or coverage.end else []
     said += [f"{coverage.undated:.2%} without a time"] if coverage.undated else []
     said += [f"{coverage.redacted:,} redacted"] if coverage.redacted else []
     said += [f"{coverage.flagged:,} flagged as instruction-like"] if coverage.flagged else []
     said += [f"skipped: {'; '.join(coverage.skipped)}"] if coverage.skipped else []
     return ", ".join(said)
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number:,} {name}" if number == 1 else f"{number:,} {name}s"
 
 
 def omitted_in_words(omitted: Omitted) -> str:

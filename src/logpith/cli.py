@@ -128,7 +128,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _complain(text: str) -> int:
     from logpith.quote import show_hidden  # noqa: PLC0415 - only errors need it
 
-    sys.stderr.write(f"logpith: {show_hidden(text)}\n")
+    # Lines of ours may follow, such as the place in a query; they stand in, so that no name can forge one.
+    lines = [show_hidden(line) for line in _in_commands(text).splitlines()]
+    sys.stderr.write("logpith: " + "\n  ".join(lines) + "\n")
     return ERROR
 
 
@@ -432,7 +434,8 @@ def _spell_command(tool: type[Tool], given: Mapping[str, object]) -> str:
     for name, value in given.items():
         if name not in tool.positional:
             words += _spell_option(tool, name, value)
-    return shlex.join(words)
+    is_about_stdin = not given.get("sources") and _is_piped_into()
+    return "… | " * is_about_stdin + shlex.join(words)
 
 
 def _spell_option(tool: type[Tool], name: str, value: object) -> list[str]:
@@ -548,10 +551,16 @@ def _help_for_tool(tool: type[Tool]) -> str:
     )
 
 
+def _in_commands(text: str) -> str:
+    """The text with the names of tools as commands: `log_grep(…)` is `logpith grep` here."""
+    for tool in _tools().values() if "log_" in text else ():
+        text = re.sub(rf"\b{tool.name}\b(?:\([^)]*\))?", f"logpith {tool.command}", text)
+    return text
+
+
 def _for_people(tool: type[Tool], doc: str) -> str:
-    """A text for agents in the words of the command line: `log_grep(…)` is `logpith grep` here."""
-    for other in _tools().values():
-        doc = re.sub(rf"\b{other.name}\b(?:\([^)]*\))?", f"logpith {other.command}", doc)
+    """A tool's text for agents in the words of the command line: `pattern` is PATTERN here."""
+    doc = _in_commands(doc)
     for argument in _arguments_of(tool):
         is_word = argument.name in tool.positional
         doc = doc.replace(

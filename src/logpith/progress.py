@@ -63,7 +63,7 @@ class ProgressLine:
         spinner = _SPINNER[int((self._clock() - self._begun_s) / REDRAW_S) % len(_SPINNER)]
         if not lines:
             return f"{spinner} {self.doing}"
-        if done == total:
+        if total and done >= total:
             return f"{spinner} {lines:,} lines read, finding out what they say"
         read_s = max(self._told_s - self._begun_s, 0.001)
         speed = f"{lines:,} lines, {lines / read_s:,.0f} lines/s"

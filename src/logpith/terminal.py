@@ -141,7 +141,8 @@ def _column_widths(
         if name in LONG_COLUMNS or (needed > _MOST_CELLS and name not in _COPIED_COLUMNS):
             del widths[name]
     while widths and sum(widths.values()) + len(_GAP) * len(widths) > width:
-        movable = [name for name in widths if name not in _COPIED_COLUMNS] or list(widths)
+        # The first column says what a row is about.
+        movable = [name for name in list(widths)[1:] if name not in _COPIED_COLUMNS] or list(widths)
         del widths[max(movable, key=lambda name: widths[name])]
     return widths
 
