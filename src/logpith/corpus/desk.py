@@ -157,7 +157,7 @@ class Desk:
             descriptor = self.roots.open(path)
             os.set_blocking(descriptor, True)
             with os.fdopen(descriptor, "rb", buffering=0) as stream:
-                self._streams[name] = TextStream.drain(stream, name, now_ns())  # type: ignore[arg-type]  # FileIO is one
+                self._streams[name] = TextStream.drain(stream, name, now_ns())
         return self._streams[name]
 
     def _stdin(self) -> TextStream:

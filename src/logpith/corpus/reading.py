@@ -8,6 +8,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ Progress = Callable[[int, int, int], None]
 """Told (bytes done, bytes in all or 0 when unknown, lines done)."""
 
 _MOST_SAMPLE_BYTES = 8 << 10
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass
@@ -63,7 +66,7 @@ class _ColumnsSoFar:
         )
 
 
-def _joined(parts: list[NDArray[np.generic]], kind: type[np.generic]) -> NDArray[np.generic]:
+def _joined(parts: list[NDArray[Scalar]], kind: type[Scalar]) -> NDArray[Scalar]:
     joined = np.concatenate(parts) if parts else np.empty(0, kind)
     parts.clear()  # half of the memory peak
     return joined

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus
-from logpith.scan.timestamps import NO_TIME
 from logpith.scan.words import split_words
 from logpith_emit.severity import ERROR, FATAL, WARN
 
@@ -232,9 +231,3 @@ def _telling_parts(
         )
         if part.since is not None:
             yield part
-
-
-def dated(corpus: Corpus, records: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The times of those records that have one."""
-    times = corpus.columns.time_ns[records]
-    return times[times != NO_TIME]

@@ -6,7 +6,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from logpith.query import Value
 from logpith.scan.timestamps import NO_TIME
@@ -37,19 +37,20 @@ class CorpusRecordView:
             case "severity_number":
                 return int(self._corpus.severity[self._record])
             case "source":
-                return self._corpus.sources[columns.source[self._record]].name
+                source: str = self._corpus.sources[columns.source[self._record]].name
+                return source
             case "service":
-                return self._corpus.services[columns.service[self._record]] or self._parsed.service
+                named: str = self._corpus.services[columns.service[self._record]]
+                return named or self._parsed.service
             case _:
-                found: Value = getattr(self._parsed, name, None)
-                return found if found != "" else None
+                found = getattr(self._parsed, name, None)
+                return None if found == "" else cast("Value", found)
 
     def attribute(self, path: str) -> Value:
         """The attribute at a dotted path; one of the ids is found by its own name too."""
         parsed = self._parsed
         if path in parsed.attributes:
-            found: Value = parsed.attributes[path]
-            return found
+            return cast("Value", parsed.attributes[path])
         return parsed.ids.get(path)
 
     @functools.cached_property

@@ -122,7 +122,7 @@ class TextFile:
                     f"{self.name} was rotated or truncated while it was read",
                     remedy="Ask again: it is read anew then",
                 )
-            yield file  # type: ignore[misc]  # a FileIO is a BinaryIO, which the stubs do not say
+            yield file
 
 
 @dataclass
@@ -146,7 +146,7 @@ class TextStream:
         Raises:
             Refused: it is binary.
         """
-        kept: BinaryIO = tempfile.TemporaryFile(prefix="logpith-")  # type: ignore[assignment]  # noqa: SIM115  # lives as long as this value
+        kept: BinaryIO = tempfile.TemporaryFile(prefix="logpith-")  # noqa: SIM115  # lives as long as this value
         size = 0
         head = b""
         while piece := stream.read(1 << 20):
@@ -201,7 +201,7 @@ def _blocks(fill: Callable[[memoryview], int]) -> Iterator[Block]:
     while not ended:
         buf = np.empty(len(carry) + BLOCK_BYTES + 1 + PADDING, np.uint8)
         buf[: len(carry)] = carry
-        count = fill(memoryview(buf)[len(carry) : len(carry) + BLOCK_BYTES])
+        count = fill(buf.data[len(carry) : len(carry) + BLOCK_BYTES])
         filled = len(carry) + count
         ended = count < BLOCK_BYTES
         cut = False

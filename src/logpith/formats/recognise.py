@@ -114,7 +114,8 @@ class Recognised:
     def _fitted(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which lines some layout known so far fits."""
         packed = pack_layouts([candidate.text for candidate in self.layouts])
-        return _fits(buf, lines, packed, self.newest_ns).any(axis=0)
+        fitted: NDArray[np.bool_] = np.logical_or.reduce(_fits(buf, lines, packed, self.newest_ns), axis=0)
+        return fitted
 
 
 def _best(
@@ -138,7 +139,7 @@ def _best(
 def sample_lines(buf: NDArray[np.uint8], start: int, end: int) -> NDArray[np.int64]:
     """Start and end of up to SAMPLE_LINES lines: the first fifth of them in a row, the others spread."""
     spans: list[tuple[int, int]] = []
-    text = memoryview(buf)[start:end]
+    text = buf.data[start:end]
     raw = bytes(text[: 1 << 20]) if len(text) <= 1 << 20 else b""
     place = 0
     step = max(1, (end - start) // (SAMPLE_LINES * 4 // 5))

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -43,7 +43,7 @@ def _can_keep() -> bool:
         return False
     if not os.access(folder, os.W_OK):
         return False
-    numba.config.CACHE_DIR = str(folder)
+    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba makes its settings at run time
     return True
 
 
@@ -55,5 +55,5 @@ def is_compiled() -> bool:
 def kernel(function: Function) -> Function:
     """`function`, compiled when it is first called; runs without the interpreter's lock and checks no bounds."""
     compile_function = numba.njit(nogil=True, cache=_can_keep(), error_model="numpy", boundscheck=False)
-    compiled: Function = compile_function(function)
-    return compiled
+    compiled: Any = compile_function(function)
+    return cast("Function", compiled)

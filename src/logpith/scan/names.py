@@ -35,7 +35,7 @@ def hash_name(buf: Any, start: int, end: int) -> Any:
 
 
 @kernel
-def look_up(keys: Any, values: Any, name_hash: Any) -> int:
+def look_up(keys: Any, values: Any, name_hash: Any) -> Any:
     """The value stored for a name's hash, or 0."""
     mask = keys.shape[0] - 1
     i = np.int64(name_hash & np.uint64(mask))

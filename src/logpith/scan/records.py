@@ -126,7 +126,7 @@ def count_lines(buf: Any, start: int, end: int) -> int:
 
 
 @kernel
-def _continues(buf: Any, start: int, end: int) -> bool:
+def _continues(buf: Any, start: int, end: int) -> Any:
     """Whether a line looks as if it went on the record before: indented, closing, or a line of a trace."""
     if start >= end:
         return True
@@ -150,7 +150,7 @@ def _continues(buf: Any, start: int, end: int) -> bool:
 
 
 @kernel
-def _is_exception(buf: Any, start: int, end: int) -> bool:
+def _is_exception(buf: Any, start: int, end: int) -> Any:
     """Whether a line begins with a dotted name of an exception: `java.io.IOException: gone`."""
     dots = 0
     i = start
@@ -177,7 +177,7 @@ def _is_letter_or_digit(byte: int) -> bool:
 
 
 @kernel
-def _is_traceback(buf: Any, start: int, end: int) -> bool:
+def _is_traceback(buf: Any, start: int, end: int) -> Any:
     """Whether a line is Python's `Traceback (most recent call last):` or one of its bridges."""
     if end - start < 16:
         return False
@@ -204,7 +204,7 @@ def _number(buf: Any, start: int, end: int) -> Any:
 
 
 @kernel
-def _json_severity(buf: Any, start: int, end: int, severities: Any, numbers: Any) -> int:
+def _json_severity(buf: Any, start: int, end: int, severities: Any, numbers: Any) -> Any:
     """The severity that a JSON value names, as a word or as a number of the common loggers; 0 when none."""
     value, digits = _number(buf, start, end)
     if digits == 0:

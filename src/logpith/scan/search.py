@@ -61,7 +61,7 @@ def _find(
     last = end - (length - rare)
     while i <= last:
         byte = buf[i]
-        if byte != low and byte != high:  # noqa: PLR1714  a set is no kernel's business
+        if byte != low and byte != high:
             i += 1
             continue
         first = i - rare

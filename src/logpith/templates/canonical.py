@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from logpith.scan.words import Words, split_words
 
@@ -20,11 +21,11 @@ OPENING = "([{\"'<"
 CLOSING = ")]}\"'>"
 
 _MONTHS = frozenset(
-    "jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august september "
-    "october november december".split()
+    "jan feb mar apr may jun jul aug sep sept oct nov dec january february march april june july august "  # noqa: SIM905  reads as the list it is
+    "september october november december".split()
 )
 _WEEKDAYS = frozenset(
-    "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday".split()
+    "mon tue wed thu fri sat sun monday tuesday wednesday thursday friday saturday sunday".split()  # noqa: SIM905  as above
 )
 _SIZE_UNITS = frozenset(("B", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB", "TiB", "kB"))
 _TRUTH_VALUES = frozenset(("true", "false", "null"))
@@ -157,7 +158,7 @@ def _with_empty_slots(parts: _Parts) -> Canonical:
 def _pieces(delimiter: str) -> Iterator[str]:
     """A delimiter, cut where an empty value stands in it."""
     start = 0
-    for place, (sign, following) in enumerate(zip(delimiter, delimiter[1:], strict=False), start=1):
+    for place, (sign, following) in enumerate(pairwise(delimiter), start=1):
         is_empty_bracket = sign in "([{" and following == CLOSING[OPENING.index(sign)]
         if is_empty_bracket or (sign == "=" and following in " ,;)]}"):
             yield delimiter[start:place]

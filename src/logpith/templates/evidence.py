@@ -24,9 +24,10 @@ LEANS_STRONGLY = 1.3
 
 # A noun in front of its value: `user anna`, `host: db1`, `queue (mail)`.
 _TAKES_VALUE = frozenset(
-    "user username uid account login host hostname rhost server node domain file filename path directory dir device "
-    "interface module service name id session client address addr process job task table database db queue topic "
-    "container pod image volume partition key group role ip url uri command cmd program app package class".split()
+    "user username uid account login host hostname rhost server node domain file filename path directory dir "  # noqa: SIM905  reads as the list it is
+    "device interface module service name id session client address addr process job task table database db "
+    "queue topic container pod image volume partition key group role ip url uri command cmd program app package "
+    "class".split()
 )
 _PREPOSITIONS = frozenset(("for", "from", "by", "to", "at", "of", "on", "in", "with", "as"))
 _ODD_SIGNS = "_.@$/\\-"
