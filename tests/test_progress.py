@@ -52,7 +52,17 @@ def test_when_all_is_read_the_line_says_so():
 
     line(10, 10, 1)
 
-    assert line.text() == "⠋ 1 lines read, finding out what they say"
+    assert line.text() == "⠋ 1 lines, finding out what they say"
+
+
+def test_work_that_counts_lines_tells_lines():
+    clock = Clock()
+    line = ProgressLine(io.StringIO(), "writing", counts="lines", clock=clock)
+    clock.now_s += 2
+
+    line(500, 1_000, 500)
+
+    assert line.text() == "━━━━━━━━━━╌╌╌╌╌╌╌╌╌╌  50%  500 of 1,000 lines, 250 lines/s"
 
 
 class Screen(io.StringIO):

@@ -477,8 +477,8 @@ _COMMANDS: Mapping[str, Command] = {
             doc="Writes a day of logs of a voice-call product in which the speech provider's quota runs out, "
             "and shows on it what the tools are for. The same seed gives the same day.",
             options=(
-                Option(name="lines", value="N", doc="About how many lines to write (default: 20000)."),
-                Option(name="seed", value="S", doc="Another number makes another day (default: 1)."),
+                Option(name="lines", value="N", doc="How many lines to write (default: 20000)."),
+                Option(name="seed", value="S", doc="Another number makes another day (default: 7)."),
                 Option(name="end", value="TIME", doc="When the day ends (default: now)."),
                 Option(
                     name="dir", value="D", doc="Where to write it, to stay (default: a temporary folder)."

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol, Self, TextIO
+from typing import Literal, Protocol, Self, TextIO
 
 PATIENCE_S = 0.5
 """Work that is done within this time needs no line."""
@@ -31,13 +31,24 @@ class ProgressLine:
         with ProgressLine(sys.stderr, "reading") as progress:
             Desk(progress=progress)
 
-    A thread of its own draws, so that it also moves while the work has nothing to tell.
+    A thread of its own draws, so that it also moves while the work has nothing to tell. `doing` stands there
+    before the work tells anything, `then` when it has told that all is read; `counts` is what its numbers are.
     """
 
-    def __init__(self, stream: TextIO, doing: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        doing: str,
+        *,
+        then: str = "finding out what they say",
+        counts: Literal["bytes", "lines"] = "bytes",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.doing = doing
         """What the line says until the work first tells how far it is."""
 
+        self._then = then
+        self._counts = counts
         self._stream = stream
         self._clock = clock
         self._begun_s = self._told_s = clock()
@@ -64,15 +75,19 @@ class ProgressLine:
         if not lines:
             return f"{spinner} {self.doing}"
         if total and done >= total:
-            return f"{spinner} {lines:,} lines read, finding out what they say"
+            return f"{spinner} {lines:,} lines, {self._then}"
         read_s = max(self._told_s - self._begun_s, 0.001)
-        speed = f"{lines:,} lines, {lines / read_s:,.0f} lines/s"
+        speed = f"{lines / read_s:,.0f} lines/s"
         if not total:
-            return f"{spinner} {size_in_words(done)}, {speed}"
+            return f"{spinner} {size_in_words(done)}, {lines:,} lines, {speed}"
         share = min(done / total, 1.0)
         filled = round(share * _BAR_CELLS)
         bar = "━" * filled + "╌" * (_BAR_CELLS - filled)
-        return f"{bar} {share:4.0%}  {size_in_words(done)} of {size_in_words(total)}, {speed}"
+        if self._counts == "lines":
+            return f"{bar} {share:4.0%}  {done:,} of {total:,} lines, {speed}"
+        return (
+            f"{bar} {share:4.0%}  {size_in_words(done)} of {size_in_words(total)}, {lines:,} lines, {speed}"
+        )
 
     def _draw(self) -> None:
         wait_s = PATIENCE_S

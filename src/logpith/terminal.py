@@ -6,6 +6,7 @@ holds, the terminal gets no control sequence but our own colours (SGR).
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TextIO
@@ -31,6 +32,8 @@ LONG_COLUMNS = ("why", "template", "text", "example")
 
 _COPIED_COLUMNS = frozenset({"id", "ref", "refs", "line"})
 """Columns that stay in the row and whole, since people copy them."""
+
+_SOURCE_COLUMNS = ("source", "name")
 
 _LEAST_TEXT_CELLS = 48
 _MOST_CELLS = 44
@@ -93,13 +96,14 @@ def _lines(answer: Answer, width: int) -> Iterator[Text]:
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterator[Text]:
+    rows, folder = _without_shared_folder(rows)
     columns, constants = split_constants(rows)
     spelled = [{name: _spelled(name, row.get(name)) for name in columns} for row in rows]
     widths = _column_widths(columns, spelled, width)
     below = [name for name in columns if name not in widths]
     left = sum(widths.values()) + len(_GAP) * len(widths)
     beside = below.pop() if below and _has_room(below[-1], width - left) else ""
-    if title or constants:
+    if title or constants or folder:
         told = _GAP.join(f"{name}={value}" for name, value in constants.items())
         heading = Text.assemble(
             (title, "bold underline"), _GAP * bool(title and told), (show_hidden(told), "dim")
@@ -122,6 +126,22 @@ def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterat
                 label = "" if name in LONG_COLUMNS else f"{name} "
                 lines = _elided(_long_text(label, texts[name]), width - len(_INDENT), _MOST_LINES)
                 yield from (Text(_INDENT, _style(name, texts[name])).append_text(line) for line in lines)
+
+
+def _without_shared_folder(
+    rows: Sequence[Mapping[str, Json]],
+) -> tuple[Sequence[Mapping[str, Json]], str]:
+    """The rows with the names of their sources as seen from the folder that all are in, and that folder."""
+    name = next((name for name in _SOURCE_COLUMNS if all(isinstance(row.get(name), str) for row in rows)), "")
+    paths = [str(row[name]) for row in rows] if name else []
+    if len(set(paths)) < 2 or len({path.startswith("/") for path in paths}) > 1:
+        return rows, ""
+    folder = posixpath.commonpath(map(posixpath.dirname, paths))
+    if not folder.strip("/"):
+        return rows, ""
+    return [
+        {**row, name: posixpath.relpath(path, folder)} for row, path in zip(rows, paths, strict=True)
+    ], folder
 
 
 def _row(cells: Mapping[str, Text], widths: Mapping[str, int], right: Set[str]) -> Text:

@@ -7,89 +7,107 @@ import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from logpith.component import Argument, problem_with, read_text
 from logpith.progress import ProgressLine
 from logpith.timerange import now_ns, parse_time
 from logpith_emit.errors import BadArgument, Refused
 
-DEFAULT_LINES = 20_000
-DEFAULT_SEED = 1
+if TYPE_CHECKING:
+    from logpith.demo import Day
 
-_LINES = Argument(name="lines", kind=int, minimum=100, maximum=1_000_000_000)
 _SEED = Argument(name="seed", kind=int, minimum=0, maximum=2**63 - 1)
 
 
 def run_demo(options: Mapping[str, str], run: Callable[[list[str]], int]) -> int:
-    """Writes the day and shows it, each step by `run`, which does what the words of a command line say."""
-    from logpith.demo import Day, write_day  # noqa: PLC0415 - not for who only reads `--help`
+    """Writes the day and shows it, each step by `run`, which does what the words of a command line say.
 
-    lines = _number(_LINES, options.get("lines"), DEFAULT_LINES)
-    seed = _number(_SEED, options.get("seed"), DEFAULT_SEED)
+    Raises:
+        BadArgument: one of the options cannot be used.
+    """
+    from logpith.demo import Day  # noqa: PLC0415 - not for who only reads `--help`
+
     now = now_ns()
-    end = parse_time(options["end"], now_ns=now) if "end" in options else now
+    day = Day(end_ns=parse_time(options["end"], now_ns=now) if "end" in options else now)
+    day = replace(day, lines=_number(_lines(), options, day.lines), seed=_number(_SEED, options, day.seed))
     folder = _folder(options.get("dir"))
-    day = Day(lines=lines, seed=seed, end_ns=end)
-    if sys.stderr.isatty():
-        with ProgressLine(sys.stderr, "writing a day of logs") as progress:
-            write_day(day, folder, progress)
-    else:
-        write_day(day, folder, None)
-    _say(f"A made-up day of logs, about {lines:,} lines, is in {folder}.")
+    _write(day, folder)
+    _say(f"{day.lines:,} lines of a made-up day are in {folder}.")
+    logs = str(folder / "*.log")
     if "no-tour" not in options:
-        _take_tour(folder, run)
-    _say_how_to_go_on(folder)
+        _take_tour(logs, run)
+    _say_how_to_go_on(folder, logs)
     return 0
 
 
-def _take_tour(folder: Path, run: Callable[[list[str]], int]) -> None:
-    place = str(folder)
-    ref = _first_suspect(place)
+def _lines() -> Argument:
+    from logpith.demo.day import FEWEST_LINES  # noqa: PLC0415 - as above
+
+    return Argument(name="lines", kind=int, minimum=FEWEST_LINES, maximum=1_000_000_000)
+
+
+def _write(day: Day, folder: Path) -> None:
+    from logpith.demo import write_day  # noqa: PLC0415 - as above
+
+    if not sys.stderr.isatty():
+        write_day(day, folder)
+        return
+    with ProgressLine(sys.stderr, "writing", then="counting them", counts="lines") as progress:
+        write_day(day, folder, lambda done, total: progress(done, total, done))
+
+
+def _take_tour(logs: str, run: Callable[[list[str]], int]) -> None:
     steps: list[tuple[str, list[str]]] = [
-        ("What is here, and what should I look at first?", [place]),
+        ("What is here, and what should I look at first?", [logs]),
         (
-            "All of it in a handful of patterns, the most severe first.",
-            ["cluster", place, "--sort", "severity"],
+            "Everything in a handful of patterns, the most severe first.",
+            ["cluster", "--sort", "severity", logs],
         ),
         (
-            "How often, where and since when? A query instead of a text: -q.",
-            ["grep", "-q", "quota level>=error", place],
+            "How often, where and since when? With -q a query, not a text.",
+            ["grep", "-q", "quota_exceeded level>=warn", logs],
         ),
     ]
+    ref = _first_suspect(logs)
     if ref:
-        around = ["fetch", ref, "--before", "3", "--after", "3", place]
+        around = ["fetch", ref, "--before", "3", "--after", "3", logs]
         steps.append(("What happened just then? A ref opens exactly that line.", around))
     for number, (question, words) in enumerate(steps, 1):
-        _say(f"\n{_bold(f'{number}. {question}')}\n{_bold('$')} {shlex.join(['logpith', *words])}\n")
+        _say(f"\n{_bold(f'{number}. {question}')}\n{_bold('$')} {_typed(['logpith', *words])}\n")
         run(words)
 
 
-def _first_suspect(place: str) -> str:
+def _typed(words: list[str]) -> str:
+    """The words as one would type them; a glob needs no quotes, the shell or logpith finds its files."""
+    return " ".join(
+        word if word.endswith("*.log") and " " not in word else shlex.quote(word) for word in words
+    )
+
+
+def _first_suspect(logs: str) -> str:
     """The ref of the first line that the overview shows as proof; empty when there is none."""
     from logpith.app import ask  # noqa: PLC0415 - as above
     from logpith.corpus.desk import Desk  # noqa: PLC0415 - as above
     from logpith.tools import tools  # noqa: PLC0415 - as above
 
-    answer = ask(tools()["log_overview"](sources=(place,)), Desk())
+    answer = ask(tools()["log_overview"](sources=(logs,)), Desk())
     return answer.evidence[0].ref if answer.evidence else ""
 
 
-def _say_how_to_go_on(folder: Path) -> None:
-    place = shlex.quote(str(folder))
-    _say(
-        "\n".join(
-            [
-                "",
-                _bold("Go on:"),
-                f"  logpith {place}",
-                f"  logpith grep -q 'level>=warn' {place}",
-                f"  logpith mcp --root {place}      serve these logs to an agent",
-                "  logpith /var/log                your own",
-                "  logpith --help",
-            ]
-        )
-    )
+def _say_how_to_go_on(folder: Path, logs: str) -> None:
+    commands = {
+        _typed(["logpith", "cluster", logs]): "other questions about this day",
+        _typed(["logpith", "grep", "-q", "level>=warn", logs]): "",
+        _typed(["logpith", "mcp", "--root", str(folder)]): "serve it to an agent",
+        "logpith /var/log": "your own logs",
+        "logpith --help": "",
+    }
+    width = max(map(len, commands)) + 2
+    lines = [f"  {command:<{width}}{meaning}".rstrip() for command, meaning in commands.items()]
+    _say("\n".join(["", _bold("Go on:"), *lines]))
 
 
 def _folder(wanted: str | None) -> Path:
@@ -106,13 +124,10 @@ def _folder(wanted: str | None) -> Path:
     return folder
 
 
-def _number(argument: Argument, text: str | None, default: int) -> int:
-    if text is None:
-        return default
-    value = read_text(argument, text)
-    if problem := problem_with(argument, value):
+def _number(argument: Argument, options: Mapping[str, str], default: int) -> int:
+    value = read_text(argument, options.get(argument.name, str(default)))
+    if problem := problem_with(argument, value) or not isinstance(value, int):
         raise BadArgument(f"--{argument.name} {problem}", remedy=f"Try --{argument.name} {default}")
-    assert isinstance(value, int)  # noqa: S101 - for the type checker: what has no problem is of the kind
     return value
 
 

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+LOGPITH = [sys.executable, "-m", "logpith"]
+END = ["--end", "2026-11-20T20:00:00Z"]
+
+
+def logpith(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TMPDIR": str(folder)}
+    return subprocess.run(
+        [*LOGPITH, *words],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+
+
+def test_the_tour_shows_commands_that_give_just_what_it_shows(tmp_path):
+    done = logpith(tmp_path, "demo", "--lines", "2000", *END)
+
+    assert done.returncode == 0, done.stderr
+    steps = done.stdout.partition("\nGo on:\n")[0].split("\n$ logpith ")[1:]
+    assert len(steps) == 4
+    for step in steps:
+        command, _, shown = step.partition("\n\n")
+        typed = logpith(tmp_path, *shlex.split(command))
+        assert typed.returncode == 0
+        assert shown.startswith(typed.stdout)
+
+
+def test_the_tour_finds_out_what_the_day_is_about(tmp_path):
+    done = logpith(tmp_path, "demo", *END)
+
+    overview = done.stdout.split("\n$ logpith ")[1]
+    first_suspect = overview.split("suspect:\n")[1].splitlines()[1]
+    assert "quota_exceeded" in first_suspect
+    assert "new since 2026-11-20T" in first_suspect
+
+
+def test_every_command_it_proposes_at_the_end_is_one(tmp_path):
+    done = logpith(tmp_path, "demo", "--lines", "1000", "--no-tour", *END)
+
+    proposed = [line.split("  ")[1] for line in done.stdout.partition("\nGo on:\n")[2].splitlines()]
+    assert len(proposed) == 5
+    for line in proposed:
+        name, *words = shlex.split(line)
+        assert name == "logpith"
+        if "mcp" not in words and "/var/log" not in words:
+            assert logpith(tmp_path, *words).returncode == 0
+
+
+def test_the_same_seed_and_end_give_the_same_day_in_the_folder_that_was_asked_for(tmp_path):
+    for name in ("one", "two"):
+        done = logpith(tmp_path, "demo", "--lines", "1000", "--seed", "3", "--no-tour", "--dir", name, *END)
+        assert done.returncode == 0
+
+    one, two = (sorted((tmp_path / name).iterdir()) for name in ("one", "two"))
+    assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
+    assert json.loads((tmp_path / "one" / "truth.json").read_text())["lines"] == 1000
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ["--lines", "5"],
+            "--lines must be a whole number from 1000 to 1000000000, not 5. Try --lines 20000",
+        ),
+        (["--lines", "many"], 'not "many"'),
+        (["--end", "whenever"], "logpith: "),
+        (["--dir", "file/day"], "file/day cannot be made"),
+        (["place"], "Write logpith demo --dir place"),
+    ],
+)
+def test_a_wrong_option_is_told(tmp_path, words, complaint):
+    (tmp_path / "file").write_text("")
+
+    done = logpith(tmp_path, "demo", *words)
+
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert done.stdout == ""
