@@ -59,6 +59,18 @@ def test_a_component_is_described_by_its_fields_and_the_strings_under_them():
     assert arguments[6].accepted == "a whole number from 100 to 20000"
 
 
+def test_an_inherited_argument_that_is_given_another_default_stays_behind_the_own_ones():
+    @dataclass(frozen=True, kw_only=True)
+    class Brief(Place):
+        budget: int = 300
+        """Few tokens."""
+
+        depth: int = 3
+
+    assert [argument.name for argument in describe(Brief)] == ["depth", "sources", "budget"]
+    assert describe(Brief)[2].default == 300
+
+
 def test_a_class_written_inside_a_function_is_described_too():
     @dataclass(frozen=True, kw_only=True)
     class Local(Place):

@@ -16,6 +16,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logpith import __version__
@@ -76,14 +77,44 @@ class Extra:
     """Given the options as typed, does it and returns the exit code."""
 
 
-EXTRAS: dict[str, tuple[Extra, ...]] = {}
+def _write_labels(tool: Tool, desk: Desk, options: Mapping[str, str]) -> int:
+    from logpith.labels import write_labels  # noqa: PLC0415 - only labelling needs it
+
+    format_name = options.get("format", "auto")
+    if format_name not in ("auto", "raw"):
+        raise BadArgument(f"there is no format '{format_name}'", remedy="Write --format raw, or leave it out")
+    path = Path(options["labels"])
+    corpus = desk.open(tool.sources, whole_lines=format_name == "raw")
+    rows = write_labels(corpus, path)
+    print(f"{rows:,} lines with {len(corpus.templates.templates):,} templates are in {path}.")  # noqa: T201
+    return FOUND if rows else NOTHING
+
+
+EXTRAS: dict[str, tuple[Extra, ...]] = {
+    "cluster": (
+        Extra(
+            option=Option(
+                name="labels",
+                value="FILE",
+                doc="Write one CSV row for each line to FILE: line, template_id, EventTemplate.",
+            ),
+            further=(
+                Option(
+                    name="format",
+                    value="NAME",
+                    doc="With --labels: `raw` takes each line as a whole body; else formats are recognised.",
+                ),
+            ),
+            run=_write_labels,
+        ),
+    )
+}
 """By command. Nothing here reaches an agent."""
 
-COMMON = (
-    Option(name="json", doc="Print the answer as JSON."),
-    Option(name="no-color", doc="No colours; the variable NO_COLOR does the same."),
-    Option(name="help", letter="h", doc="Show this."),
-)
+HELP = Option(name="help", letter="h", doc="Show this.")
+NO_COLOR = Option(name="no-color", doc="No colours; the variable NO_COLOR does the same.")
+COMMON = (Option(name="json", doc="Print the answer as JSON."), NO_COLOR, HELP)
+"""What every tool's command understands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +177,7 @@ def _run(words: list[str]) -> int:
     command = _COMMANDS.get(name)
     if command is None:
         return _run_tool(_tools()[name], words)
-    parsed = _parse(words, (*command.options, *COMMON), command.name)
+    parsed = _parse(words, (*command.options, HELP), command.name)
     if "help" in parsed.options:
         return _show(_help_for_command(command))
     return command.run(parsed)
@@ -484,6 +515,7 @@ _COMMANDS: Mapping[str, Command] = {
                     name="dir", value="D", doc="Where to write it, to stay (default: a temporary folder)."
                 ),
                 Option(name="no-tour", doc="Only write the logs."),
+                NO_COLOR,
             ),
             examples=("logpith demo", "logpith demo --dir ./day --lines 1000000 --no-tour"),
             run=_run_demo,
@@ -541,12 +573,13 @@ def _help_for_tool(tool: type[Tool]) -> str:
     docs = {argument.name: _doc_with_default(argument) for argument in _arguments_of(tool)}
     docs["sources"] = "Files, globs or folders to read; - is standard input, which is also read when piped."
     words = [(_word_for(name), _for_people(tool, docs[name])) for name in tool.positional]
-    options = (*_options_of(tool), *(extra.option for extra in EXTRAS.get(tool.command, ())))
+    extras = EXTRAS.get(tool.command, ())
+    options = (*_options_of(tool), *(option for extra in extras for option in (extra.option, *extra.further)))
     return _help(
         f"logpith {tool.command} {_usage_words(tool)} [options]",
         _for_people(tool, tool.__doc__ or ""),
         words,
-        [replace(option, doc=_for_people(tool, option.doc)) for option in options],
+        [*(replace(option, doc=_for_people(tool, option.doc)) for option in options), *COMMON],
         tool.examples,
     )
 
@@ -570,7 +603,7 @@ def _for_people(tool: type[Tool], doc: str) -> str:
 
 
 def _help_for_command(command: Command) -> str:
-    return _help(command.usage, command.doc, (), command.options, command.examples)
+    return _help(command.usage, command.doc, (), (*command.options, HELP), command.examples)
 
 
 def _help(
@@ -582,7 +615,7 @@ def _help(
 ) -> str:
     lines = [f"Usage: {usage}", "", *textwrap.wrap(" ".join((doc or "").split()), _width())]
     lines += ["", *_columns(words)] if words else []
-    shown = [option for option in (*options, *COMMON) if not option.hidden]
+    shown = [option for option in options if not option.hidden]
     spelled = [(f"-{option.letter}, " * bool(option.letter) + option.spelled, option.doc) for option in shown]
     lines += ["", "Options:", *_columns(spelled)]
     lines += ["", "Examples:", *(f"  {example}" for example in examples)]

@@ -96,9 +96,8 @@ def _described(cls: Any) -> tuple[Argument, ...]:  # mypy holds no class with fi
     own: list[Argument] = []
     inherited: list[Argument] = []
     for setting in dataclasses.fields(cls):
-        owner = next(base for base in cls.__mro__ if setting.name in vars(base).get("__annotations__", {}))
-        argument = _argument(setting, owner)
-        (own if owner is cls else inherited).append(argument)
+        owners = [base for base in cls.__mro__ if setting.name in vars(base).get("__annotations__", {})]
+        (own if owners == [cls] else inherited).append(_argument(setting, owners[0]))
     return tuple(sorted([*own, *inherited], key=lambda argument: not argument.required))
 
 

@@ -187,12 +187,13 @@ async def _call(desk: LazyDesk, tool: type[Tool], arguments: Mapping[str, object
     _is_cancelled.set(cancelled)
     try:
         # Abandoned when the request is cancelled: the thread itself ends at its next step.
-        return await anyio.to_thread.run_sync(_answer, desk, tool, arguments, abandon_on_cancel=True)
+        return await anyio.to_thread.run_sync(answer_call, desk, tool, arguments, abandon_on_cancel=True)
     finally:
         cancelled.set()
 
 
-def _answer(desk: LazyDesk, tool: type[Tool], arguments: Mapping[str, object]) -> types.CallToolResult:
+def answer_call(desk: LazyDesk, tool: type[Tool], arguments: Mapping[str, object]) -> types.CallToolResult:
+    """The answer to a call, or what was wrong with it; never an exception."""
     try:
         return _result(ask(build(tool, arguments), desk.get()))
     except LogpithError as error:
@@ -212,4 +213,5 @@ def _result(answer: Answer) -> types.CallToolResult:
 
 
 def _error(text: str) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(text=show_hidden(text))], is_error=True)
+    shown = "\n".join(show_hidden(line) for line in text.splitlines())
+    return types.CallToolResult(content=[types.TextContent(text=shown)], is_error=True)
