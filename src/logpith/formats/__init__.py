@@ -30,6 +30,9 @@ class Layout:
     format: str = "plain"
     """The format that a line with this head has."""
 
+    headed: bool = True
+    """Whether a level, a thread, a logger may follow before the message."""
+
     falls_back_to: str = ""
     """The text of a simpler layout, for lines of the same file that lack a part of this one."""
 

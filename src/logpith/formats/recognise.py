@@ -20,12 +20,13 @@ from numpy.typing import NDArray
 
 from logpith import formats
 from logpith.formats import Layout
+from logpith.formats.severity_words import ALSO_IN_CAPITALS
 from logpith.scan.json_fields import role_and_rank
 from logpith.scan.kernel import kernel
 from logpith.scan.layouts import pack_layouts, steps_of
 from logpith.scan.names import NameTable, name_table
 from logpith.scan.records import LAYOUT, Reading, _continues
-from logpith.scan.timestamps import run_layout
+from logpith.scan.timestamps import AMBIGUOUS, run_layout
 from logpith_emit.severity import SPELLINGS
 
 SAMPLE_LINES = 500
@@ -73,11 +74,13 @@ class Recognised:
         return Reading(
             layouts=steps,
             layout_lengths=lengths,
+            headed=np.array([candidate.layout.headed for candidate in self.layouts], np.bool_),
             last_resorts=np.array([candidate.text in fallbacks for candidate in self.layouts], np.bool_),
             value_layouts=value_steps,
             value_layout_lengths=value_lengths,
             json_keys=_json_keys(),
             severities=_severities(),
+            json_severities=_json_severities(),
             joins_undated=self.joins_undated,
             whole_lines=self.whole_lines,
             newest_ns=self.newest_ns,
@@ -205,7 +208,7 @@ def _format_modules() -> tuple[Any, ...]:
     return tuple(
         importlib.import_module(f"{formats.__name__}.{info.name}")
         for info in pkgutil.iter_modules(formats.__path__)
-        if info.name != "recognise"
+        if info.name not in ("recognise", "severity_words")
     )
 
 
@@ -267,5 +270,12 @@ def _json_keys() -> NameTable:
 
 
 @cache
-def _severities() -> NameTable:
+def _json_severities() -> NameTable:
     return name_table(SPELLINGS)
+
+
+@cache
+def _severities() -> NameTable:
+    return name_table(
+        {name: number + AMBIGUOUS * (name in ALSO_IN_CAPITALS) for name, number in SPELLINGS.items()}
+    )

@@ -21,7 +21,7 @@ _OPENING = {ord("["), ord("<"), ord("("), ord("|")}
 _CLOSING = {ord("]"), ord(">"), ord(")"), ord("|")}
 _SHORTEST = 3
 # Abbreviations and words that texts also have in capitals: they name a level only in brackets or before a colon.
-_ALSO_IN_CAPITALS = {"config", "fail", "fine", "http", "log", "note", "success"}
+ALSO_IN_CAPITALS = {"config", "fail", "fine", "http", "log", "note", "success"}
 
 
 def severity_in(body: bytes) -> int:
@@ -63,7 +63,7 @@ def _stands_like_level(head: bytes, start: int, end: int, *, first: bool) -> boo
     word = head[start:end]
     name = word.decode().lower()
     if word.isupper():
-        return behind == ord(":") or name not in _ALSO_IN_CAPITALS
+        return behind == ord(":") or name not in ALSO_IN_CAPITALS
     if name in ALSO_PROSE:
         return False
     return behind == ord(":") or (first and word[:1].isupper() and behind in b" \t")

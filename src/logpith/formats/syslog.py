@@ -8,7 +8,7 @@ from logpith.formats import Layout
 
 _TIME = "%b_%d %H:%M:%S%f"
 _TIME_WITH_YEAR = "%b_%d %Y %H:%M:%S%f"
-_ISO_TIME = "%Y-%m-%d%T%H:%M:%S%f%z"
+_ISO_TIME = "%Y-%m-%dT%H:%M:%S%f%z"
 
 
 def _layout(name: str, head: str, tail: str, weight: int, number: int = 3164) -> Layout:
@@ -17,6 +17,7 @@ def _layout(name: str, head: str, tail: str, weight: int, number: int = 3164) ->
         name,
         head + tail,
         moves=False,
+        headed=False,
         format=f"syslog {number}",
         falls_back_to=head if tail else "",
         weight=weight,

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpith.scan.headers import read_header
 from logpith.scan.json_fields import (
     BODY,
     FAILURE,
@@ -56,6 +57,9 @@ class Reading:
     layout_lengths: NDArray[np.int64]
     """Steps of each layout."""
 
+    headed: NDArray[np.bool_]
+    """Behind which layouts a logger's header may stand (`headers`)."""
+
     last_resorts: NDArray[np.bool_]
     """Which layouts fit the lines of others too, and know less of them: never tried before those."""
 
@@ -65,6 +69,11 @@ class Reading:
     value_layout_lengths: NDArray[np.int64]
     json_keys: NameTable
     severities: NameTable
+    """Level words that may stand in the head of a line; `AMBIGUOUS` is added to those that texts also have."""
+
+    json_severities: NameTable
+    """Level words that may be the value of a JSON line's level."""
+
     joins_undated: bool
     """Whether a line without a time goes on the record before, whatever it looks like."""
 
@@ -310,11 +319,14 @@ def _read(
     end: int,
     layouts: Any,
     lengths: Any,
+    headed: Any,
     last_resorts: Any,
     value_layouts: Any,
     value_lengths: Any,
     json_keys: Any,
     json_meanings: Any,
+    json_severities: Any,
+    json_numbers: Any,
     severities: Any,
     numbers: Any,
     joins_undated: bool,
@@ -377,7 +389,7 @@ def _read(
                     )
                 if found[SEVERITY, 2]:
                     severity = _json_severity(
-                        buf, found[SEVERITY, 0], found[SEVERITY, 1], severities, numbers
+                        buf, found[SEVERITY, 0], found[SEVERITY, 1], json_severities, json_numbers
                     )
                 if severity == 0 and found[SEVERITY_NUMBER, 2]:
                     value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
@@ -404,6 +416,10 @@ def _read(
                 if place >= 0:
                     kind = LAYOUT + layout
                     body = place
+                    if headed[layout]:
+                        severity, body, service_start, service_end = read_header(
+                            buf, place, stop, severity, severities, numbers
+                        )
                 else:
                     looks = _continues(buf, line, stop)
                     # A line that begins with a year is no continuation even where its date is impossible.
@@ -473,11 +489,14 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
         end,
         reading.layouts,
         reading.layout_lengths,
+        reading.headed,
         reading.last_resorts,
         reading.value_layouts,
         reading.value_layout_lengths,
         reading.json_keys.keys,
         reading.json_keys.values,
+        reading.json_severities.keys,
+        reading.json_severities.values,
         reading.severities.keys,
         reading.severities.values,
         reading.joins_undated,

@@ -42,6 +42,9 @@ SERVICE = 21  # a word that names the service
 STRUCTURED_DATA = 22  # - or [id name="value" …]…, as of RFC 5424
 END_OF_HEADER = 23  # the blanks and the byte order mark before a body; optional
 
+# Added to the number of a level word that texts also have ("HTTP", "LOG"): a level only where nothing else can be.
+AMBIGUOUS = 64
+
 _MONTHS = np.frombuffer(b"janfebmaraprmayjunjulaugsepoctnovdec", np.uint8)
 _DAY_NS = 86_400 * 10**9
 
@@ -256,6 +259,8 @@ def run_layout(
                     high -= 1
                 if high - low > 1:
                     severity = look_up(severities, numbers, hash_name(buf, low, high))
+                    if severity >= AMBIGUOUS:
+                        severity = 0
         elif step == EPOCH:
             first = i
             value, i = _digits(buf, i, end, 10, 19)
