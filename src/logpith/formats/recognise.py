@@ -22,11 +22,10 @@ from logpith import formats
 from logpith.formats import Layout
 from logpith.formats.severity_words import ALSO_IN_CAPITALS
 from logpith.scan.json_fields import role_and_rank
-from logpith.scan.kernel import kernel
 from logpith.scan.layouts import pack_layouts, steps_of
 from logpith.scan.names import NameTable, name_table
-from logpith.scan.records import LAYOUT, Reading, _continues
-from logpith.scan.timestamps import AMBIGUOUS, run_layout
+from logpith.scan.records import LAYOUT, Reading, continues_record
+from logpith.scan.timestamps import AMBIGUOUS, fit_layouts
 from logpith_emit.severity import SPELLINGS
 
 SAMPLE_LINES = 500
@@ -94,7 +93,9 @@ class Recognised:
         return ("json", "") if kind else ("plain", "")
 
     def _learn(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> None:
-        opens = np.array([not _continues(buf, a, b) and buf[a] != _BRACE for a, b in lines.tolist()], bool)
+        opens = np.array(
+            [not continues_record(buf, a, b) and buf[a] != _BRACE for a, b in lines.tolist()], bool
+        )
         text = lines[opens]
         left = text[~self._fitted(buf, text)]
         while len(left) and len(self.layouts) < MOST_LAYOUTS:
@@ -176,19 +177,6 @@ def _next_newline(text: memoryview, raw: bytes, place: int) -> int:
     return -1
 
 
-@kernel
-def _try_layouts(
-    buf: Any, lines: Any, layouts: Any, lengths: Any, severities: Any, numbers: Any, newest_ns: int, fits: Any
-) -> None:
-    """Fills `fits` (layouts, lines)."""
-    for k in range(lengths.shape[0]):
-        for row in range(lines.shape[0]):
-            _, place, _, _, _ = run_layout(
-                buf, lines[row, 0], lines[row, 1], layouts[k], lengths[k], severities, numbers, newest_ns
-            )
-            fits[k, row] = place >= 0
-
-
 def _fits(
     buf: NDArray[np.uint8],
     lines: NDArray[np.int64],
@@ -199,7 +187,7 @@ def _fits(
     steps, lengths = packed
     fits = np.zeros((len(lengths), len(lines)), np.bool_)
     table = _severities()
-    _try_layouts(buf, lines, steps, lengths, table.keys, table.values, newest_ns, fits)
+    fit_layouts(buf, lines, steps, lengths, table.keys, table.values, newest_ns, fits)
     return fits
 
 

@@ -135,7 +135,7 @@ def count_lines(buf: Any, start: int, end: int) -> int:
 
 
 @kernel
-def _continues(buf: Any, start: int, end: int) -> Any:
+def continues_record(buf: Any, start: int, end: int) -> Any:
     """Whether a line looks as if it went on the record before: indented, closing, or a line of a trace."""
     if start >= end:
         return True
@@ -421,7 +421,7 @@ def _read(
                             buf, place, stop, severity, severities, numbers
                         )
                 else:
-                    looks = _continues(buf, line, stop)
+                    looks = continues_record(buf, line, stop)
                     # A line that begins with a year is no continuation even where its date is impossible.
                     year = (
                         stop - line > 8

@@ -365,3 +365,16 @@ def run_layout(
     if month < 1 or month > 12 or year < 1678 or year > 2261 or day < 1 or day > days_in_month(year, month):
         return NO_TIME, -1, 0, 0, 0
     return days_from_civil(year, month, day) * _DAY_NS + of_day, i, severity, service_start, service_end
+
+
+@kernel
+def fit_layouts(
+    buf: Any, lines: Any, layouts: Any, lengths: Any, severities: Any, numbers: Any, newest_ns: int, fits: Any
+) -> None:
+    """Fills `fits` (layouts, lines): whether each layout fits each of `lines` (start, end)."""
+    for k in range(lengths.shape[0]):
+        for row in range(lines.shape[0]):
+            _, place, _, _, _ = run_layout(
+                buf, lines[row, 0], lines[row, 1], layouts[k], lengths[k], severities, numbers, newest_ns
+            )
+            fits[k, row] = place >= 0

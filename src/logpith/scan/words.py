@@ -158,7 +158,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
                     not joins
                     and not is_odd
                     and (count >> _OTHER_LETTERS) == 0
-                    and _IS_HEX[last]
+                    and (_IS_HEX[last] or (has_colon and last == 58 and _IS_HEX[following]))
                     and (_IS_HEX[following] or following == 58)
                     and (has_colon or (count & _COUNTER) > 0 or i - begin == _TWO)
                 ):
