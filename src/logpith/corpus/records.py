@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -21,9 +21,6 @@ from logpith.templates.mine import Templates, mine
 from logpith.templates.shapes import ShapeTable
 from logpith.timerange import format_ns
 from logpith_emit.severity import severity_name
-
-# More than this of one record is never shown or matched field by field.
-MOST_SHOWN_BYTES = 256 << 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +79,6 @@ class Corpus:
     services: tuple[str, ...]
     shapes: ShapeTable
     skipped: tuple[str, ...] = ()
-    _texts: dict[int, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.columns.start)
@@ -128,18 +124,14 @@ class Corpus:
         return (int(dated.min()), int(dated.max())) if len(dated) else None
 
     def texts(self, records: Sequence[int]) -> list[bytes]:
-        """The text of each record, cut at MOST_SHOWN_BYTES; their order is free, but reading is in file order."""
-        missing = sorted({record for record in records if record not in self._texts})
-        kept = dict(self._texts)
-        for source, numbers in self._by_source(missing):
-            spans = [
-                (start, start + min(length, MOST_SHOWN_BYTES))
-                for start, length in zip(
-                    self.columns.start[numbers].tolist(), self.columns.length[numbers].tolist(), strict=True
-                )
-            ]
-            kept.update(zip(numbers, source.text.parts(spans), strict=True))
-        return [kept[record] for record in records]
+        """The text of each record, whole; their order is free, but reading is in file order."""
+        found: dict[int, bytes] = {}
+        for source, numbers in self._by_source(sorted(set(records))):
+            starts = self.columns.start[numbers]
+            ends = starts + self.columns.length[numbers]
+            spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
+            found.update(zip(numbers, source.text.parts(spans), strict=True))
+        return [found[record] for record in records]
 
     def _by_source(self, records: Sequence[int]) -> Iterator[tuple[Source, list[int]]]:
         for source in self.sources:
@@ -170,6 +162,12 @@ class Corpus:
         """ISO 8601, or "" for a record without time."""
         time = int(self.columns.time_ns[record])
         return format_ns(time) if time != NO_TIME else ""
+
+    def span_text(self, records: NDArray[np.int64]) -> tuple[str, str]:
+        """The first and the last time of some records; both empty when none has one."""
+        times = self.columns.time_ns[records]
+        times = times[times != NO_TIME]
+        return (format_ns(int(times.min())), format_ns(int(times.max()))) if len(times) else ("", "")
 
     def coverage(self, quoter: Quoter) -> Coverage:
         """What was read, for the answer that `quoter` has served."""

@@ -6,7 +6,8 @@ A template's score is a sum of bits, each from a question that a person would as
     when did it begin, or grow?     the most telling moment to split the corpus at, by a likelihood ratio
     how seldom is it?               only for what is bad at all: among the rare, most are harmless
 
-Time is measured in records, not in seconds: a place in a source runs from 0 to 1 with each of its records. So
+Time is measured in records, not in seconds: a place in a source runs from 0 to 1 with each of its records, in the
+order of their times. So
 the rhythm of a day changes nothing, and a source that began late does not make all of its templates new.
 """
 
@@ -21,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus
+from logpith.scan.timestamps import NO_TIME
 from logpith.scan.words import split_words
 from logpith_emit.severity import ERROR, FATAL, WARN
 
@@ -101,13 +103,22 @@ def find_suspects(corpus: Corpus, most: int) -> list[Suspect]:
 
 
 def _places(corpus: Corpus) -> NDArray[np.float64]:
-    """Where in its source each record stands, from 0 to 1."""
+    """Where in its source each record stands, from 0 to 1: by time, or as it stands where there is none."""
     places = np.empty(len(corpus), np.float64)
     for source in corpus.sources:
-        if source.records:
-            numbers = np.arange(source.records, dtype=np.float64)
-            places[source.first : source.first + source.records] = numbers / source.records
+        inside = slice(source.first, source.first + source.records)
+        order = _order_in_time(corpus.columns.time_ns[inside])
+        places[inside][order] = np.arange(source.records) / max(source.records, 1)
     return places
+
+
+def _order_in_time(times: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The places of a source's records by time; one without a time stays behind the one before it."""
+    known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
+    filled = times[known]
+    if (filled[1:] >= filled[:-1]).all():
+        return np.arange(len(times))
+    return np.argsort(filled, kind="stable")
 
 
 def _groups(codes: NDArray[np.int32], count: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -135,7 +146,7 @@ def _judge(
     change = _change(places[records])
     since = None
     if change.bits >= _LEAST_CHANGE_BITS:
-        since = int(records[np.searchsorted(places[records], change.place)])
+        since = int(_earliest_from(places, records, change.place))
         reasons.append(_change_reason(corpus, change, since))
         bits += min(_MOST_CHANGE_BITS, change.bits / 3) * (1.0 if is_bad else 0.6 if fails else 0.4)
     if severity >= WARN:
@@ -154,6 +165,13 @@ def _judge(
         score=bits,
         since=since,
     )
+
+
+def _earliest_from(places: NDArray[np.float64], records: NDArray[np.int64], place: float) -> np.int64:
+    """The first of the records that stands at `place` or behind it."""
+    behind = records[places[records] >= place]
+    first: np.int64 = behind[np.argmin(places[behind])]
+    return first
 
 
 def _typical_severity(corpus: Corpus, records: NDArray[np.int64]) -> int:

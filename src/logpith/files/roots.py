@@ -104,7 +104,7 @@ class Roots:
             )
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
             return NotFound(
-                f"no file {path}.{_nearest_sibling(path)}".rstrip("."), remedy=self._what_to_name()
+                f"there is no file {path}", remedy=f"{_nearest_sibling(path)}{self._what_to_name()}"
             )
         if error.errno in (errno.EACCES, errno.EPERM):
             return Refused(
@@ -129,7 +129,8 @@ def _nearest_sibling(path: Path) -> str:
         names = [entry.name for entry in os.scandir(path.parent)]
     except OSError:
         return ""
-    return nearest(path.name, names)
+    found = nearest(path.name, names).strip()
+    return f"{found} " if found else ""
 
 
 def _open_beneath(root: Path, inside: str) -> int:

@@ -142,7 +142,7 @@ def _cluster_item(
     leader = corpus.templates.templates[cluster.leader]
     examples = _diverse(records, grouped, cluster)[:_SHOWN_EXAMPLES]
     evidence = corpus.evidence(examples, quoter, _EXAMPLE_WIDTH)
-    first, last = _span(corpus, records)
+    first, last = corpus.span_text(records)
     item: dict[str, Json] = {
         "id": leader.id,
         "count": cluster.count,
@@ -161,15 +161,6 @@ def _diverse(records: NDArray[np.int64], grouped: list[NDArray[np.int64]], clust
     """Up to five records: the last, the first, and the last ones of the largest other templates."""
     others = [int(grouped[member][-1]) for member in cluster.members if member != cluster.leader]
     return list(dict.fromkeys([int(records[-1]), int(records[0]), *others]))[:_EXAMPLES]
-
-
-def _span(corpus: Corpus, records: NDArray[np.int64]) -> tuple[str, str]:
-    from logpith.scan.timestamps import NO_TIME
-    from logpith.timerange import format_ns
-
-    times = corpus.columns.time_ns[records]
-    times = times[times != NO_TIME]
-    return (format_ns(int(times.min())), format_ns(int(times.max()))) if len(times) else ("", "")
 
 
 def _severity_counts(corpus: Corpus, records: NDArray[np.int64]) -> str:

@@ -134,8 +134,8 @@ def _varied(corpus: Corpus, matching: NDArray[np.int64], most: int) -> list[int]
 def _summary(corpus: Corpus, matching: NDArray[np.int64], shown: int) -> str:
     if not len(matching):
         return f"None of {len(corpus):,} records match."
-    times = [corpus.time_text(int(record)) for record in (matching[0], matching[-1])]
-    span = f", from {times[0]} to {times[1]}" if all(times) and len(matching) > 1 else ""
+    first, last = corpus.span_text(matching)
+    span = f", from {first} to {last}" if first and len(matching) > 1 else ""
     verb = "matches" if len(matching) == 1 else "match"
     examples = f"; {shown} shown" if shown < len(matching) else ""
     return f"{len(matching):,} of {len(corpus):,} records {verb} ({len(matching) / len(corpus):.2%}){span}{examples}."
@@ -151,13 +151,14 @@ def _source_items(corpus: Corpus, matching: NDArray[np.int64], quoter: Quoter) -
         if not counts[number]:
             break
         inside = matching[corpus.columns.source[matching] == number]
+        first, last = corpus.span_text(inside)
         items.append(
             {
                 "source": quoter.quote(corpus.sources[number].name, 200),
                 "matches": int(counts[number]),
                 "templates": len(np.unique(corpus.template[inside])),
-                "first": corpus.time_text(int(inside[0])),
-                "last": corpus.time_text(int(inside[-1])),
+                "first": first,
+                "last": last,
             }
         )
     return items

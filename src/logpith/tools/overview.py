@@ -84,7 +84,7 @@ def _suspect_item(corpus: Corpus, suspect: Suspect, ref: str, quoter: Quoter) ->
 
 
 def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
-    for number, source in enumerate(corpus.sources[:_MOST_SOURCES]):
+    for source in corpus.sources[:_MOST_SOURCES]:
         yield {
             "kind": "source",
             "name": quoter.quote(source.name, 200),
@@ -92,19 +92,17 @@ def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
             "bytes": source.size_bytes,
             "format": _format_text(source.formats),
             "time": _time_format_text(source),
-            **_source_span(corpus, number, source),
+            **_source_span(corpus, source),
         }
 
 
-def _source_span(corpus: Corpus, number: int, source: Source) -> dict[str, Json]:
-    from logpith.scan.timestamps import NO_TIME
-    from logpith.timerange import format_ns
+def _source_span(corpus: Corpus, source: Source) -> dict[str, Json]:
+    import numpy as np
 
     if len(corpus.sources) == 1:
         return {}  # coverage tells it
-    times = corpus.columns.time_ns[source.first : source.first + source.records]
-    times = times[times != NO_TIME]
-    return {"from": format_ns(int(times.min())), "to": format_ns(int(times.max()))} if len(times) else {}
+    first, last = corpus.span_text(np.arange(source.first, source.first + source.records))
+    return {"from": first, "to": last}
 
 
 def _format_text(formats: Counter[tuple[str, str]]) -> str:
