@@ -1,7 +1,7 @@
 """log_cluster: rows that add up, whatever is asked."""
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logpith.answer import tokens
@@ -23,6 +23,8 @@ LINES = st.lists(
 ).map(lambda kinds: "".join(f"{kind.format(10 + i)}\n" for i, kind in enumerate(kinds)))
 
 
+# The fixture keeps nothing from one example to the next: each writes its file anew.
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     text=LINES,
     most=st.integers(1, 12),
