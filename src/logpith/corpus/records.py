@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,6 +99,13 @@ class Corpus:
         """The template of each record, by its place in `templates`; -1 for a record without a shape."""
         of_shape = np.append(self.templates.of_shape, np.int32(-1)).astype(np.int32)
         return of_shape[self.columns.shape]
+
+    @cached_property
+    def by_template(self) -> tuple[NDArray[np.int64], ...]:
+        """For each template the numbers of its records, in order."""
+        order = np.argsort(self.template, kind="stable")
+        edges = np.searchsorted(self.template[order], np.arange(len(self.templates.templates) + 1))
+        return tuple(order[a:b] for a, b in pairwise(edges.tolist()))
 
     @cached_property
     def severity(self) -> NDArray[np.uint8]:

@@ -92,7 +92,7 @@ def find_suspects(corpus: Corpus, most: int) -> list[Suspect]:
         return []
     places = _places(corpus)
     found: list[Suspect] = []
-    for template, records in _groups(corpus.template, len(corpus.templates.templates)):
+    for template, records in enumerate(corpus.by_template):
         text = corpus.templates.templates[template].text
         whole = _judge(corpus, places, template, text, records)
         parts = list(_telling_parts(corpus, places, template, text, records))
@@ -119,16 +119,6 @@ def _order_in_time(times: NDArray[np.int64]) -> NDArray[np.int64]:
     if (filled[1:] >= filled[:-1]).all():
         return np.arange(len(times))
     return np.argsort(filled, kind="stable")
-
-
-def _groups(codes: NDArray[np.int32], count: int) -> Iterator[tuple[int, NDArray[np.int64]]]:
-    """Each code from 0 on with the numbers of its records."""
-    order = np.argsort(codes, kind="stable")
-    edges = np.searchsorted(codes[order], np.arange(count + 1))
-    for code in range(count):
-        records = order[edges[code] : edges[code + 1]]
-        if len(records):
-            yield code, records
 
 
 def _judge(

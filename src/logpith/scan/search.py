@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.scan.kernel import kernel
+from logpith.scan.words import BYTE_KIND
 
 # From frequent to rare in logs of all kinds; bytes not listed are rarer than all of these.
 _FREQUENT = b' e0tai1on2rs3-:.5l4dc6/7m98pu"_,fgh=bvkyw[]{}()xIEqjzTNSRACDOLPFMWUBGHKVYXJQZ'
-
-_WORD_BYTES = np.zeros(256, np.uint8)
-_WORD_BYTES[[*b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", *range(128, 256)]] = 1
 
 
 @dataclass(frozen=True)
@@ -71,10 +69,10 @@ def _find(
                 same = False
                 break
         if same and whole_words:
-            if first > start and _WORD_BYTES[needle[0]] and _WORD_BYTES[buf[first - 1]]:
+            if first > start and BYTE_KIND[needle[0]] and BYTE_KIND[buf[first - 1]]:
                 same = False
             behind = first + length
-            if behind < end and _WORD_BYTES[needle[length - 1]] and _WORD_BYTES[buf[behind]]:
+            if behind < end and BYTE_KIND[needle[length - 1]] and BYTE_KIND[buf[behind]]:
                 same = False
         if not same:
             i += 1

@@ -30,17 +30,19 @@ from logpith.scan.kernel import kernel
 
 _DIGIT = 1
 _LETTER = 2
-_KIND = np.zeros(256, np.uint8)  # 0 for delimiters
+BYTE_KIND = np.zeros(256, np.uint8)
+"""Of each byte: a digit, another word byte, or 0 for a delimiter."""
+
 _ADDEND = np.zeros(256, np.uint64)  # counters: digits from bit 0, hex letters from bit 20, others from bit 40
 _IS_HEX = np.zeros(256, np.uint8)
 _GOES_ON_IN_PATH = np.zeros(256, np.uint8)
 _MAY_JOIN = np.zeros(256, np.uint8)
 
-_KIND[[*b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", *range(128, 256)]] = _LETTER
-_KIND[[*b"0123456789"]] = _DIGIT
-_ADDEND[_KIND == _LETTER] = 1 << 40
+BYTE_KIND[[*b"ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", *range(128, 256)]] = _LETTER
+BYTE_KIND[[*b"0123456789"]] = _DIGIT
+_ADDEND[BYTE_KIND == _LETTER] = 1 << 40
 _ADDEND[[*b"abcdefABCDEF"]] = 1 << 20
-_ADDEND[_KIND == _DIGIT] = 1
+_ADDEND[BYTE_KIND == _DIGIT] = 1
 _IS_HEX[[*b"0123456789abcdefABCDEF"]] = 1
 _GOES_ON_IN_PATH[[*b"./-_~%#&?=+:@$*!\\"]] = 1
 _MAY_JOIN[[*b".@$-/\\:"]] = 1
@@ -86,19 +88,19 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
         begin = i
         shape_before = shape
         is_path = False
-        if _KIND[byte] == 0:
+        if BYTE_KIND[byte] == 0:
             opens = False
             following = buf[i + _ONE]
             if byte == 47:  # /
                 opens = is_path = before != _IN_WORD and (
-                    _KIND[following] != 0 or following == 46 or following == 47
+                    BYTE_KIND[following] != 0 or following == 46 or following == 47
                 )
             elif byte == 46:  # ./ and ../
                 opens = is_path = before == 32 and (
                     following == 47 or (following == 46 and buf[i + _TWO] == 47)
                 )
             elif byte == 45 or byte == 43:  # -1, +1
-                opens = _KIND[following] == _DIGIT and (
+                opens = BYTE_KIND[following] == _DIGIT and (
                     before == 32
                     or before == 61
                     or before == 58
@@ -122,7 +124,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
         dots = 0
         while True:
             byte = buf[i]
-            while _KIND[byte] != 0:
+            while BYTE_KIND[byte] != 0:
                 count += _ADDEND[byte]
                 shape = (shape ^ np.uint64(byte)) * _PRIME
                 i += _ONE
@@ -132,7 +134,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
             following = buf[i + _ONE]
             if is_path:
                 if _GOES_ON_IN_PATH[byte] and (
-                    byte == 47 or _KIND[following] != 0 or _GOES_ON_IN_PATH[following]
+                    byte == 47 or BYTE_KIND[following] != 0 or _GOES_ON_IN_PATH[following]
                 ):
                     i += _ONE
                     continue
@@ -149,11 +151,11 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
                     is_path = True  # C:\
                     i += _TWO
                     continue
-                if _KIND[following] == _DIGIT and dots >= 2 and _KIND[last] != 0:
+                if BYTE_KIND[following] == _DIGIT and dots >= 2 and BYTE_KIND[last] != 0:
                     is_host = True
                     i += _ONE
                     continue
-                joins = _KIND[last] == _DIGIT and _KIND[following] == _DIGIT
+                joins = BYTE_KIND[last] == _DIGIT and BYTE_KIND[following] == _DIGIT
                 if (
                     not joins
                     and not is_odd
@@ -165,14 +167,14 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
                     ahead = i + _ONE
                     while _IS_HEX[buf[ahead]] and ahead - i <= _FIVE:
                         ahead += _ONE
-                    joins = ahead - i <= _FIVE and (ahead >= stop or _KIND[buf[ahead]] == 0)
+                    joins = ahead - i <= _FIVE and (ahead >= stop or BYTE_KIND[buf[ahead]] == 0)
                 if not joins:
                     break
                 has_colon = True
                 shape = (shape ^ np.uint64(byte)) * _PRIME
                 i += _ONE
                 continue
-            if _KIND[following] != 0:
+            if BYTE_KIND[following] != 0:
                 if byte == 46:
                     dots += 1
                 else:
@@ -180,7 +182,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
                 shape = (shape ^ np.uint64(byte)) * _PRIME
                 i += _ONE
                 continue
-            if byte == 45 and following == 45 and _KIND[buf[i + _TWO]] != 0:
+            if byte == 45 and following == 45 and BYTE_KIND[buf[i + _TWO]] != 0:
                 is_odd = True
                 shape = (((shape ^ np.uint64(45)) * _PRIME) ^ np.uint64(45)) * _PRIME
                 i += _TWO
@@ -192,7 +194,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
             is_path
             or is_host
             or digits >= 2
-            or _KIND[buf[begin]] == _DIGIT
+            or BYTE_KIND[buf[begin]] == _DIGIT
             or (digits > 0 and count == digits)
             or (has_colon and not is_odd and (count >> _OTHER_LETTERS) == 0)
             or i - begin > _LONGEST_COUNTED

@@ -60,11 +60,10 @@ class ClusterTool(Tool):
         clusters = _clusters(corpus, self.threshold)
         order = _sorted(corpus, clusters, self.sort)
         shown, rest = order[: self.max_clusters], order[self.max_clusters :]
-        grouped = _records_by_template(corpus)
         items: list[dict[str, Json]] = []
         evidence: list[Evidence] = []
         for cluster in shown:
-            item, proof = _cluster_item(corpus, cluster, grouped, quoter)
+            item, proof = _cluster_item(corpus, cluster, quoter)
             items.append(item)
             evidence += proof
         other = len(corpus) - sum(cluster.count for cluster in shown)
@@ -109,14 +108,6 @@ def _typical_severity(corpus: Corpus) -> NDArray[np.int64]:
     return np.where(table.any(axis=1), 23 - np.argmax(table[:, ::-1], axis=1), 0)
 
 
-def _records_by_template(corpus: Corpus) -> list[NDArray[np.int64]]:
-    import numpy as np
-
-    order = np.argsort(corpus.template, kind="stable")
-    edges = np.searchsorted(corpus.template[order], np.arange(len(corpus.templates.templates) + 1))
-    return [order[edges[i] : edges[i + 1]] for i in range(len(edges) - 1)]
-
-
 def _sorted(corpus: Corpus, clusters: tuple[Cluster, ...], sort: Sort) -> list[Cluster]:
     """Clusters in the asked order; equal ones stay by size."""
     if sort == "count":
@@ -126,21 +117,21 @@ def _sorted(corpus: Corpus, clusters: tuple[Cluster, ...], sort: Sort) -> list[C
     if sort == "severity":
         severity = _typical_severity(corpus)
         return sorted(clusters, key=lambda cluster: -max(int(severity[member]) for member in cluster.members))
-    grouped = _records_by_template(corpus)
     first = {
-        cluster.leader: min(int(grouped[member][0]) for member in cluster.members) for cluster in clusters
+        cluster.leader: min(int(corpus.by_template[member][0]) for member in cluster.members)
+        for cluster in clusters
     }
     return sorted(clusters, key=lambda cluster: -first[cluster.leader])
 
 
 def _cluster_item(
-    corpus: Corpus, cluster: Cluster, grouped: list[NDArray[np.int64]], quoter: Quoter
+    corpus: Corpus, cluster: Cluster, quoter: Quoter
 ) -> tuple[dict[str, Json], tuple[Evidence, ...]]:
     import numpy as np
 
-    records = np.sort(np.concatenate([grouped[member] for member in cluster.members]))
+    records = np.sort(np.concatenate([corpus.by_template[member] for member in cluster.members]))
     leader = corpus.templates.templates[cluster.leader]
-    examples = _diverse(records, grouped, cluster)[:_SHOWN_EXAMPLES]
+    examples = _diverse(corpus, records, cluster)[:_SHOWN_EXAMPLES]
     evidence = corpus.evidence(examples, quoter, _EXAMPLE_WIDTH)
     first, last = corpus.span_text(records)
     item: dict[str, Json] = {
@@ -157,9 +148,9 @@ def _cluster_item(
     return item, evidence
 
 
-def _diverse(records: NDArray[np.int64], grouped: list[NDArray[np.int64]], cluster: Cluster) -> list[int]:
+def _diverse(corpus: Corpus, records: NDArray[np.int64], cluster: Cluster) -> list[int]:
     """Up to five records: the last, the first, and the last ones of the largest other templates."""
-    others = [int(grouped[member][-1]) for member in cluster.members if member != cluster.leader]
+    others = [int(corpus.by_template[member][-1]) for member in cluster.members if member != cluster.leader]
     return list(dict.fromkeys([int(records[-1]), int(records[0]), *others]))[:_EXAMPLES]
 
 
