@@ -187,7 +187,7 @@ def _summary(corpus: Corpus, clusters: int, shown: int, other: int) -> str:
     said = f"{len(corpus):,} records have {templates:,} templates in {clusters:,} clusters"
     if shown == clusters and not other:
         return f"{said}; all are shown."
-    return f"{said}; {shown} are shown, the row `other` counts the remaining {other / len(corpus):.1%}."
+    return f"{said}; the row `other` counts what is beyond the first {shown}: {other / len(corpus):.1%}."
 
 
 def _next_calls(tool: ClusterTool, rest: list[Cluster]) -> tuple[str, ...]:
