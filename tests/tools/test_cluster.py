@@ -94,3 +94,15 @@ def test_an_answer_keeps_its_budget_and_says_what_it_left_out(answer, budget):
 
     assert tokens(told) <= budget
     assert told.omitted is not None
+
+
+def test_up_to_five_examples_are_of_different_lines(answer):
+    text = "".join(
+        f"2026-11-20 13:45:{i:02d} WARN app: {'abc'[i % 3] * 4} took {i * 7} ms\n" for i in range(10, 40)
+    )
+
+    told = answer("log_cluster", text, max_examples=5, threshold=0.2)
+
+    assert 2 <= len(told.evidence) <= 5
+    assert len({line.text for line in told.evidence}) == len(told.evidence)
+    assert answer("log_cluster", text, max_examples=0).evidence == ()

@@ -132,3 +132,31 @@ def test_words_of_failure_are_known_in_any_dress(text):
 )
 def test_other_words_are_none(text):
     assert not failure_words(text) or text == "baddie-free"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2024-01-15T10:30:00Z ready", "plain, ISO 8601 100%"),
+        ('1.2.3.4 - - [15/Jan/2024:10:30:00 +0000] "GET / HTTP/1.1" 200 1', "plain, common log format 100%"),
+        ("Jan 15 10:30:00 host app[1]: ready", "syslog 3164, syslog file 100%"),
+        ("1705315800 ready", "plain, epoch 100%"),
+        ('{"time":"2024-01-15T10:30:00Z","msg":"ready"}', "json"),
+        ("ready", "plain"),
+    ],
+)
+def test_format_and_time_layout_are_told(answer, line, said):
+    told = answer("log_overview", f"{line}\n" * 20)
+
+    assert told.summary.startswith(f"20 lines ({said})")
+    assert told.items[-1]["lines"] == 20
+
+
+def test_a_file_of_which_much_is_stack_traces_is_still_recognised(answer):
+    trace = "java.lang.IllegalStateException: no\n\tat a.B.c(B.java:1)\n\tat a.B.d(B.java:2)\n"
+    text = "".join(lines(1, "request {} done", start=i) + (trace if i % 5 == 0 else "") for i in range(200))
+
+    told = answer("log_overview", text)
+
+    assert (told.coverage.lines, told.coverage.records) == (320, 200)
+    assert "ISO 8601 100%" in told.summary

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from logpith.quote import Quoter
     from logpith.templates.group import Cluster
 
-_EXAMPLES = 5
-_SHOWN_EXAMPLES = 1
 _TEMPLATE_WIDTH = 160
 _EXAMPLE_WIDTH = 140
 
@@ -45,6 +43,9 @@ class ClusterTool(Tool):
     threshold: float = field(default=0.4, metadata={"minimum": 0.0, "maximum": 1.0})
     """How alike two templates must be to share a cluster: 1 keeps all apart, lower gives fewer clusters."""
 
+    max_examples: int = field(default=1, metadata={"minimum": 0, "maximum": 5})
+    """Most example lines for each cluster: the last, the first, then lines of its other templates."""
+
     sort: Sort = "count"
     """Which clusters come first: the largest, the rarest, the most severe, or the latest to begin."""
 
@@ -63,7 +64,7 @@ class ClusterTool(Tool):
         items: list[dict[str, Json]] = []
         evidence: list[Evidence] = []
         for cluster in shown:
-            item, proof = _cluster_item(corpus, cluster, quoter)
+            item, proof = _cluster_item(corpus, cluster, self.max_examples, quoter)
             items.append(item)
             evidence += proof
         other = len(corpus) - sum(cluster.count for cluster in shown)
@@ -125,13 +126,13 @@ def _sorted(corpus: Corpus, clusters: tuple[Cluster, ...], sort: Sort) -> list[C
 
 
 def _cluster_item(
-    corpus: Corpus, cluster: Cluster, quoter: Quoter
+    corpus: Corpus, cluster: Cluster, most_examples: int, quoter: Quoter
 ) -> tuple[dict[str, Json], tuple[Evidence, ...]]:
     import numpy as np
 
     records = np.sort(np.concatenate([corpus.by_template[member] for member in cluster.members]))
     leader = corpus.templates.templates[cluster.leader]
-    examples = _diverse(corpus, records, cluster)[:_SHOWN_EXAMPLES]
+    examples = _diverse(corpus, records, cluster)[:most_examples]
     evidence = corpus.evidence(examples, quoter, _EXAMPLE_WIDTH)
     first, last = corpus.span_text(records)
     item: dict[str, Json] = {
@@ -149,9 +150,9 @@ def _cluster_item(
 
 
 def _diverse(corpus: Corpus, records: NDArray[np.int64], cluster: Cluster) -> list[int]:
-    """Up to five records: the last, the first, and the last ones of the largest other templates."""
+    """The last record, the first, and the last one of each other template, large ones first."""
     others = [int(corpus.by_template[member][-1]) for member in cluster.members if member != cluster.leader]
-    return list(dict.fromkeys([int(records[-1]), int(records[0]), *others]))[:_EXAMPLES]
+    return list(dict.fromkeys([int(records[-1]), int(records[0]), *others]))
 
 
 def _severity_counts(corpus: Corpus, records: NDArray[np.int64]) -> str:

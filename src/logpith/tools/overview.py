@@ -124,6 +124,21 @@ def _time_format_text(source: Source) -> str:
     return ", ".join(f"{name} {_percent(count / source.records)}" for name, count in layouts.most_common(2))
 
 
+def _formats_text(corpus: Corpus) -> str:
+    """The formats of all sources; of a single one also how its times are written."""
+    if len(corpus.sources) == 1:
+        times = _time_format_text(corpus.sources[0])
+        return (
+            f"{_format_text(corpus.sources[0].formats)}, {times}"
+            if times
+            else _format_text(corpus.sources[0].formats)
+        )
+    together: Counter[tuple[str, str]] = Counter()
+    for source in corpus.sources:
+        together.update(source.formats)
+    return _format_text(together)
+
+
 def _percent(share: float) -> str:
     return f"{share:.0%}" if share in (0.0, 1.0) or 0.01 <= share <= 0.99 else f"{share:.2%}"
 
@@ -137,7 +152,7 @@ def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
     span = corpus.span_ns
     over = f" over {format_span(span[1] - span[0])}" if span else ", none with a time"
     many = f" from {len(corpus.sources)} sources" if len(corpus.sources) > 1 else ""
-    parts = [f"{corpus.lines:,} lines{many}{over}: {_severities_text(corpus)}."]
+    parts = [f"{corpus.lines:,} lines{many} ({_formats_text(corpus)}){over}: {_severities_text(corpus)}."]
     if suspects:
         parts.append(
             f"{len(suspects)} suspect{'s' * (len(suspects) > 1)}, the first: {suspects[0].reasons[0]}."
