@@ -1,12 +1,12 @@
 """Errors that say what to do next.
 
-    LogpithError            a problem and its remedy, always both
-    ├── Unavailable         may be tried again: a busy disk, a lock, a server that does not answer
-    └── Refused             may not: trying again gives the same result
-        ├── BadArgument     what the caller gave cannot be used: a wrong name, a wrong value
-        │   └── BadQuery    the text of a query cannot be read; knows the place
-        ├── NotFound        no such file, ref, template; the remedy offers the nearest
-        └── OutsideRoots    a path that the caller may not read
+LogpithError            a problem and its remedy, always both
+├── Unavailable         may be tried again: a busy disk, a lock, a server that does not answer
+└── Refused             may not: trying again gives the same result
+    ├── BadArgument     what the caller gave cannot be used: a wrong name, a wrong value
+    │   └── BadQuery    the text of a query cannot be read; knows the place
+    ├── NotFound        no such file, ref, template; the remedy offers the nearest
+    └── OutsideRoots    a path that the caller may not read
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class OutsideRoots(Refused):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """" Did you mean 'path'?" for the known name closest to `name`, or "" when none is close."""
+    """ " Did you mean 'path'?" for the known name closest to `name`, or "" when none is close."""
     # Imported here because this package is loaded by programs that never misspell anything.
     from difflib import get_close_matches  # noqa: PLC0415
 
