@@ -55,7 +55,7 @@ class OutsideRoots(Refused):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """ " Did you mean 'path'?" for the known name closest to `name`, or "" when none is close."""
+    """A hint with the known name closest to `name`, ` Did you mean 'path'?`; empty when none is close."""
     # Imported here because this package is loaded by programs that never misspell anything.
     from difflib import get_close_matches  # noqa: PLC0415
 
