@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from logpith.templates.canonical import WILDCARD
+from logpith.templates.families import find_families
 from logpith.templates.merge import Members, Pattern
 from logpith.templates.slots import render
 
@@ -36,13 +37,18 @@ def join_structures(patterns: Iterable[Merged]) -> list[Mined]:
     by_fold: dict[str, list[Merged]] = defaultdict(list)
     for merged in patterns:
         by_fold[_folded(merged[0], merged[1])].append(merged)
-    leaders = _without_optional_parts(by_fold)
+    shared_names = _without_optional_parts(by_fold)
     joined: dict[str, list[Mined]] = defaultdict(list)
     for fold, members in by_fold.items():
-        leader = leaders.get(fold)
-        for mined in _written(fold, members):
-            joined[leader or mined.text].append(mined)
-    return [_one(mined) for mined in _by_text(_one(parts) for parts in joined.values())]
+        shared_name = shared_names.get(fold)
+        for written in _written(fold, members):
+            joined[shared_name or written.text].append(written)
+    mined = [_one(parts) for parts in _by_text(_one(parts) for parts in joined.values())]
+    leaders = find_families([one.text for one in mined], [one.count for one in mined])
+    families: dict[int, list[Mined]] = defaultdict(list)
+    for leader, one in zip(leaders, mined, strict=True):
+        families[leader].append(one)
+    return [_one(members) for members in families.values()]
 
 
 def _folded(delimiters: Sequence[str], words: Pattern) -> str:
@@ -50,7 +56,8 @@ def _folded(delimiters: Sequence[str], words: Pattern) -> str:
     written: list[str] = []
     for position, word in enumerate(words):
         is_next_item = position > 0 and word == words[position - 1] == WILDCARD
-        if is_next_item and delimiters[position] in _BETWEEN_ITEMS:
+        separator = delimiters[position]
+        if is_next_item and (separator in _BETWEEN_ITEMS or separator == delimiters[position - 1]):
             continue
         written += (delimiters[position], "<*>" if word == WILDCARD else word)
     written.append(delimiters[-1])

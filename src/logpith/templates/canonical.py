@@ -33,6 +33,8 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _BLANKS = re.compile(r"[ \t]+")
 # Longer bodies are mined by their head: behind it stand payloads, not words that a programmer chose.
 MOST_WORDS = 256
+_MOST_WORDS_IN_VALUE = 24
+_OBJECT_BRACKETS = ("(", "[", "{")
 
 
 @dataclass(frozen=True)
@@ -71,24 +73,58 @@ class _Parts:
 
 
 def _folded(split: Words) -> _Parts:
-    """Words with dates, sizes and truth values folded into slots; the last delimiter is the tail."""
+    """Words with dates, sizes, truth values and long values folded into slots; the last delimiter is the tail."""
     parts = _Parts([], [], [])
-    i = 0
     count = min(len(split.words), MOST_WORDS)
+    delimiter = split.delimiters[0]
+    i = 0
     while i < count:
-        word, masked, delimiter = split.words[i], split.masked[i], split.delimiters[i]
+        word, masked = split.words[i], split.masked[i]
         date_end = 0 if masked else _date_end(split, i, count)
+        value_end, rest = _long_value(split, delimiter, i, count)
         if date_end:
             parts.add(delimiter, WILDCARD, None)
-            i = date_end
+            i, rest = date_end, split.delimiters[date_end]
+        elif value_end > i:
+            parts.add(delimiter, WILDCARD, _text_between(split, i, value_end))
+            i = value_end
         elif masked and _is_size(split, i, count):
             parts.add(delimiter, WILDCARD, f"{word} {split.words[i + 1]}")
-            i += 2
+            i, rest = i + 2, split.delimiters[i + 2]
         else:
             parts.add(delimiter, WILDCARD if masked or word.lower() in _TRUTH_VALUES else word, word)
-            i += 1
-    parts.delimiters.append(split.delimiters[count] if count == len(split.words) else " …")
+            i, rest = i + 1, split.delimiters[i + 1]
+        delimiter = rest
+    parts.delimiters.append(delimiter if count == len(split.words) else " …")
     return parts
+
+
+def _long_value(split: Words, before: str, i: int, count: int) -> tuple[int, str]:
+    """The place behind a value that begins at word `i`, and what is left of the delimiter there; `i` when it is short.
+
+    A key's value may be quoted, and hold blanks: `tag="Audio Mix"`; or be an object as Java and Python write it:
+    `ws=WorkSource{10113 com.x}`, `key=Point(x=1, y=2)`.
+    """
+    if before.endswith(('="', "='")):
+        for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):
+            if before[-1] in split.delimiters[end]:
+                return (end, split.delimiters[end][split.delimiters[end].index(before[-1]) :]) if end > i + 1 else (i, "")
+    elif before.endswith("=") and not split.masked[i] and split.delimiters[i + 1][:1] in _OBJECT_BRACKETS:
+        depth = 0
+        for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):
+            for place, sign in enumerate(split.delimiters[end]):
+                depth += (sign in "([{") - (sign in ")]}")
+                if depth == 0:
+                    return end, split.delimiters[end][place + 1 :]
+    return i, ""
+
+
+def _text_between(split: Words, start: int, end: int) -> str:
+    """Words `start` to `end` as they stand."""
+    joined = [split.words[start]]
+    for place in range(start + 1, end):
+        joined += (split.delimiters[place], split.words[place])
+    return "".join(joined)
 
 
 def _is_size(split: Words, i: int, count: int) -> bool:

@@ -43,7 +43,7 @@ def context(delimiters: Sequence[str], words: Sequence[str], position: int) -> f
     bits = 0.0
     before, behind = delimiters[position], delimiters[position + 1]
     last = before[-1:]
-    if last == "=":
+    if last == "=" or (before[-2:-1] == "=" and last in OPENING):
         bits += 2.0
     elif before == ":":
         bits += 1.0
