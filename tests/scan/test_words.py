@@ -40,7 +40,7 @@ def word_end(body, begin, opened):
     """(end, masked) of the word that begins at `begin`."""
     i = begin + 1 if opened else begin
     path = opened == "path"
-    host = colon = odd = False
+    host = colon = odd = at_sign = False
     dots = 0
     while True:
         while at(body, i) in WORD and i < len(body):
@@ -82,6 +82,7 @@ def word_end(body, begin, opened):
             break
         if byte in b".@$-/\\" and following in WORD:
             odd, dots = odd or byte != ord("."), dots + (byte == ord("."))
+            at_sign = at_sign or byte == ord("@")
             i += 1
             continue
         if byte == ord("-") and following == ord("-") and at(body, i + 2) in WORD:
@@ -96,6 +97,7 @@ def word_end(body, begin, opened):
     masked = (
         path
         or host
+        or at_sign
         or digits >= 2
         or word[0] in DIGIT
         or (digits > 0 and not letters)
@@ -184,6 +186,8 @@ def test_blanks_around_a_body_and_what_follows_its_line_do_not_count(body, behin
         ("00:1B:44:11:3a:b7", True),
         ("fe80::1", True),
         ("db-1.example.com:5432", True),
+        ("anna.meyer@example.com", True),
+        ("Session@main", True),
         ("quota_exceeded", False),
         ("café", False),
     ],

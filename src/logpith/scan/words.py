@@ -11,8 +11,8 @@ word bytes, continued over these delimiters:
 A word may begin with `/` (not right behind a word), with `./` or `../` behind a blank, and with `+` or `-` before a
 digit behind a blank or one of `=:(,[`. In a path or URL each of `./-_~%#&?=+:@$*!\\` goes on when more follows.
 
-A word is *masked*, being a value, when it is a path, a URL or host:port; when it has two digits or more, or begins
-with one; when it is a group of hex with colons. So `ssh2` and `eth0` are words, `blk_-160`, `10ms`, `0x1f` values.
+A word is *masked*, being a value, when it is a path, a URL or host:port; when an `@` joins its parts; when it has two
+digits or more, or begins with one; when it is a group of hex with colons. So `ssh2` and `eth0` are words, `blk_-160`, `10ms`, `0x1f` values.
 
 `walk` goes over a body once. Its shape is a hash of delimiters and words in which every masked word counts the
 same; runs of blanks count as one. Four things make it quick: one pass, unsigned indices, counters of digits
@@ -121,6 +121,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
         has_colon = False  # a colon inside, as times and hex groups have
         is_odd = False  # a joining delimiter other than a dot inside
         is_host = False
+        has_at = False
         dots = 0
         while True:
             byte = buf[i]
@@ -179,6 +180,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
                     dots += 1
                 else:
                     is_odd = True
+                    has_at = has_at or byte == 64
                 shape = (shape ^ np.uint64(byte)) * _PRIME
                 i += _ONE
                 continue
@@ -193,6 +195,7 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
         is_masked = (
             is_path
             or is_host
+            or has_at
             or digits >= 2
             or BYTE_KIND[buf[begin]] == _DIGIT
             or (digits > 0 and count == digits)

@@ -108,7 +108,11 @@ def _long_value(split: Words, before: str, i: int, count: int) -> tuple[int, str
     if before.endswith(('="', "='")):
         for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):
             if before[-1] in split.delimiters[end]:
-                return (end, split.delimiters[end][split.delimiters[end].index(before[-1]) :]) if end > i + 1 else (i, "")
+                return (
+                    (end, split.delimiters[end][split.delimiters[end].index(before[-1]) :])
+                    if end > i + 1
+                    else (i, "")
+                )
     elif before.endswith("=") and not split.masked[i] and split.delimiters[i + 1][:1] in _OBJECT_BRACKETS:
         depth = 0
         for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):

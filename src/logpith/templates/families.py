@@ -51,7 +51,9 @@ def find_families(texts: Sequence[str], counts: Sequence[int]) -> list[int]:
             by_head[head].append(_Text(place, tokens))
     for members in by_head.values():
         if len(members) >= LEAST_MEMBERS:
-            for follower, leader in _joined(sorted(members, key=lambda one: (-counts[one.place], texts[one.place]))):
+            for follower, leader in _joined(
+                sorted(members, key=lambda one: (-counts[one.place], texts[one.place]))
+            ):
                 leaders[follower] = leader
     return leaders
 
