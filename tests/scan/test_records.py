@@ -212,3 +212,11 @@ def test_services_are_told_apart():
 
     assert records.services == (b"sshd", b"cron")
     assert records.service.tolist() == [1, 2, 1]
+
+
+def test_a_block_without_its_last_newline_is_refused():
+    buf = np.frombuffer(b"no newline" + b"\0" * PADDING, np.uint8)
+    reading = Recognised(newest_ns=0, whole_lines=True).look_at(buf, 0, 10)
+
+    with pytest.raises(ValueError, match="newline"):
+        read_records(buf, 0, 10, reading)

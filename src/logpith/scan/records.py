@@ -44,6 +44,7 @@ LAYOUT = 2
 MAX_JOINED_LINES = 1000
 
 MAX_SERVICES = 255
+_NEWLINE = 10
 _JOIN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -477,6 +478,9 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
 
     `buf` has at least PADDING bytes behind `end`. May run on several threads at once.
     """
+    # The loops stop at newlines and nowhere else: without one they would run out of the buffer.
+    if (end > start and buf[end - 1] != _NEWLINE) or len(buf) < end + PADDING:
+        raise ValueError("a block ends with a newline and has PADDING bytes behind it")
     capacity = count_lines(buf, start, end)
     out64 = np.empty((7, capacity), np.int64)
     out_hash = np.empty((2, capacity), np.uint64)

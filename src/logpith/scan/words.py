@@ -11,8 +11,9 @@ word bytes, continued over these delimiters:
 A word may begin with `/` (not right behind a word), with `./` or `../` behind a blank, and with `+` or `-` before a
 digit behind a blank or one of `=:(,[`. In a path or URL each of `./-_~%#&?=+:@$*!\\` goes on when more follows.
 
-A word is *masked*, being a value, when it is a path, a URL or host:port; when an `@` joins its parts; when it has two
-digits or more, or begins with one; when it is a group of hex with colons. So `ssh2` and `eth0` are words, `blk_-160`, `10ms`, `0x1f` values.
+A word is *masked*, being a value, when it is a path, a URL or host:port; when an `@` joins its parts; when it has
+two digits or more, or begins with one; when it is a group of hex with colons. So `ssh2` and `eth0` are words,
+`blk_-160`, `10ms`, `0x1f` values.
 
 `walk` goes over a body once. Its shape is a hash of delimiters and words in which every masked word counts the
 same; runs of blanks count as one. Four things make it quick: one pass, unsigned indices, counters of digits
