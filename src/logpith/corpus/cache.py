@@ -15,7 +15,7 @@ from pathlib import Path
 from logpith.config import cache_dir
 
 _BOOK = "sources.json"
-_MOST_SOURCES = 5_000
+_MOST_SOURCES = 1_000
 
 
 def remember_sources(paths: Mapping[str, Path]) -> None:

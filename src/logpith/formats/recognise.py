@@ -31,6 +31,7 @@ from logpith_emit.severity import SPELLINGS
 SAMPLE_LINES = 500
 MOST_LAYOUTS = 6
 _TRIED_LINES = 64
+_FEW_LINES = 80
 _BRACE = 123
 
 # Where a movable layout may also stand: behind a bracket, or behind words (of which one may be a severity).
@@ -66,7 +67,9 @@ class Recognised:
     def look_at(self, buf: NDArray[np.uint8], start: int, end: int) -> Reading:
         """How to read `buf[start:end]`, which begins at a line's start and ends behind a newline."""
         if not self.whole_lines:
-            self._learn(buf, sample_lines(buf, start, end))
+            # A file that is known already is looked at less closely: only for what has changed.
+            count = _FEW_LINES if self._sampled else SAMPLE_LINES
+            self._learn(buf, sample_lines(buf, start, end, count))
         steps, lengths = pack_layouts([candidate.text for candidate in self.layouts])
         value_steps, value_lengths = _value_layouts()
         fallbacks = {candidate.layout.falls_back_to for candidate in self.layouts}
@@ -140,14 +143,16 @@ def _best(
     return candidates[int(good[np.lexsort((good, -hits[good], -strengths))[0]])]
 
 
-def sample_lines(buf: NDArray[np.uint8], start: int, end: int) -> NDArray[np.int64]:
-    """Start and end of up to SAMPLE_LINES lines: the first fifth of them in a row, the others spread."""
+def sample_lines(
+    buf: NDArray[np.uint8], start: int, end: int, count: int = SAMPLE_LINES
+) -> NDArray[np.int64]:
+    """Start and end of up to `count` lines: the first fifth of them in a row, the others spread."""
     spans: list[tuple[int, int]] = []
     text = buf.data[start:end]
     raw = bytes(text[: 1 << 20]) if len(text) <= 1 << 20 else b""
     place = 0
-    step = max(1, (end - start) // (SAMPLE_LINES * 4 // 5))
-    while place < end - start and len(spans) < SAMPLE_LINES:
+    step = max(1, (end - start) // (count * 4 // 5))
+    while place < end - start and len(spans) < count:
         stop = _next_newline(text, raw, place)
         if stop < 0:
             break
@@ -155,7 +160,7 @@ def sample_lines(buf: NDArray[np.uint8], start: int, end: int) -> NDArray[np.int
         if stop > begin:
             spans.append((start + begin, start + stop - (text[stop - 1] == 13)))
         place = stop + 1
-        if len(spans) >= SAMPLE_LINES // 5 and step > stop - begin + 1:
+        if len(spans) >= count // 5 and step > stop - begin + 1:
             behind = _next_newline(text, raw, begin + step)
             if behind < 0:
                 break

@@ -127,15 +127,6 @@ class Records:
 
 
 @kernel
-def count_lines(buf: Any, start: int, end: int) -> int:
-    """Newlines in `buf[start:end]`."""
-    count = 0
-    for i in range(start, end):
-        count += buf[i] == 10
-    return count
-
-
-@kernel
 def continues_record(buf: Any, start: int, end: int) -> Any:
     """Whether a line looks as if it went on the record before: indented, closing, or a line of a trace."""
     if start >= end:
@@ -317,7 +308,7 @@ def _service_code(buf: Any, start: int, end: int, hashes: Any, spans: Any, count
 def _read(
     buf: Any,
     start: int,
-    end: int,
+    newlines: Any,
     layouts: Any,
     lengths: Any,
     headed: Any,
@@ -352,10 +343,8 @@ def _read(
     in_traceback = False
     previous_dated = joins_undated
     line = start
-    while line < end:
-        stop = line
-        while buf[stop] != 10:
-            stop += 1
+    for number in range(newlines.shape[0]):
+        stop = newlines[number]
         behind = stop + 1
         while stop > line and buf[stop - 1] == 13:
             stop -= 1
@@ -478,10 +467,11 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
 
     `buf` has at least PADDING bytes behind `end`. May run on several threads at once.
     """
-    # The loops stop at newlines and nowhere else: without one they would run out of the buffer.
+    # The loops inside a line stop at its newline and test nothing else: without one they would run on.
     if (end > start and buf[end - 1] != _NEWLINE) or len(buf) < end + PADDING:
         raise ValueError("a block ends with a newline and has PADDING bytes behind it")
-    capacity = count_lines(buf, start, end)
+    newlines = start + np.flatnonzero(buf[start:end] == _NEWLINE)
+    capacity = len(newlines)
     out64 = np.empty((7, capacity), np.int64)
     out_hash = np.empty((2, capacity), np.uint64)
     out_lines = np.empty(capacity, np.int32)
@@ -490,7 +480,7 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
     n, services, continues = _read(
         buf,
         start,
-        end,
+        newlines,
         reading.layouts,
         reading.layout_lengths,
         reading.headed,

@@ -1,0 +1,114 @@
+"""File → templates against Drain3 (its defaults), lines per second of CPU time, on a made-up file system's log.
+
+Ours is everything: reading the file, lines, times, headers, shapes, templates. Drain3 gets the bare messages from
+memory, the first 50,000 of them. Both in this process, kernels compiled before.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+from benchmarks import Row, Setting
+from benchmarks.measuring import interleaved, rate
+
+_LINES = 1_000_000
+_PEER_LINES = 50_000
+_REPEATS = 3
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """One row, and one for the pass over the bytes alone."""
+    from logpith.corpus.desk import Desk  # noqa: PLC0415  --help must not wait for numba
+
+    count = _LINES // 10 if setting.quick else _LINES
+    path = setting.folder / "blocks.log"
+    messages = _write(path, count)
+    warm = setting.folder / "warm.log"
+    _write(warm, 2000)
+    _ = Desk().open([str(warm)]).templates
+
+    def ours() -> float:
+        started = time.process_time()
+        corpus = Desk().open([str(path)])
+        _ = corpus.template
+        return time.process_time() - started
+
+    def scan() -> float:
+        started = time.process_time()
+        Desk().open([str(path)])
+        return time.process_time() - started
+
+    def peer() -> float:
+        from drain3 import TemplateMiner  # noqa: PLC0415  a peer need not be here
+        from drain3.template_miner_config import TemplateMinerConfig  # noqa: PLC0415
+
+        logging.disable(logging.INFO)
+        miner = TemplateMiner(config=TemplateMinerConfig())
+        started = time.process_time()
+        for message in messages:
+            miner.add_log_message(message)
+        return time.process_time() - started
+
+    found = interleaved({"ours": ours, "scan": scan, "peer": peer}, _REPEATS)
+    peer_rate = len(messages) / found["peer"]
+    for what, name in (
+        ("file → templates, per core", "ours"),
+        ("file → records and shapes, per core", "scan"),
+    ):
+        yield Row(
+            f"{what}, {count:,} lines",
+            rate(count, found[name]),
+            f"Drain3 {rate(len(messages), found['peer'])}",
+            f"{count / found[name] / peer_rate:.1f}",
+        )
+
+
+def _write(path: Path, count: int) -> list[str]:
+    """Writes a log of a distributed file system; its first messages without their heads."""
+    random = Random(7)  # benchmarks are repeatable
+
+    def number(low: int, high: int) -> int:
+        return low + int(random.random() * (high - low))
+
+    def block() -> str:
+        return f"blk_{number(-(10**18), 10**18)}"
+
+    def place() -> str:
+        return f"10.{number(1, 255)}.{number(1, 255)}.{number(1, 255)}:{number(30_000, 60_000)}"
+
+    kinds: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("INFO node.Receiver", lambda: f"Receiving block {block()} src: /{place()} dest: /{place()}"),
+        ("INFO node.Responder", lambda: f"Responder {number(0, 3)} for block {block()} terminating"),
+        (
+            "INFO node.Responder",
+            lambda: f"Received block {block()} of size {number(1, 67_108_864)} from /{place()}",
+        ),
+        (
+            "INFO name.System",
+            lambda: (
+                f"BLOCK* addStored: blockMap updated: {place()} is added to {block()} size {number(1, 9999)}"
+            ),
+        ),
+        (
+            "INFO name.System",
+            lambda: f"BLOCK* allocate: /user/job_{number(1, 9999)}/part-{number(1, 999):05d}. {block()}",
+        ),
+        ("INFO node.Data", lambda: f"Deleting block {block()} file /mnt/data/current/{block()}"),
+        ("WARN node.Receiver", lambda: f"{place()}:Got exception while serving {block()} to /{place()}:"),
+        ("INFO node.Scanner", lambda: f"Verification succeeded for {block()}"),
+    )
+    first: list[str] = []
+    with path.open("w") as file:
+        for i in range(count):
+            head, make = kinds[min(int(random.random() ** 2 * len(kinds)), len(kinds) - 1)]
+            message = make()
+            if i < _PEER_LINES:
+                first.append(message)
+            second = i // 20 % 86_400
+            stamp = f"081109 {second // 3600:02d}{second // 60 % 60:02d}{second % 60:02d}"
+            file.write(f"{stamp} {number(1, 999)} {head}: {message}\n")
+    return first
