@@ -14,11 +14,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from logpith.scan.kernel import kernel
 from logpith.scan.names import hash_name, look_up
 from logpith.scan.timestamps import AMBIGUOUS
 
 _MOST_ELEMENTS = 4
+_IN_LOGGER = np.zeros(256, np.uint8)
+_IN_LOGGER[[*b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.$-/:<>@*"]] = 1
 _LONGEST_BRACKET = 160
 _LONGEST_LEVEL = 12
 _LONGEST_LOGGER = 120
@@ -115,14 +119,12 @@ def _logger(buf: Any, i: int, end: int) -> Any:
     stop = min(end, i + _LONGEST_LOGGER)
     if at >= end or not (_is_letter(buf[at]) or buf[at] == 95):
         return -1, i
-    while at < stop and not (buf[at] == 32 or buf[at] == 9 or buf[at] == 91 or buf[at] == 40):
-        byte = buf[at]
-        if byte == 58 and at + 1 < end and buf[at + 1] == 32:
+    while at < stop and _IN_LOGGER[buf[at]]:
+        if buf[at] == 58 and at + 1 < end and buf[at + 1] == 32:
             return at, _skip_blanks(buf, at + 1, end)
-        named = _is_letter(byte) or 48 <= byte <= 57 or byte in (95, 46, 36, 45, 47, 58, 60, 62, 64, 42)
-        if not named:
-            return -1, i
         at += 1
+    if at < stop and not (buf[at] == 32 or buf[at] == 9 or buf[at] == 91 or buf[at] == 40):
+        return -1, i
     if at >= stop:
         return -1, i
     blanks = _skip_blanks(buf, at, end)

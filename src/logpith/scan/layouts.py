@@ -59,9 +59,47 @@ def steps_of(text: str) -> list[tuple[int, int]]:
     return steps
 
 
+def _joined(steps: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The steps with dates and times of day as single ones, which run several times as fast."""
+    joined: list[tuple[int, int]] = []
+    place = 0
+    while place < len(steps):
+        found = _date_or_time(steps, place)
+        if found is None:
+            joined.append(steps[place])
+            place += 1
+        else:
+            step, place = found
+            joined.append(step)
+    return joined
+
+
+def _date_or_time(steps: list[tuple[int, int]], place: int) -> tuple[tuple[int, int], int] | None:
+    """The single step for a date or time that begins at `place`, and the place behind it."""
+    for parts, made in (
+        ((timestamps.YEAR4, timestamps.MONTH2, timestamps.DAY), timestamps.DATE),
+        ((timestamps.YEAR2, timestamps.MONTH2, timestamps.DAY), timestamps.DATE),
+        ((timestamps.HOUR, timestamps.MINUTE, timestamps.SECOND), timestamps.TIME_OF_DAY),
+    ):
+        bare = [(part, 0) for part in parts]
+        flag = timestamps.YEAR2_FLAG if parts[0] == timestamps.YEAR2 else 0
+        if steps[place : place + 3] == bare:
+            return (made, flag), place + 3
+        sign = steps[place + 1] if place + 1 < len(steps) else (0, 0)
+        if sign[0] == timestamps.LITERAL and steps[place : place + 5] == [
+            bare[0],
+            sign,
+            bare[1],
+            sign,
+            bare[2],
+        ]:
+            return (made, flag + sign[1]), place + 5
+    return None
+
+
 def pack_layouts(texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The steps of all layouts, (layouts, most steps, 2), and how many each has."""
-    programs = [steps_of(text) for text in texts]
+    programs = [_joined(steps_of(text)) for text in texts]
     longest = max((len(program) for program in programs), default=1)
     steps = np.zeros((len(programs), longest, 2), np.int64)
     for number, program in enumerate(programs):

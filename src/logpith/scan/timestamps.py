@@ -42,6 +42,12 @@ SERVICE = 21  # a word that names the service
 STRUCTURED_DATA = 22  # - or [id name="value" …]…, as of RFC 5424
 END_OF_HEADER = 23  # the blanks and the byte order mark before a body; optional
 
+# Several steps in one, put together by `layouts.pack_layouts`: year, month, day and hour, minute, second with one
+# sign, or none, between them. They fail wherever the single steps would.
+DATE = 24  # the sign; YEAR2_FLAG is added for a year of two digits
+TIME_OF_DAY = 25  # the sign
+YEAR2_FLAG = 256
+
 # Added to the number of a level word that texts also have ("HTTP", "LOG"): a level only where nothing else can be.
 AMBIGUOUS = 64
 
@@ -87,6 +93,30 @@ def _digits(buf: Any, i: int, end: int, least: int, most: int) -> Any:
     if count < least:
         return value, -1
     return value, i
+
+
+@kernel
+def _two_digits(buf: Any, i: int, end: int, one_will_do: bool) -> Any:
+    """The number of two digits at `i` and the place behind it; the place is -1 when they are not there."""
+    if i < 0 or i >= end:
+        return 0, -1
+    tens = np.int64(buf[i]) - 48
+    if tens < 0 or tens > 9:
+        return 0, -1
+    ones = np.int64(buf[i + 1]) - 48 if i + 1 < end else np.int64(-1)
+    if ones < 0 or ones > 9:
+        return (tens, i + 1) if one_will_do else (tens, -1)
+    return tens * 10 + ones, i + 2
+
+
+@kernel
+def _two_digits_behind(buf: Any, i: int, end: int, sign: int) -> Any:
+    """As `_two_digits`, behind a sign, or behind none where it is 0."""
+    if sign != 0:
+        if i < 0 or i >= end or buf[i] != sign:
+            return 0, -1
+        i += 1
+    return _two_digits(buf, i, end, False)
 
 
 @kernel
@@ -193,7 +223,29 @@ def run_layout(
     service_end = 0
     for k in range(n_steps):
         step = steps[k, 0]
-        if step == LITERAL:
+        if step == TIME_OF_DAY:
+            sign = steps[k, 1]
+            hour, i = _two_digits(buf, i, end, sign != 0)
+            minute, i = _two_digits_behind(buf, i, end, sign)
+            second, i = _two_digits_behind(buf, i, end, sign)
+        elif step == DATE:
+            sign = steps[k, 1] % YEAR2_FLAG
+            if steps[k, 1] >= YEAR2_FLAG:
+                year, i = _two_digits(buf, i, end, False)
+                year += 1900 if year >= 70 else 2000
+            else:
+                high, i = _two_digits(buf, i, end, False)
+                low, i = _two_digits(buf, i, end, False)
+                year = high * 100 + low
+            month, i = _two_digits_behind(buf, i, end, sign)
+            if sign:
+                if i < 0 or i >= end or buf[i] != sign:
+                    return NO_TIME, -1, 0, 0, 0
+                i += 1
+            if i >= 0 and i < end and buf[i] == 32:
+                i += 1
+            day, i = _two_digits(buf, i, end, sign != 0)
+        elif step == LITERAL:
             if i >= end or buf[i] != steps[k, 1]:
                 return NO_TIME, -1, 0, 0, 0
             i += 1
