@@ -400,10 +400,13 @@ def show_answer(answer: Answer, question: Tool, *, as_json: bool = False, colour
     if as_json:
         print(to_compact_json(answer))  # noqa: T201 - see _run
         return
+    from logpith.quote import show_hidden  # noqa: PLC0415 - as above
+
     answer = replace(
         answer,
-        next=tuple(command_line(call, question.sources) for call in answer.next),
-        cursor=answer.cursor and _command_line_from(answer.cursor, question),
+        # A file's name may hold what a terminal obeys.
+        next=tuple(show_hidden(command_line(call, question.sources)) for call in answer.next),
+        cursor=answer.cursor and show_hidden(_command_line_from(answer.cursor, question)),
     )
     if sys.stdout.isatty():
         from logpith.terminal import print_answer  # noqa: PLC0415 - rich is for terminals only

@@ -124,6 +124,10 @@ class Desk:
         for path in found.paths:
             try:
                 texts.append(self._text(path))
+            except NotFound:
+                if path in found.named:
+                    raise  # a name that somebody wrote, and wrote wrong: the others are not what was meant
+                skipped.append(f"{path}: gone meanwhile")
             except LogpithError as error:
                 skipped.append(error.problem)
                 if path in found.named or refusal is None:
