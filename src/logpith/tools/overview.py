@@ -151,10 +151,9 @@ def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
         return "There are no lines here."
     span = corpus.span_ns
     over = f" over {format_span(span[1] - span[0])}" if span else ", none with a time"
+    lines = f"{corpus.lines:,} line{'s' * (corpus.lines != 1)}"
     many = f" from {len(corpus.sources)} sources" if len(corpus.sources) > 1 else ""
-    parts = [
-        f"{corpus.lines:,} line{'s' * (corpus.lines != 1)}{many} ({_formats_text(corpus)}){over}: {_severities_text(corpus)}."
-    ]
+    parts = [f"{lines}{many} ({_formats_text(corpus)}){over}: {_severities_text(corpus)}."]
     if suspects:
         parts.append(
             f"{len(suspects)} suspect{'s' * (len(suspects) > 1)}, the first: {suspects[0].reasons[0]}."
