@@ -126,7 +126,7 @@ def build(cls: type[Built], given: Mapping[str, object]) -> Built:
     mended: dict[str, object] = {}
     problems: list[str] = []
     hints: list[str] = []
-    for name, value in given.items():
+    for name, value in _by_own_names(cls, given).items():
         known = arguments.get(name)
         if known is None:
             problems.append(f"there is no argument named {_echo(name)}")
@@ -149,6 +149,19 @@ def build(cls: type[Built], given: Mapping[str, object]) -> Built:
         hints.append(f"Call {spell_call(cls, fitting | mended)}")
         raise BadArgument("; ".join(problems), remedy=" ".join(filter(None, hints)))
     return cls(**fitting)
+
+
+def _by_own_names(cls: type, given: Mapping[str, object]) -> dict[str, object]:
+    """What was given, under the arguments' own names where an alias was used; one text may stand for a list."""
+    aliases: Mapping[str, str] = getattr(cls, "aliases", {})
+    many = {argument.name for argument in describe(cls) if argument.many}
+    named: dict[str, object] = {}
+    for name, value in given.items():
+        own = aliases.get(name, name)
+        if own in given and own != name:
+            own = name  # both were given: the alias is one argument too many
+        named[own] = [value] if own != name and own in many and isinstance(value, str) else value
+    return named
 
 
 def problem_with(argument: Argument, value: object) -> str:

@@ -33,9 +33,9 @@ def test_examples_are_of_different_templates(answer):
         ({"pattern": "QUOTA", "ignore_case": True}, 12),
         ({"pattern": r"u\d+00$", "regex": True}, 5),
         ({"pattern": r"U\d+00$", "regex": True, "ignore_case": True}, 5),
-        ({"pattern": "level>=error", "query": True}, 12),
-        ({"pattern": "quota AND NOT u50", "query": True}, 11),
-        ({"pattern": "timestamp>=1m", "query": True}, 61),
+        ({"pattern": "level>=error", "as_query": True}, 12),
+        ({"pattern": "quota AND NOT u50", "as_query": True}, 11),
+        ({"pattern": "timestamp>=1m", "as_query": True}, 61),
         ({"pattern": r"\d", "regex": False}, 0),
     ],
 )
@@ -56,7 +56,7 @@ def test_nothing_found_is_told_with_how_much_was_looked_at(answer):
 
 def test_what_cannot_be_read_is_refused_with_a_remedy(answer):
     for arguments, problem in (
-        ({"pattern": "a", "regex": True, "query": True}, "not both"),
+        ({"pattern": "a", "regex": True, "as_query": True}, "not both"),
         ({"pattern": ""}, "empty"),
         ({"pattern": "(", "regex": True}, "cannot be read"),
         ({"pattern": "(?<=a)b", "regex": True}, "cannot be read"),
@@ -65,4 +65,4 @@ def test_what_cannot_be_read_is_refused_with_a_remedy(answer):
             answer("log_grep", TEXT, **arguments)
         assert told.value.remedy
     with pytest.raises(BadQuery):
-        answer("log_grep", TEXT, pattern="level>=", query=True)
+        answer("log_grep", TEXT, pattern="level>=", as_query=True)

@@ -4,6 +4,7 @@ desk.py      names → an open corpus; keeps the last ones, so that a second que
 reading.py   texts → columns and shapes, on all cores
 records.py   the corpus itself: columns, templates, texts of records, coverage
 select.py    a query → the records that match
+selection.py some records of a corpus and what is counted about them; what tools work on
 refs.py      `e12@3f9ac21b`: names for records that are refused, not misread, when their source changed
 cache.py     what we remember between processes, in the cache folder
 """

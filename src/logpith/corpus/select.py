@@ -9,7 +9,7 @@ its neighbours have left.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,8 +39,10 @@ from logpith.query import (
 from logpith.query.regex import compile_block_regex
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.timestamps import NO_TIME
+from logpith.timerange import TimeRange
 
 Mask = NDArray[np.bool_]
+ALWAYS = TimeRange()
 _BACKSLASH = Literal(b"\\")
 
 
@@ -59,10 +61,10 @@ def read_query(corpus: Corpus, text: str, now_ns: int) -> Reading:
     return parse_with_notes(text, now_ns=now_ns, end_ns=span[1] if span else None)
 
 
-def select(corpus: Corpus, query: Query) -> NDArray[np.int64]:
-    """The numbers of the records that match, in order."""
+def select(corpus: Corpus, query: Query, period: TimeRange = ALWAYS) -> NDArray[np.int64]:
+    """The numbers of the records in a period that match, in order."""
     predicates, rest = column_predicates(query)
-    wanted = _by_columns(corpus, predicates)
+    wanted = _by_columns(corpus, replace(predicates, time=predicates.time.intersect(period)))
     if isinstance(rest, Everything):
         return np.flatnonzero(wanted)
     for source in corpus.sources:

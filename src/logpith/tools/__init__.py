@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from logpith.answer import Answer
     from logpith.corpus.desk import Desk
+    from logpith.corpus.selection import Selection
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +48,9 @@ class Tool:
     flags: ClassVar[Mapping[str, str]] = {}
     """Short options: field name → letter."""
 
+    aliases: ClassVar[Mapping[str, str]] = {"file": "sources", "files": "sources", "path": "sources"}
+    """Other names that callers may use for an argument."""
+
     sources: tuple[str, ...] = ()
     """Files, globs or folders to read; none means all there are."""
 
@@ -60,6 +64,34 @@ class Tool:
     def cursor_after(self, shown: int) -> str | None:
         """Where to go on when the budget leaves room for only `shown` items; None when there are no pages."""
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilteredTool(Tool):
+    """A question about some of the records: those that match a query, in a period."""
+
+    aliases: ClassVar[Mapping[str, str]] = {**Tool.aliases, "filter": "query"}
+
+    query: str = ""
+    """Only records that match: words, "phrases", wild*, /regex/, level>=warn, field:value, AND OR NOT."""
+
+    since: str = ""
+    """Only records from then on: 2026-11-20T13:00, 10m (before the last record), now-2h."""
+
+    until: str = ""
+    """Only records before then."""
+
+    def select(self, desk: Desk) -> Selection:
+        """The records that are asked about.
+
+        Raises:
+            BadArgument: query or period cannot be read; before anything large is.
+        """
+        from logpith.corpus.selection import check_filter, select_records
+
+        check_filter(self.query, self.since, self.until)
+        corpus = desk.open(self.sources)
+        return select_records(corpus, self.query, self.since, self.until, desk.now_ns())
 
 
 @cache

@@ -36,7 +36,7 @@ class GrepTool(Tool):
         "logpith grep -q 'level>=warn AND NOT heartbeat' app.log",
     )
     positional: ClassVar[tuple[str, ...]] = ("pattern", "sources")
-    flags: ClassVar[Mapping[str, str]] = {"regex": "E", "query": "q", "ignore_case": "i"}
+    flags: ClassVar[Mapping[str, str]] = {"regex": "E", "as_query": "q", "ignore_case": "i"}
 
     pattern: str
     """What to look for: text as it stands, unless `regex` or `query` says otherwise."""
@@ -44,7 +44,7 @@ class GrepTool(Tool):
     regex: bool = False
     """Read `pattern` as an RE2 regular expression."""
 
-    query: bool = False
+    as_query: bool = False
     """Read `pattern` as a query: words, "phrases", wild*, /regex/, level>=warn, field:value, AND OR NOT."""
 
     ignore_case: bool = False
@@ -79,13 +79,13 @@ class GrepTool(Tool):
         from logpith.query.regex import compile_regex
         from logpith_emit.errors import BadArgument
 
-        if self.regex and self.query:
+        if self.regex and self.as_query:
             raise BadArgument(
-                "a pattern is a regex or a query, not both", remedy="Give one of regex and query"
+                "a pattern is a regex or a query, not both", remedy="Give one of regex and as_query"
             )
         if not self.pattern:
             raise BadArgument("the pattern is empty", remedy="Give a text, or ask log_overview what is here")
-        if self.query:
+        if self.as_query:
             check_query(self.pattern)
         if self.regex:
             compile_regex(self._pattern_of_regex())
@@ -98,7 +98,7 @@ class GrepTool(Tool):
         from logpith.corpus.select import read_query
         from logpith.query import Regex, Substring
 
-        if self.query:
+        if self.as_query:
             reading = read_query(corpus, self.pattern, now_ns)
             return reading.query, reading.notes
         if self.regex:
@@ -107,11 +107,11 @@ class GrepTool(Tool):
 
     def _next_calls(self, total: int, shown: int, ref: str) -> tuple[str, ...]:
         if not total:
-            if not self.ignore_case and not self.query:
+            if not self.ignore_case and not self.as_query:
                 return ("log_grep(pattern=…, ignore_case=true)", "log_overview()")
             return ("log_overview()",)
         calls = [f'log_fetch(refs=["{ref}"], before=5, after=5)'] if ref else []
-        if total > shown and self.query:
+        if total > shown and self.as_query:
             calls.append("log_fetch(query=…) reads them one after the other")
         return tuple(calls)
 

@@ -1,0 +1,130 @@
+"""A selection: the records that a question is about, and what is counted about them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.answer import Coverage
+from logpith.corpus.records import Corpus
+from logpith.corpus.select import read_query, select
+from logpith.query import parse
+from logpith.quote import Quoter
+from logpith.scan.tally import Tally, tally
+from logpith.scan.timestamps import NO_TIME
+from logpith.timerange import TimeRange, format_ns, parse_time
+from logpith_emit.errors import BadArgument
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some records of a corpus, or all. Columns have one entry for each of them, in their order."""
+
+    corpus: Corpus
+    chosen: NDArray[np.int64] | None = None
+    """Numbers of the records, ascending; None means all of them."""
+
+    notes: tuple[str, ...] = ()
+    """What whoever wrote the query should know."""
+
+    def __len__(self) -> int:
+        return len(self.corpus) if self.chosen is None else len(self.chosen)
+
+    @cached_property
+    def records(self) -> NDArray[np.int64]:
+        """Numbers of the records, ascending."""
+        return np.arange(len(self.corpus)) if self.chosen is None else self.chosen
+
+    @cached_property
+    def time_ns(self) -> NDArray[np.int64]:
+        """UTC; NO_TIME where unknown."""
+        return self._of(self.corpus.columns.time_ns)
+
+    @cached_property
+    def severity(self) -> NDArray[np.uint8]:
+        """OpenTelemetry's numbers; 0 unknown."""
+        return self._of(self.corpus.severity)
+
+    @cached_property
+    def template(self) -> NDArray[np.int32]:
+        """Places in `corpus.templates.templates`; -1 for a record without one."""
+        return self._of(self.corpus.template)
+
+    @cached_property
+    def source(self) -> NDArray[np.int32]:
+        """Places in `corpus.sources`."""
+        return self._of(self.corpus.columns.source)
+
+    @cached_property
+    def tally(self) -> Tally:
+        """Counts, first and last record, period and severities of each template."""
+        count = len(self.corpus.templates.templates)
+        return tally(self.template, count, self.time_ns, self.severity)
+
+    @cached_property
+    def span_ns(self) -> tuple[int, int] | None:
+        """The first and the last time, or None when no record has one."""
+        dated = self.time_ns[self.time_ns != NO_TIME]
+        return (int(dated.min()), int(dated.max())) if len(dated) else None
+
+    def record(self, place: int) -> int:
+        """The record's number in the corpus, of its place in this selection."""
+        return place if self.chosen is None else int(self.chosen[place])
+
+    def places_of(self, templates: Sequence[int]) -> NDArray[np.int64]:
+        """The places in this selection of the records of some templates, ascending."""
+        if len(templates) == 1:
+            return np.flatnonzero(self.template == templates[0])
+        wanted = np.zeros(len(self.corpus.templates.templates) + 1, np.bool_)
+        wanted[list(templates)] = True
+        return np.flatnonzero(wanted[self.template])
+
+    def only(self, places: NDArray[np.int64]) -> Selection:
+        """A part of this selection."""
+        return Selection(self.corpus, self.records[places], self.notes)
+
+    def span_text(self) -> tuple[str, str]:
+        """The first and the last time; both empty when no record has one."""
+        span = self.span_ns
+        return (format_ns(span[0]), format_ns(span[1])) if span else ("", "")
+
+    def coverage(self, quoter: Quoter) -> Coverage:
+        """What was looked at, for the answer that `quoter` has served."""
+        return self.corpus.coverage(quoter)
+
+    def _of(self, column: NDArray[np.generic]) -> NDArray:  # type: ignore[type-arg]  # the column's own kind
+        return column if self.chosen is None else column[self.chosen]
+
+
+def check_filter(query: str, since: str, until: str) -> None:
+    """Nothing, when a filter can be read: a mistake shall be told before a large file is read.
+
+    Raises:
+        BadArgument: it cannot.
+    """
+    parse(query, now_ns=0, end_ns=0)
+    for moment in (since, until):
+        if moment:
+            parse_time(moment, now_ns=0, end_ns=0)
+
+
+def select_records(corpus: Corpus, query: str, since: str, until: str, now_ns: int) -> Selection:
+    """The records that match a query in a period; a bare `10m` counts back from the corpus' last record."""
+    if not query and not since and not until:
+        return Selection(corpus)
+    reading = read_query(corpus, query, now_ns)
+    span = corpus.span_ns
+    end_ns = span[1] if span else None
+    start = parse_time(since, now_ns=now_ns, end_ns=end_ns) if since else None
+    end = parse_time(until, now_ns=now_ns, end_ns=end_ns) if until else None
+    if start is not None and end is not None and start >= end:
+        raise BadArgument(
+            f"the period from {format_ns(start)} to {format_ns(end)} is empty",
+            remedy="Give a `since` that is before `until`",
+        )
+    chosen = select(corpus, reading.query, TimeRange(start, end))
+    return Selection(corpus, chosen, reading.notes)
