@@ -101,10 +101,7 @@ class Desk:
         )
 
     def _read(self, texts: Sequence[Text], skipped: tuple[str, ...], *, whole_lines: bool) -> Corpus:
-        total = sum(
-            text.identity.size_bytes for text in texts if isinstance(text, TextFile) and not text.packing
-        )
-        reader = CorpusReader(whole_lines=whole_lines, progress=self._progress, total_bytes=total)
+        reader = CorpusReader(whole_lines=whole_lines, progress=self._progress)
         corpus = reader.read(texts, skipped)
         cache.remember_sources(
             {source.key: source.text.path for source in corpus.sources if isinstance(source.text, TextFile)}
@@ -178,7 +175,7 @@ def record_of(corpus: Corpus, source: Source, ref: Ref) -> int:
     Raises:
         NotFound: the line is another one now.
     """
-    lines = corpus.first_line[source.first : source.first + source.records]
+    lines = source.table.columns["line"]
     place = int(np.searchsorted(lines, ref.line))
     if place < len(lines) and lines[place] == ref.line:
         record = source.first + place

@@ -1,4 +1,7 @@
-"""Reading: texts → a corpus. Blocks are scanned on all cores and put together in their order."""
+"""Reading: texts → a corpus. Blocks are scanned on all cores and put together in their order.
+
+What an index in the cache holds is not read again.
+"""
 
 from __future__ import annotations
 
@@ -7,86 +10,35 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from logpith.corpus.records import Columns, Corpus, Source
+from logpith.corpus.columns import MOST_LENGTH, NONE, Chunks, Growing, Table, chunks_of
+from logpith.corpus.index import Border, Start, finish_table, open_table
+from logpith.corpus.records import Corpus, Source, join_tables
 from logpith.corpus.refs import source_key
 from logpith.files.text import Block, Text, TextFile
 from logpith.formats.recognise import Recognised
 from logpith.scan.records import JSON, Reading, Records, read_records
-from logpith.scan.shape_index import ShapeIndex
-from logpith.templates.shapes import ShapeTable
+from logpith.scan.tally import add_times
 
 Progress = Callable[[int, int, int], None]
 """Told (bytes done, bytes in all or 0 when unknown, lines done)."""
 
 _MOST_SAMPLE_BYTES = 8 << 10
 
-Scalar = TypeVar("Scalar", bound=np.generic)
-
-
-@dataclass
-class _SourceSoFar:
-    """A source while its blocks come in."""
-
-    text: Text
-    recognised: Recognised
-    first: int
-    records: int = 0
-    lines: int = 0
-    kinds: Counter[int] = field(default_factory=Counter)
-    size_bytes: int = 0
-
-
-@dataclass
-class _ColumnsSoFar:
-    start: list[NDArray[np.int64]] = field(default_factory=list)
-    length: list[NDArray[np.int64]] = field(default_factory=list)
-    lines: list[NDArray[np.int32]] = field(default_factory=list)
-    time_ns: list[NDArray[np.int64]] = field(default_factory=list)
-    severity: list[NDArray[np.uint8]] = field(default_factory=list)
-    service: list[NDArray[np.int32]] = field(default_factory=list)
-    shape: list[NDArray[np.int32]] = field(default_factory=list)
-    source: list[NDArray[np.int32]] = field(default_factory=list)
-
-    def joined(self) -> Columns:
-        return Columns(
-            start=_joined(self.start, np.int64),
-            length=_joined(self.length, np.int64),
-            lines=_joined(self.lines, np.int32),
-            time_ns=_joined(self.time_ns, np.int64),
-            severity=_joined(self.severity, np.uint8),
-            service=_joined(self.service, np.int32),
-            shape=_joined(self.shape, np.int32),
-            source=_joined(self.source, np.int32),
-        )
-
-
-def _joined(parts: list[NDArray[Scalar]], kind: type[Scalar]) -> NDArray[Scalar]:
-    joined = np.concatenate(parts) if parts else np.empty(0, kind)
-    parts.clear()  # half of the memory peak
-    return joined
-
 
 class CorpusReader:
     """Reads texts one after the other into one corpus."""
 
     def __init__(
-        self, *, whole_lines: bool = False, progress: Progress | None = None, total_bytes: int = 0
+        self, *, whole_lines: bool = False, progress: Progress | None = None, may_keep: bool = True
     ) -> None:
         self._whole_lines = whole_lines
         self._progress = progress
-        self._total_bytes = total_bytes
-        self._sources: list[_SourceSoFar] = []
-        self._columns = _ColumnsSoFar()
-        self._index = ShapeIndex()
-        self._samples: list[dict[int, bytes]] = []
-        self._services: dict[str, int] = {}
-        self._records = 0
+        self._may_keep = may_keep and not whole_lines
+        self._total_bytes = 0
         self._done_bytes = 0
         self._done_lines = 0
 
@@ -95,127 +47,203 @@ class CorpusReader:
 
         What ends before its time is named by its source's `trouble`, never raised.
         """
+        opened = [open_table(text, may_keep=self._may_keep) for text in texts]
+        jobs = {
+            number: _SourceReader(text, start, whole_lines=self._whole_lines)
+            for number, (text, start) in enumerate(zip(texts, opened, strict=True))
+            if isinstance(start, Start)
+        }
+        self._total_bytes = sum(job.expected_bytes for job in jobs.values())
+        tables = {number: table for number, table in enumerate(opened) if isinstance(table, Table)}
+        try:
+            tables |= self._read(jobs)
+        except BaseException:
+            for job in jobs.values():
+                job.give_up()
+            raise
+        return join_tables([_source(text, tables[number]) for number, text in enumerate(texts)], skipped)
+
+    def _read(self, jobs: dict[int, _SourceReader]) -> dict[int, Table]:
         workers = os.cpu_count() or 1
+        tables: dict[int, Table] = {}
         with ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
-            waiting: deque[tuple[int, Block, Future[Records]]] = deque()
-            for source, block, reading in self._blocks(texts):
-                waiting.append((source, block, pool.submit(read_records, block.buf, 0, block.end, reading)))
-                if len(waiting) > workers:
-                    self._take(*waiting.popleft())
-            while waiting:
-                self._take(*waiting.popleft())
-        return self._corpus(skipped)
+            waiting: deque[tuple[int, Future[_Scanned] | None]] = deque()
 
-    def _blocks(self, texts: Sequence[Text]) -> Iterator[tuple[int, Block, Reading]]:
-        for number, text in enumerate(texts):
-            recognised = Recognised(newest_ns=text.changed_ns, whole_lines=self._whole_lines)
-            self._sources.append(_SourceSoFar(text, recognised, first=-1))
-            for block in text.blocks():
-                yield number, block, recognised.look_at(block.buf, 0, block.end)
+            def take() -> None:
+                number, scanned = waiting.popleft()
+                if scanned is None:
+                    tables[number] = jobs[number].finish()
+                    return
+                self._tell(*jobs[number].take(scanned.result()))
 
-    def _take(self, number: int, block: Block, scanned: Future[Records]) -> None:
-        """Adds a block's records to the corpus; blocks come in order."""
-        records = scanned.result()
-        source = self._sources[number]
-        if source.first < 0:
-            source.first = self._records
-        skip = 0
-        if records.continues and source.records and len(records):
-            self._extend_last(block.base + int(records.end[0]), int(records.lines[0]))
-            skip = 1
-        kept = slice(skip, len(records))
-        codes, chosen = self._index.add(records.shape[kept], records.value_hash[kept])
-        self._keep_samples(block, records, skip, chosen)
-        services = np.array([0, *(self._service_code(name) for name in records.services)], np.int32)
-        columns = self._columns
-        columns.start.append(records.start[kept] + block.base)
-        columns.length.append((records.end - records.start)[kept])
-        columns.lines.append(records.lines[kept].copy())
-        columns.time_ns.append(records.time_ns[kept].copy())
-        columns.severity.append(records.severity[kept].copy())
-        columns.service.append(services[records.service[kept]])
-        columns.shape.append(codes)
-        columns.source.append(np.full(len(codes), number, np.int32))
-        kinds, counts = np.unique(records.kind[kept], return_counts=True)
-        source.kinds.update(dict(zip(kinds.tolist(), counts.tolist(), strict=True)))
-        lines = int(records.lines.sum())
-        source.records += len(codes)
-        source.lines += lines
-        source.size_bytes = block.base + block.end
-        self._records += len(codes)
-        self._done_bytes += block.end
+            try:
+                for number, job in jobs.items():
+                    for block, reading in job.blocks():
+                        waiting.append((number, pool.submit(_scan, block, reading, job.is_signed)))
+                        while len(waiting) > workers:
+                            take()
+                    waiting.append((number, None))
+                while waiting:
+                    take()
+            finally:
+                pool.shutdown(cancel_futures=True)
+        return tables
+
+    def _tell(self, size_bytes: int, lines: int) -> None:
+        self._done_bytes += size_bytes
         self._done_lines += lines
         if self._progress:
             self._progress(self._done_bytes, self._total_bytes, self._done_lines)
 
-    def _extend_last(self, end: int, lines: int) -> None:
-        """The last record so far goes on to `end`: its block was cut within it."""
-        for start, length, count in zip(
-            reversed(self._columns.start),
-            reversed(self._columns.length),
-            reversed(self._columns.lines),
-            strict=True,
-        ):
-            if len(start):
-                length[-1] = end - start[-1]
-                count[-1] += lines
-                return
 
-    def _keep_samples(
-        self, block: Block, records: Records, skip: int, chosen: list[tuple[int, int, int]]
-    ) -> None:
+@dataclass(frozen=True)
+class _Scanned:
+    """A block, and what was found in it."""
+
+    block: Block
+    records: Records
+    chunks: Chunks
+
+
+def _scan(block: Block, reading: Reading, is_signed: bool) -> _Scanned:
+    records = read_records(block.buf, 0, block.end, reading)
+    return _Scanned(block, records, chunks_of(block, records.start, signed=is_signed))
+
+
+class _SourceReader:
+    """One text on its way to a table. Blocks are given out ahead of what is taken back."""
+
+    def __init__(self, text: Text, start: Start, *, whole_lines: bool) -> None:
+        self._text = text
+        self._store = start.store
+        self._note = start.note
+        self._recognised = Recognised(newest_ns=text.changed_ns, whole_lines=whole_lines)
+        self._growing = Growing()
+        self._base = self._read_to = 0
+        if start.border is not None:
+            self._growing = start.border.growing
+            self._recognised.restore(start.border.recognised)
+            self._base, self._read_to = start.border.base, start.border.read_to
+        self._known_before_last: dict[str, object] | None = None
+        self._border: Border | None = None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether chunks get signatures: they pay where an index keeps them."""
+        return self._store.draft is not None
+
+    @property
+    def expected_bytes(self) -> int:
+        """How much there is to read; 0 when that cannot be told."""
+        if self._text.packing:
+            return 0
+        whole = self._text.identity.size_bytes if isinstance(self._text, TextFile) else self._text.size_bytes
+        return whole - self._base
+
+    def blocks(self) -> Iterator[tuple[Block, Reading]]:
+        """Each block and how to read it."""
+        text = self._text
+        blocks = (
+            text.blocks(self._base, self._read_to)
+            if isinstance(text, TextFile) and not text.packing
+            else text.blocks()
+        )
+        for block in blocks:
+            if block.last:
+                self._known_before_last = self._recognised.state()
+            yield block, self._recognised.look_at(block.buf, 0, block.end)
+
+    def take(self, scanned: _Scanned) -> tuple[int, int]:
+        """Adds a block's records to the table; (bytes, lines) of the block. Blocks come in order."""
+        block, records = scanned.block, scanned.records
+        growing = self._growing
+        if block.last:
+            self._mark_border(block)
+        last = self._store.last
+        skip = 0
+        if records.continues and growing.records and len(records):
+            end = block.base + int(records.end[0])
+            last["length"][-1] = min(end - int(last["start"][-1]), MOST_LENGTH)
+            skip = 1
+        kept = slice(skip, len(records))
+        codes, chosen = growing.shapes.add(records.shape[kept], records.value_hash[kept])
+        self._keep_samples(scanned, skip, chosen)
+        services = np.array([0, *(self._service_code(name) for name in records.services)], np.uint16)
+        lines_before = np.cumsum(records.lines, dtype=np.int64) - records.lines
+        starts = records.start[kept] + block.base
+        times = records.time_ns[kept].copy()
+        self._store.add(
+            {
+                "start": starts,
+                "length": np.minimum((records.end - records.start)[kept], MOST_LENGTH).astype(np.uint32),
+                "line": (lines_before[kept] + growing.lines + 1).astype(np.uint32),
+                "time_ns": times,
+                "severity": records.severity[kept].copy(),
+                "service": services[records.service[kept]],
+                "shape": codes.astype(np.uint16),  # NO_SHAPE is -1, and becomes NONE
+            }
+        )
+        chunk_first = np.searchsorted(records.start[kept], scanned.chunks.starts) + growing.records
+        self._store.put("chunk_start", scanned.chunks.starts + block.base)
+        self._store.put("chunk_first", chunk_first.astype(np.int64))
+        if scanned.chunks.signatures is not None:
+            self._store.put("signatures", scanned.chunks.signatures)
+        add_times(growing.times, times)
+        kinds, counts = np.unique(records.kind[kept], return_counts=True)
+        growing.kinds.update(dict(zip(kinds.tolist(), counts.tolist(), strict=True)))
+        lines = int(records.lines.sum())
+        growing.records += len(codes)
+        growing.chunks += len(scanned.chunks.starts)
+        growing.lines += lines
+        growing.size_bytes = block.base + block.end
+        return block.end - block.carried if block.carried <= block.end else 0, lines
+
+    def finish(self) -> Table:
+        """The table, when all blocks have been taken."""
+        formats: Counter[tuple[str, str]] = Counter()
+        for kind, count in self._growing.kinds.items():
+            formats[self._recognised.format_of(kind)] += count
+        return finish_table(self._text, self._store, self._growing, formats, self._border, self._note)
+
+    def give_up(self) -> None:
+        """Leaves nothing of a draft behind."""
+        if self._store.draft is not None:
+            self._store.draft.discard()
+
+    def _mark_border(self, block: Block) -> None:
+        """Remembers what is known before the last block, which is read again when the file has grown."""
+        last = self._store.last.get("length")
+        if last is None or self._store.draft is None or self._known_before_last is None:
+            return
+        read_to = block.base + block.carried
+        self._border = Border(
+            block.base, read_to, self._growing.copy(), self._known_before_last, int(last[-1])
+        )
+
+    def _keep_samples(self, scanned: _Scanned, skip: int, chosen: list[tuple[int, int, int]]) -> None:
         """Copies the bodies of records that have become samples, and forgets those that are none any more."""
-        while len(self._samples) < len(self._index):
-            self._samples.append({})
+        index, samples = self._growing.shapes, self._growing.samples
+        while len(samples) < len(index):
+            samples.append({})
         for code, value, record in chosen:
-            self._samples[code][value] = _body(block, records, record + skip)
+            samples[code][value] = _body(scanned.block, scanned.records, record + skip)
         for code in {code for code, _, _ in chosen}:
-            samples = self._samples[code]
-            self._samples[code] = {value: samples[value] for value in self._index.best_values(code)}
+            of_code = samples[code]
+            samples[code] = {value: of_code[value] for value in index.best_values(code)}
 
     def _service_code(self, name: bytes) -> int:
+        services = self._growing.services
         text = name.decode("utf-8", "backslashreplace")
-        return self._services.setdefault(text, len(self._services) + 1)
+        if text not in services and len(services) >= NONE - 1:
+            return 0
+        return services.setdefault(text, len(services) + 1)
 
-    def _corpus(self, skipped: tuple[str, ...]) -> Corpus:
-        columns = self._columns.joined()
-        # A corpus has its shapes in the order of their hashes, whatever came first.
-        order = np.argsort(self._index.hashes)
-        place = np.empty(len(order) + 1, np.int32)
-        place[order] = np.arange(len(order), dtype=np.int32)
-        place[-1] = -1  # NO_SHAPE stays what it is
-        table = ShapeTable(
-            hashes=self._index.hashes[order],
-            counts=self._index.counts[order],
-            samples=tuple(tuple(self._samples[code].values()) for code in order.tolist()),
-            value_hashes=tuple(tuple(self._samples[code]) for code in order.tolist()),
-        )
-        columns = Columns(**{**vars(columns), "shape": place[columns.shape]})
-        sources = tuple(self._source(number) for number in range(len(self._sources)))
-        return Corpus(
-            sources=sources, columns=columns, services=("", *self._services), shapes=table, skipped=skipped
-        )
 
-    def _source(self, number: int) -> Source:
-        source = self._sources[number]
-        formats: Counter[tuple[str, str]] = Counter()
-        for kind, count in source.kinds.items():
-            formats[source.recognised.format_of(kind)] += count
-        text = source.text
-        key = source_key(text.name, 0, 0)
-        if isinstance(text, TextFile):
-            key = source_key(str(text.path.absolute()), text.identity.device, text.identity.inode)
-        return Source(
-            name=text.name,
-            text=text,
-            key=key,
-            first=max(source.first, 0),
-            records=source.records,
-            lines=source.lines,
-            formats=formats,
-            size_bytes=source.size_bytes,
-            trouble=text.trouble,
-        )
+def _source(text: Text, table: Table) -> Source:
+    key = source_key(text.name, 0, 0)
+    if isinstance(text, TextFile):
+        key = source_key(str(text.path.absolute()), text.identity.device, text.identity.inode)
+    return Source(name=text.name, text=text, key=key, table=table)
 
 
 def _body(block: Block, records: Records, record: int) -> bytes:

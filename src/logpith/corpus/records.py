@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logpith.answer import Coverage, Evidence
+from logpith.corpus.columns import Table
 from logpith.corpus.refs import make_ref
 from logpith.files.text import Text
 from logpith.formats.severity_words import severity_in
 from logpith.quote import Quoter
 from logpith.scan.shape_index import NO_SHAPE
+from logpith.scan.tally import END, START, UNDATED
 from logpith.scan.timestamps import NO_TIME
 from logpith.templates.mine import Templates, mine
 from logpith.templates.shapes import ShapeTable
 from logpith.timerange import format_ns
 from logpith_emit.severity import severity_name
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,42 +39,124 @@ class Source:
     key: str
     """Four hex digits that refs carry."""
 
-    first: int
+    table: Table
+    first: int = 0
     """Its first record's number."""
 
-    records: int
-    lines: int
-    formats: Counter[tuple[str, str]]
-    """Records by format and name of the time layout."""
+    @property
+    def records(self) -> int:
+        return len(self.table)
 
-    size_bytes: int
-    """Of the unpacked text."""
+    @property
+    def lines(self) -> int:
+        return self.table.lines
 
-    trouble: str = ""
+    @property
+    def formats(self) -> Counter[tuple[str, str]]:
+        """Records by format and name of the time layout."""
+        return self.table.formats
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the unpacked text."""
+        return self.table.size_bytes
+
+    @property
+    def trouble(self) -> str:
+        return self.table.trouble
 
 
-@dataclass(frozen=True, kw_only=True)
 class Columns:
-    """One entry a record."""
+    """One entry a record, through all sources. A column of a single source is the source's own, not a copy."""
 
-    start: NDArray[np.int64]
-    """First byte in the unpacked text of its source."""
+    def __init__(self, sources: Sequence[Source], codes: Codes) -> None:
+        self._sources = sources
+        self._codes = codes
 
-    length: NDArray[np.int64]
-    lines: NDArray[np.int32]
-    time_ns: NDArray[np.int64]
-    """UTC; NO_TIME where unknown."""
+    @cached_property
+    def start(self) -> NDArray[np.int64]:
+        """First byte in the unpacked text of its source."""
+        return self._joined("start", np.int64)
 
-    severity: NDArray[np.uint8]
-    """OpenTelemetry's number; 0 unknown."""
+    @cached_property
+    def length(self) -> NDArray[np.uint32]:
+        """Bytes."""
+        return self._joined("length", np.uint32)
 
-    service: NDArray[np.int32]
-    """Place in `Corpus.services`."""
+    @cached_property
+    def line(self) -> NDArray[np.uint32]:
+        """The 1-based number of its first line in its source."""
+        return self._joined("line", np.uint32)
 
-    shape: NDArray[np.int32]
-    """Place in the shape table; NO_SHAPE for a record beyond its bound."""
+    @cached_property
+    def lines(self) -> NDArray[np.int64]:
+        """How many lines it has."""
+        return np.concatenate(
+            [
+                np.empty(0, np.int64),
+                *(
+                    np.diff(source.table.columns["line"].astype(np.int64), append=source.lines + 1)
+                    for source in self._sources
+                    if source.records
+                ),
+            ]
+        )
 
-    source: NDArray[np.int32]
+    @cached_property
+    def time_ns(self) -> NDArray[np.int64]:
+        """UTC; NO_TIME where unknown."""
+        return self._joined("time_ns", np.int64)
+
+    @cached_property
+    def severity(self) -> NDArray[np.uint8]:
+        """OpenTelemetry's number, as the record names it; 0 unknown."""
+        return self._joined("severity", np.uint8)
+
+    @cached_property
+    def service(self) -> NDArray[np.int32]:
+        """Place in `Corpus.services`."""
+        return self._coded("service", self._codes.services)
+
+    @cached_property
+    def shape(self) -> NDArray[np.int32]:
+        """Place in the shape table; NO_SHAPE for a record beyond its bound."""
+        return self._coded("shape", self._codes.shapes)
+
+    def by_shape(self, of_shape: NDArray[Scalar]) -> NDArray[Scalar]:
+        """What `of_shape` holds for each record's shape; its last entry for a record without one."""
+        maps = [of_shape[places] for places in self._codes.shapes]
+        return self._coded("shape", maps)
+
+    @cached_property
+    def source(self) -> NDArray[np.int32]:
+        """Place in `Corpus.sources`."""
+        return np.repeat(
+            np.arange(len(self._sources), dtype=np.int32), [source.records for source in self._sources]
+        )
+
+    def _joined(self, name: str, kind: type[Scalar]) -> NDArray[Scalar]:
+        arrays = [source.table.columns[name] for source in self._sources]
+        return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, kind), *arrays])
+
+    def _coded(self, name: str, maps: Sequence[NDArray[Scalar]]) -> NDArray[Scalar]:
+        joined = np.empty(
+            sum(source.records for source in self._sources), maps[0].dtype if maps else np.int32
+        )
+        for source, of_code in zip(self._sources, maps, strict=True):
+            part = joined[source.first : source.first + source.records]
+            # Codes of 16 bits never pass the end of their map, but for NONE, which the last entry is for.
+            np.take(of_code, source.table.columns[name], out=part, mode="clip")
+        return joined
+
+
+@dataclass(frozen=True)
+class Codes:
+    """What the codes of each source's table mean in the corpus."""
+
+    shapes: tuple[NDArray[np.int32], ...]
+    """For each source the place in the table of all shapes; the last entry, NO_SHAPE, is for NONE."""
+
+    services: tuple[NDArray[np.int32], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +164,18 @@ class Corpus:
     """What a tool asks. Numbers of records count from 0 through all sources."""
 
     sources: tuple[Source, ...]
-    columns: Columns
+    codes: Codes
     services: tuple[str, ...]
     shapes: ShapeTable
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.columns.start)
+        return sum(source.records for source in self.sources)
+
+    @cached_property
+    def columns(self) -> Columns:
+        """What is known of each record."""
+        return Columns(self.sources, self.codes)
 
     @property
     def lines(self) -> int:
@@ -97,8 +190,7 @@ class Corpus:
     @cached_property
     def template(self) -> NDArray[np.int32]:
         """The template of each record, by its place in `templates`; -1 for a record without a shape."""
-        of_shape = np.append(self.templates.of_shape, np.int32(-1)).astype(np.int32)
-        return of_shape[self.columns.shape]
+        return self.columns.by_shape(np.append(self.templates.of_shape, np.int32(-1)).astype(np.int32))
 
     @cached_property
     def by_template(self) -> tuple[NDArray[np.int64], ...]:
@@ -110,33 +202,39 @@ class Corpus:
     @cached_property
     def severity(self) -> NDArray[np.uint8]:
         """The severity of each record: its own, or else the level word that its template begins with."""
-        if not len(self.shapes.hashes):
-            return self.columns.severity
-        of_shape = np.array([severity_in(samples[0]) for samples in self.shapes.samples], np.uint8)
-        from_words = np.where(self.columns.shape >= 0, of_shape[self.columns.shape], 0).astype(np.uint8)
-        return np.where(self.columns.severity > 0, self.columns.severity, from_words)
+        own = self.columns.severity
+        of_shape = np.array([*(severity_in(samples[0]) for samples in self.shapes.samples), 0], np.uint8)
+        if not of_shape.any():
+            return own
+        severity = self.columns.by_shape(of_shape)
+        np.copyto(severity, own, where=own > 0)
+        return severity
 
-    @cached_property
-    def first_line(self) -> NDArray[np.int64]:
+    @property
+    def first_line(self) -> NDArray[np.uint32]:
         """The 1-based number of each record's first line in its source."""
-        before = np.cumsum(self.columns.lines, dtype=np.int64) - self.columns.lines
-        starts = np.array(
-            [before[source.first] if source.records else 0 for source in self.sources], np.int64
-        )
-        return before - starts[self.columns.source] + 1
+        return self.columns.line
 
     @cached_property
     def span_ns(self) -> tuple[int, int] | None:
         """The first and the last time, or None when no record has one."""
-        dated = self.columns.time_ns[self.columns.time_ns != NO_TIME]
-        return (int(dated.min()), int(dated.max())) if len(dated) else None
+        times = [source.table.times for source in self.sources]
+        starts = [int(of_source[START]) for of_source in times if of_source[START] != NO_TIME]
+        ends = [int(of_source[END]) for of_source in times if of_source[START] != NO_TIME]
+        return (min(starts), max(ends)) if starts else None
+
+    @property
+    def undated(self) -> int:
+        """Records without a time."""
+        return sum(int(source.table.times[UNDATED]) for source in self.sources)
 
     def texts(self, records: Sequence[int]) -> list[bytes]:
         """The text of each record, whole; their order is free, but reading is in file order."""
         found: dict[int, bytes] = {}
         for source, numbers in self._by_source(sorted(set(records))):
-            starts = self.columns.start[numbers]
-            ends = starts + self.columns.length[numbers]
+            own = np.array(numbers) - source.first
+            starts = source.table.columns["start"][own]
+            ends = starts + source.table.columns["length"][own]
             spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
             found.update(zip(numbers, source.text.parts(spans), strict=True))
         return [found[record] for record in records]
@@ -147,6 +245,11 @@ class Corpus:
             if inside:
                 yield source, inside
 
+    def source_of(self, record: int) -> Source:
+        """The source of a record."""
+        place = bisect_right(self.sources, record, key=lambda source: source.first) - 1
+        return self.sources[place]
+
     def evidence(self, records: Sequence[int], quoter: Quoter, width: int) -> tuple[Evidence, ...]:
         """Each record as proof, its text at most `width` characters wide."""
         return tuple(
@@ -155,10 +258,10 @@ class Corpus:
         )
 
     def _one_evidence(self, record: int, text: bytes, quoter: Quoter, width: int) -> Evidence:
-        source = self.sources[self.columns.source[record]]
+        source = self.source_of(record)
         shown = quoter.quote(text, width)
         return Evidence(
-            ref=make_ref(int(self.first_line[record]), source.key, text),
+            ref=make_ref(int(source.table.columns["line"][record - source.first]), source.key, text),
             time=self.time_text(record),
             source=source.name,
             severity=severity_name(int(self.severity[record])),
@@ -168,7 +271,8 @@ class Corpus:
 
     def time_text(self, record: int) -> str:
         """ISO 8601, or "" for a record without time."""
-        time = int(self.columns.time_ns[record])
+        source = self.source_of(record)
+        time = int(source.table.columns["time_ns"][record - source.first])
         return format_ns(time) if time != NO_TIME else ""
 
     def span_text(self, records: NDArray[np.int64]) -> tuple[str, str]:
@@ -180,9 +284,10 @@ class Corpus:
     def coverage(self, quoter: Quoter) -> Coverage:
         """What was read, for the answer that `quoter` has served."""
         span = self.span_ns
-        undated = int((self.columns.time_ns == NO_TIME).sum())
+        undated = self.undated
         troubles = [f"{source.name}: {source.trouble}" for source in self.sources if source.trouble]
-        ungrouped = int((self.columns.shape == NO_SHAPE).sum())
+        troubles += [f"{source.name}: {source.table.note}" for source in self.sources if source.table.note]
+        ungrouped = len(self) - int(sum(source.table.shapes.counts.sum() for source in self.sources))
         if ungrouped:
             troubles.append(f"{ungrouped} records: not grouped, more than {len(self.shapes.hashes)} shapes")
         return Coverage(
@@ -196,3 +301,39 @@ class Corpus:
             redacted=quoter.redacted,
             flagged=quoter.flagged,
         )
+
+
+def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = ()) -> Corpus:
+    """The corpus of some sources."""
+    table = ShapeTable.union([_shape_table(source.table) for source in sources])
+    names: dict[str, int] = {"": 0}
+    shape_maps: list[NDArray[np.int32]] = []
+    service_maps: list[NDArray[np.int32]] = []
+    placed: list[Source] = []
+    first = 0
+    for source in sources:
+        places = np.searchsorted(table.hashes, source.table.shapes.hashes)
+        shape_maps.append(np.append(places, NO_SHAPE).astype(np.int32))
+        codes = [names.setdefault(name, len(names)) for name in source.table.services]
+        service_maps.append(np.array([0, *codes], np.int32))
+        placed.append(replace(source, first=first))
+        first += source.records
+    return Corpus(
+        sources=tuple(placed),
+        codes=Codes(tuple(shape_maps), tuple(service_maps)),
+        services=tuple(names),
+        shapes=table,
+        skipped=skipped,
+    )
+
+
+def _shape_table(table: Table) -> ShapeTable:
+    """The shapes of a source by ascending hash, with their samples in the order of their values' hashes."""
+    order = np.argsort(table.shapes.hashes).tolist()
+    samples = [sorted(table.shapes.samples[code].items()) for code in order]
+    return ShapeTable(
+        hashes=table.shapes.hashes[order],
+        counts=table.shapes.counts[order],
+        samples=tuple(tuple(body for _, body in pairs) for pairs in samples),
+        value_hashes=tuple(tuple(value for value, _ in pairs) for pairs in samples),
+    )

@@ -27,6 +27,7 @@ BLOCK_BYTES = 8 << 20
 MOST_LINE_BYTES = 128 << 20
 _NEWLINE = 10
 _HEAD_BYTES = 64 << 10
+_NOTHING = np.empty(0, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ class Block:
     end: int
     cut: bool = False
     """Whether it ends within a line that is longer than MOST_LINE_BYTES."""
+
+    carried: int = 0
+    """How many of its first bytes had been read before, with the block before it."""
+
+    last: bool = False
+    """Whether the text ended in it: it would be another block if there were more text."""
 
 
 @dataclass(frozen=True)
@@ -91,15 +98,40 @@ class TextFile:
         """When the file was last written to."""
         return self.identity.changed_ns
 
-    def blocks(self) -> Iterator[Block]:
-        """The text from the beginning, in order."""
+    @property
+    def seekable(self) -> bool:
+        """Whether any part can be read without what stands before it."""
+        return not self.packing
+
+    def blocks(self, start: int = 0, read_to: int = 0) -> Iterator[Block]:
+        """The text in order, from the beginning, or from a block on: its base, and how far was read before it.
+
+        Only what is `seekable` can begin at a later block.
+        """
         with self._opened() as file:
             if self.packing:
                 unpacker = Unpacker(file, self.packing)
                 yield from _blocks(_fill_from_pieces(unpacker))
                 self.trouble = unpacker.trouble
             else:
-                yield from _blocks(_fill_from_file(file, self.identity.size_bytes))
+                carry = os.pread(file.fileno(), read_to - start, start)
+                file.seek(read_to)
+                fill = _fill_from_file(file, self.identity.size_bytes - read_to)
+                yield from _blocks(fill, start, np.frombuffer(carry, np.uint8))
+
+    def read(self, start: int, end: int) -> NDArray[np.uint8]:
+        """The bytes from `start` to `end` of a seekable text, with a newline and PADDING behind; from any thread.
+
+        Raises:
+            Refused: the file is not the one that was opened, or has become shorter.
+        """
+        with self._opened() as file:
+            return _read_at(file.fileno(), start, end, self.name)
+
+    def raw(self, start: int, end: int) -> bytes:
+        """Bytes of the file as it is, packed or not; fewer where it ends."""
+        with self._opened() as file:
+            return os.pread(file.fileno(), end - start, start)
 
     def parts(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """The bytes of each (start, end) of the unpacked text; `spans` is sorted and does not overlap.
@@ -109,8 +141,13 @@ class TextFile:
         """
         with self._opened() as file:
             if self.packing:
-                return _parts_of_pieces(Unpacker(file, self.packing), spans)
+                return list(_parts_of_pieces(Unpacker(file, self.packing), spans))
             return [os.pread(file.fileno(), end - start, start) for start, end in spans]
+
+    def parts_in_order(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+        """As `parts`, of a packed text, one at a time: they need not all fit in memory."""
+        with self._opened() as file:
+            yield from _parts_of_pieces(Unpacker(file, self.packing), spans)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
@@ -118,10 +155,7 @@ class TextFile:
             status = os.fstat(file.fileno())
             same = (status.st_dev, status.st_ino) == (self.identity.device, self.identity.inode)
             if not same or status.st_size < self.identity.size_bytes:
-                raise Refused(
-                    f"{self.name} was rotated or truncated while it was read",
-                    remedy="Ask again: it is read anew then",
-                )
+                raise _changed(self.name)
             yield file
 
 
@@ -163,6 +197,20 @@ class TextStream:
             )
         return cls(name, packing, now_ns, kept, size)
 
+    @property
+    def seekable(self) -> bool:
+        """As `TextFile.seekable`."""
+        return not self.packing
+
+    def read(self, start: int, end: int) -> NDArray[np.uint8]:
+        """As `TextFile.read`."""
+        return _read_at(self._kept.fileno(), start, end, self.name)
+
+    @property
+    def size_bytes(self) -> int:
+        """Of what was piped in."""
+        return self._size_bytes
+
     def blocks(self) -> Iterator[Block]:
         """The text from the beginning, in order."""
         self._kept.seek(0)
@@ -173,11 +221,16 @@ class TextStream:
         else:
             yield from _blocks(_fill_from_file(self._kept, self._size_bytes))
 
+    def parts_in_order(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+        """As `TextFile.parts_in_order`."""
+        self._kept.seek(0)
+        yield from _parts_of_pieces(Unpacker(self._kept, self.packing), spans)
+
     def parts(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """As `TextFile.parts`."""
         if self.packing:
             self._kept.seek(0)
-            return _parts_of_pieces(Unpacker(self._kept, self.packing), spans)
+            return list(_parts_of_pieces(Unpacker(self._kept, self.packing), spans))
         return [os.pread(self._kept.fileno(), end - start, start) for start, end in spans]
 
 
@@ -193,10 +246,33 @@ def looks_binary(head: bytes) -> bool:
     return control > len(head) * 0.1
 
 
-def _blocks(fill: Callable[[memoryview], int]) -> Iterator[Block]:
-    """Blocks of the text that `fill` writes into the memory it is given; it fills less only at the end."""
-    carry = np.empty(0, np.uint8)
-    base = 0
+def _read_at(descriptor: int, start: int, end: int, name: str) -> NDArray[np.uint8]:
+    buf = np.empty(end - start + 1 + PADDING, np.uint8)
+    target = buf.data[: end - start]
+    done = 0
+    while done < len(target):
+        count = os.preadv(descriptor, [target[done:]], start + done)
+        if not count:
+            raise _changed(name)
+        done += count
+    buf[end - start] = _NEWLINE
+    buf[end - start + 1 :] = 0
+    return buf
+
+
+def _changed(name: str) -> Refused:
+    return Refused(
+        f"{name} was rotated or truncated while it was read", remedy="Ask again: it is read anew then"
+    )
+
+
+def _blocks(
+    fill: Callable[[memoryview], int], base: int = 0, carry: NDArray[np.uint8] = _NOTHING
+) -> Iterator[Block]:
+    """Blocks of the text that `fill` writes into the memory it is given; it fills less only at the end.
+
+    Where a block ends depends on what stands before its end alone: last lines are cut off at each BLOCK_BYTES.
+    """
     ended = False
     while not ended:
         buf = np.empty(len(carry) + BLOCK_BYTES + 1 + PADDING, np.uint8)
@@ -215,7 +291,7 @@ def _blocks(fill: Callable[[memoryview], int]) -> Iterator[Block]:
                 buf[whole] = _NEWLINE
                 end += 1
             buf[end : end + PADDING] = 0
-            yield Block(base, buf, end, cut)
+            yield Block(base, buf, end, cut, carried=filled - count, last=ended)
             base += whole
 
 
@@ -272,20 +348,25 @@ def _behind_last_newline(buf: NDArray[np.uint8], filled: int) -> int:
     return 0
 
 
-def _parts_of_pieces(pieces: Unpacker, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    parts: list[bytearray] = [bytearray() for _ in spans]
+def _parts_of_pieces(pieces: Unpacker, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+    waiting = iter(spans)
+    span = next(waiting, None)
+    part = bytearray()
     base = 0
-    first = 0
     for piece in pieces:
         behind = base + len(piece)
-        for k in range(first, len(spans)):
-            start, end = spans[k]
-            if start >= behind:
+        while span is not None and span[0] < behind:
+            start, end = span
+            part += piece[max(0, start - base) : end - base]
+            if end > behind:
                 break
-            parts[k] += piece[max(0, start - base) : end - base]
-            if end <= behind:
-                first = k + 1
+            yield bytes(part)
+            part.clear()
+            span = next(waiting, None)
         base = behind
-        if first >= len(spans):
-            break
-    return [bytes(part) for part in parts]
+        if span is None:
+            return
+    while span is not None:  # the packed file has become shorter, or is torn now
+        yield bytes(part)
+        part.clear()
+        span = next(waiting, None)

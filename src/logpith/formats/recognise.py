@@ -64,6 +64,23 @@ class Recognised:
     _sampled: int = 0
     _undated: int = 0
 
+    def state(self) -> dict[str, Any]:
+        """What was found out, to be gone on from by `restore`."""
+        return {
+            "layouts": [candidate.text for candidate in self.layouts],
+            "joins_undated": self.joins_undated,
+            "sampled": self._sampled,
+            "undated": self._undated,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from what was found out before."""
+        by_text = {candidate.text: candidate for candidate in _candidates()}
+        self.layouts = [by_text[text] for text in state["layouts"]]
+        self.joins_undated = bool(state["joins_undated"])
+        self._sampled = int(state["sampled"])
+        self._undated = int(state["undated"])
+
     def look_at(self, buf: NDArray[np.uint8], start: int, end: int) -> Reading:
         """How to read `buf[start:end]`, which begins at a line's start and ends behind a newline."""
         if not self.whole_lines:

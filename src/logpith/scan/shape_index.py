@@ -6,6 +6,7 @@ not on the order in which they came: the same lines, shuffled or split, give the
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,30 @@ class ShapeIndex:
         self._slots = np.zeros(4 * 1024, np.uint64)
         self._slot_codes = np.zeros(4 * 1024, np.int32)
 
+    @classmethod
+    def restore(
+        cls, hashes: NDArray[np.uint64], counts: NDArray[np.int64], values: Sequence[Sequence[int]]
+    ) -> ShapeIndex:
+        """The index as it was: its shapes, their counts and the value hashes of their samples."""
+        index = cls()
+        while len(index._hashes) < len(hashes):
+            index._grow()
+        index._size = len(hashes)
+        index._hashes[: len(hashes)] = hashes
+        index._counts[: len(hashes)] = counts
+        for code, of_code in enumerate(values):
+            index._best[code, : len(of_code)] = sorted(of_code)
+        index._rebuild_slots()
+        return index
+
+    def copy(self) -> ShapeIndex:
+        """As it is now, whatever is added to this one."""
+        twin = ShapeIndex(self._most)
+        twin._size = self._size
+        for name in ("_hashes", "_counts", "_best", "_holders", "_slots", "_slot_codes"):
+            setattr(twin, name, getattr(self, name).copy())
+        return twin
+
     def __len__(self) -> int:
         return self._size
 
@@ -139,13 +164,16 @@ class ShapeIndex:
         self._counts = np.concatenate([self._counts, np.zeros(more, np.int64)])
         self._best = np.concatenate([self._best, np.full((more, SAMPLES), _ABSENT, np.uint64)])
         self._holders = np.concatenate([self._holders, np.full((more, SAMPLES), -1, np.int64)])
-        mask = 8 * more - 1
-        slots = np.zeros(8 * more, np.uint64)
-        slot_codes = np.zeros(8 * more, np.int32)
+        self._rebuild_slots()
+
+    def _rebuild_slots(self) -> None:
+        size = 4 * len(self._hashes)
+        slots = np.zeros(size, np.uint64)
+        slot_codes = np.zeros(size, np.int32)
         for code, shape in enumerate(self._hashes[: self._size].tolist()):
-            slot = shape & mask
+            slot = shape & (size - 1)
             while slots[slot]:
-                slot = (slot + 1) & mask
+                slot = (slot + 1) & (size - 1)
             slots[slot] = shape
             slot_codes[slot] = code
         self._slots, self._slot_codes = slots, slot_codes

@@ -13,6 +13,9 @@ from logpith.scan.timestamps import NO_TIME
 
 _SEVERITIES = 25
 
+# What `add_times` keeps, by place.
+START, END, UNDATED, LATEST, DISORDERED = range(5)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
@@ -71,3 +74,25 @@ def tally(
     table = np.zeros((groups, _SEVERITIES), np.int64)
     _tally(group, time_ns, severity, count, first, last, start, end, table)
     return Tally(count=count, first=first, last=last, start_ns=start, end_ns=end, severities=table)
+
+
+def new_times() -> NDArray[np.int64]:
+    """What is known of the times of no record: by START, END (NO_TIME), UNDATED, LATEST, DISORDERED."""
+    return np.array([NO_TIME, NO_TIME, 0, NO_TIME, 0], np.int64)
+
+
+@kernel
+def add_times(times: Any, time: Any) -> None:
+    """Adds the times of more records: the earliest, the latest, how many have none, how many go back."""
+    for i in range(time.shape[0]):
+        t = time[i]
+        if t == NO_TIME:
+            times[UNDATED] += 1
+            continue
+        if times[START] == NO_TIME or t < times[START]:
+            times[START] = t
+        if t > times[END]:
+            times[END] = t
+        if t < times[LATEST]:
+            times[DISORDERED] += 1
+        times[LATEST] = t
