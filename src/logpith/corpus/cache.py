@@ -72,8 +72,8 @@ class Draft:
         if file is None:
             file = self._files[name] = (self._folder / name).open("w+b", buffering=0)
             self._checksums[name] = Checksum()
-        octets = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-        while len(octets):  # a raw file may take less than it is given, when the disk is nearly full
+        octets = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        while octets:  # a raw file may take less than it is given, when the disk is nearly full
             octets = octets[file.write(octets) or 0 :]
         self._checksums[name].add(array)
 
@@ -123,10 +123,9 @@ class Draft:
 def versions(kind: str, key: str) -> list[Path]:
     """The published folders of a key, newest first."""
     try:
-        names = os.listdir(cache_dir() / kind / key)
+        return sorted((cache_dir() / kind / key).iterdir(), reverse=True)
     except OSError:
         return []
-    return [cache_dir() / kind / key / name for name in sorted(names, reverse=True)]
 
 
 def forget(folder: Path) -> None:

@@ -215,6 +215,3 @@ def _edges(block: Block, starts: NDArray[np.int64]) -> Iterator[int]:
         if place < len(starts) and starts[place] > edge:
             edge = int(starts[place])
             yield edge
-
-
-__all__ = ["SAMPLES", "TIMES"]

@@ -91,8 +91,7 @@ def add_times(times: Any, time: Any) -> None:
             continue
         if times[START] == NO_TIME or t < times[START]:
             times[START] = t
-        if t > times[END]:
-            times[END] = t
+        times[END] = max(times[END], t)
         if t < times[LATEST]:
             times[DISORDERED] += 1
         times[LATEST] = t
