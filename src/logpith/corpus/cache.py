@@ -77,6 +77,10 @@ class Draft:
             octets = octets[file.write(octets) or 0 :]
         self._checksums[name].add(array)
 
+    def map_arrays(self, kinds: Mapping[str, type[np.generic]], count: int) -> dict[str, NDArray[Any]]:
+        """What was written so far, `count` numbers of each file."""
+        return {name: map_array(self._folder / name, kind, count) for name, kind in kinds.items()}
+
     def checksums(self) -> dict[str, int]:
         """The checksum of each array so far."""
         return {name: checksum.value for name, checksum in self._checksums.items()}

@@ -14,7 +14,7 @@ from logpith.corpus.cache import Draft
 from logpith.files.text import Block
 from logpith.scan.grams import SIGNATURE_BYTES, signature
 from logpith.scan.shape_index import ShapeIndex
-from logpith.scan.tally import new_times
+from logpith.scan.tally import DISORDERED, Tally, new_times, tally, time_ranks
 
 KINDS: Mapping[str, type[np.generic]] = {
     "start": np.int64,
@@ -62,6 +62,9 @@ class Table:
     """(chunks, SIGNATURE_BYTES), see `scan/grams.py`; None where none were made."""
 
     shapes: Shapes
+    tally: Tally
+    """Of the records by shape, with the severities that they name themselves."""
+
     services: tuple[str, ...]
     formats: Counter[tuple[str, str]]
     """Records by format and name of the time layout."""
@@ -184,6 +187,13 @@ class ColumnStore:
         """The signatures of a store in memory."""
         parts = self._parts.pop("signatures", [])
         return np.concatenate(parts) if parts else None
+
+
+def tally_of(columns: Mapping[str, NDArray[Any]], growing: Growing) -> Tally:
+    """The tally of a source's records by shape."""
+    times = columns["time_ns"]
+    rank = time_ranks(times) if growing.times[DISORDERED] else None
+    return tally(columns["shape"], len(growing.shapes), times, columns["severity"], rank)
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,20 @@ from numpy.typing import NDArray
 import logpith
 from logpith.corpus import cache as cache_folder
 from logpith.corpus.cache import Draft
-from logpith.corpus.columns import CHUNK_KINDS, KINDS, ColumnStore, Growing, Shapes, Table
+from logpith.corpus.columns import (
+    CHUNK_KINDS,
+    KINDS,
+    ColumnStore,
+    Growing,
+    Shapes,
+    Table,
+    tally_of,
+)
 from logpith.files.text import Text, TextFile
 from logpith.scan.checksum import checksum
 from logpith.scan.grams import SIGNATURE_BYTES
 from logpith.scan.shape_index import ShapeIndex
+from logpith.scan.tally import Tally, no_tally
 from logpith.timerange import now_ns
 from logpith_emit.errors import Refused
 
@@ -100,6 +109,7 @@ class _Notes(msgspec.Struct, frozen=True):
     lines: int
     size_bytes: int
     times: list[int]
+    tally: dict[str, bytes]
     trouble: str
     sealed: str
 
@@ -179,7 +189,8 @@ def finish_table(
             store.fall_back(str(error))
     if store.trouble:
         facts = replace(facts, note=f"no index was kept: {store.trouble}")
-    return facts.table(store.arrays(KINDS), store.arrays(CHUNK_KINDS), store.signatures())
+    columns = store.arrays(KINDS)
+    return facts.table(columns, store.arrays(CHUNK_KINDS), store.signatures(), tally_of(columns, growing))
 
 
 @dataclass(frozen=True)
@@ -196,12 +207,14 @@ class _Facts:
         columns: Mapping[str, NDArray[Any]],
         chunks: Mapping[str, NDArray[Any]],
         signatures: NDArray[np.uint8] | None,
+        by_shape: Tally,
     ) -> Table:
         return Table(
             columns=columns,
             chunks=chunks,
             signatures=signatures,
             shapes=self.growing.shape_list(),
+            tally=by_shape,
             services=tuple(self.growing.services),
             formats=self.formats,
             lines=self.growing.lines,
@@ -219,6 +232,7 @@ def _publish(text: TextFile, draft: Draft, facts: _Facts, border: Border | None)
     sealed = _spelled(_sealed(border)) if border is not None else b""
     draft.write(_SEALED, sealed)
     shapes = growing.shape_list()
+    by_shape = tally_of(draft.map_arrays(KINDS, growing.records), growing)
     notes = _Notes(
         version=version(),
         prints=_prints(text, text.identity.size_bytes),
@@ -234,6 +248,7 @@ def _publish(text: TextFile, draft: Draft, facts: _Facts, border: Border | None)
         lines=growing.lines,
         size_bytes=growing.size_bytes,
         times=growing.times.tolist(),
+        tally={name: array.tobytes() for name, array in vars(by_shape).items()},
         trouble=facts.trouble,
         sealed=_digest(sealed),
     )
@@ -287,6 +302,7 @@ def _table(folder: Path, notes: _Notes, note: str = "") -> Table:
             counts=np.frombuffer(bytearray(notes.counts), np.int64),
             samples=tuple(notes.samples),
         ),
+        tally=_read_tally(notes.tally, len(notes.samples)),
         services=tuple(notes.services),
         formats=Counter({(name, layout): count for name, layout, count in notes.formats}),
         lines=notes.lines,
@@ -295,6 +311,14 @@ def _table(folder: Path, notes: _Notes, note: str = "") -> Table:
         trouble=notes.trouble,
         note=note,
     )
+
+
+def _read_tally(kept: Mapping[str, bytes], groups: int) -> Tally:
+    arrays = {
+        name: np.frombuffer(kept[name], like.dtype).reshape(like.shape)
+        for name, like in vars(no_tally(groups)).items()
+    }
+    return Tally(**arrays)
 
 
 def _verified(folder: Path, notes: _Notes) -> Table:

@@ -20,7 +20,7 @@ from logpith.files.text import Text
 from logpith.formats.severity_words import severity_in
 from logpith.quote import Quoter
 from logpith.scan.shape_index import NO_SHAPE
-from logpith.scan.tally import END, START, UNDATED
+from logpith.scan.tally import END, SEVERITIES, START, UNDATED, Tally, join_tallies
 from logpith.scan.timestamps import NO_TIME
 from logpith.templates.mine import Templates, mine
 from logpith.templates.shapes import ShapeTable
@@ -64,6 +64,11 @@ class Source:
     @property
     def trouble(self) -> str:
         return self.table.trouble
+
+    def span_text(self) -> tuple[str, str]:
+        """The first and the last time; both empty when no record has one."""
+        start, end = self.table.times[[START, END]].tolist()
+        return (format_ns(start), format_ns(end)) if start != NO_TIME else ("", "")
 
 
 class Columns:
@@ -203,12 +208,46 @@ class Corpus:
     def severity(self) -> NDArray[np.uint8]:
         """The severity of each record: its own, or else the level word that its template begins with."""
         own = self.columns.severity
-        of_shape = np.array([*(severity_in(samples[0]) for samples in self.shapes.samples), 0], np.uint8)
-        if not of_shape.any():
+        if not self.shape_severity.any():
             return own
-        severity = self.columns.by_shape(of_shape)
+        severity = self.columns.by_shape(self.shape_severity)
         np.copyto(severity, own, where=own > 0)
         return severity
+
+    @cached_property
+    def shape_severity(self) -> NDArray[np.uint8]:
+        """For each shape the severity of the level word that its bodies begin with; one entry more, 0, for none."""
+        return np.array([*(severity_in(samples[0]) for samples in self.shapes.samples), 0], np.uint8)
+
+    @cached_property
+    def shape_tally(self) -> Tally:
+        """All records by shape."""
+        tables = [source.table for source in self.sources]
+        joined = join_tallies(
+            [table.tally for table in tables],
+            [places[:-1] for places in self.codes.shapes],
+            [source.first for source in self.sources],
+            len(self.shapes),
+        )
+        # A record that names no severity has the one of its words.
+        named = np.arange(len(self.shapes)), self.shape_severity[:-1]
+        unnamed = joined.severities[:, 0].copy()
+        joined.severities[:, 0] = 0
+        np.add.at(joined.severities, named, unnamed)
+        return joined
+
+    @cached_property
+    def tally(self) -> Tally:
+        """All records by template."""
+        return join_tallies([self.shape_tally], [self.templates.of_shape], [0], len(self.templates.templates))
+
+    @property
+    def severity_counts(self) -> NDArray[np.int64]:
+        """Records by severity number, 0 to 24."""
+        counts: NDArray[np.int64] = self.shape_tally.severities.sum(axis=0)
+        if counts.sum() < len(self):  # some have no shape
+            return np.bincount(self.severity, minlength=SEVERITIES)
+        return counts
 
     @property
     def first_line(self) -> NDArray[np.uint32]:

@@ -61,7 +61,9 @@ class Selection:
 
     @cached_property
     def tally(self) -> Tally:
-        """Counts, first and last record, period and severities of each template."""
+        """Counts, first and last record, period and severities of each template; places are of this selection."""
+        if self.chosen is None:
+            return self.corpus.tally
         count = len(self.corpus.templates.templates)
         return tally(self.template, count, self.time_ns, self.severity)
 

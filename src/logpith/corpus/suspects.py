@@ -21,12 +21,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.records import Corpus
-from logpith.scan.timestamps import NO_TIME
+from logpith.corpus.records import Corpus, Source
+from logpith.scan.tally import DISORDERED, SLICES, Tally, time_ranks
 from logpith.scan.words import split_words
 from logpith_emit.severity import ERROR, FATAL, WARN
-
-_SLICES = 40
 
 # Words with which programs of any kind tell that something went wrong; most match any word that begins so.
 _FAILURE_WORDS = re.compile(
@@ -62,16 +60,17 @@ class Suspect:
     text: str
     """The template, or the words of the part: log text, to be quoted before it is shown."""
 
-    records: NDArray[np.int64]
-    """Numbers of its records, in order."""
+    count: int
+    """Records."""
+
+    record: int
+    """The one to show: with which it began or grew; else the last, which people remember best."""
 
     severity: int
     reasons: tuple[str, ...]
     """Most telling first: `new since 2026-11-20T13:45:02Z`, `error`, `rare`…"""
 
     score: float
-    since: int | None
-    """The record with which it began or grew, when that is a reason."""
 
 
 @dataclass(frozen=True)
@@ -88,44 +87,117 @@ def failure_words(text: str) -> bool:
 
 def find_suspects(corpus: Corpus, most: int) -> list[Suspect]:
     """At most `most` suspects, worst first; none when nothing is bad, new or growing."""
-    if not len(corpus):
-        return []
-    places = _places(corpus)
-    found: list[Suspect] = []
-    for template, records in enumerate(corpus.by_template):
-        text = corpus.templates.templates[template].text
-        whole = _judge(corpus, places, template, text, records)
-        parts = list(_telling_parts(corpus, places, template, text, records))
-        found += [max([whole, *parts], key=lambda suspect: suspect.score)]
-    worst = [suspect for suspect in found if suspect.score >= _LEAST_SCORE]
-    worst.sort(key=lambda suspect: (-suspect.score, int(suspect.records[0])))
-    return worst[:most]
+    found: list[_Judged] = []
+    for template in range(len(corpus.templates.templates)):
+        whole = _judge(corpus, _Group.of_template(corpus, template))
+        parts = [_judge(corpus, part) for part in _telling_parts(corpus, template)]
+        found.append(
+            max([whole, *(part for part in parts if part.has_change)], key=lambda judged: judged.score)
+        )
+    worst = [judged for judged in found if judged.score >= _LEAST_SCORE]
+    worst.sort(key=lambda judged: (-judged.score, judged.group.first))
+    return [judged.suspect(corpus) for judged in worst[:most]]
 
 
-def _places(corpus: Corpus) -> NDArray[np.float64]:
-    """Where in its source each record stands, from 0 to 1: by time, or as it stands where there is none."""
-    places = np.empty(len(corpus), np.float64)
-    for source in corpus.sources:
-        inside = slice(source.first, source.first + source.records)
-        order = _order_in_time(corpus.columns.time_ns[inside])
-        places[inside][order] = np.arange(source.records) / max(source.records, 1)
-    return places
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """The records of a template or of one of its shapes."""
+
+    template: int
+    shape: int | None
+    text: str
+    count: int
+    first: int
+    last: int
+    earliest: int
+    onset: float
+    severity: int
+    slices: NDArray[np.int64]
+
+    @classmethod
+    def of_template(cls, corpus: Corpus, template: int) -> _Group:
+        return cls._of(corpus.tally, template, template, None, corpus.templates.templates[template].text)
+
+    @classmethod
+    def of_shape(cls, corpus: Corpus, template: int, shape: int, text: str) -> _Group:
+        return cls._of(corpus.shape_tally, shape, template, shape, text)
+
+    @classmethod
+    def _of(cls, tally: Tally, place: int, template: int, shape: int | None, text: str) -> _Group:
+        return cls(
+            template=template,
+            shape=shape,
+            text=text,
+            count=int(tally.count[place]),
+            first=int(tally.first[place]),
+            last=int(tally.last[place]),
+            earliest=int(tally.earliest[place]),
+            onset=float(tally.onset[place]),
+            severity=int(tally.typical_severity[place]),
+            slices=tally.slices[place],
+        )
+
+    def first_from(self, corpus: Corpus, place: float) -> int:
+        """The first of the records, in time, that stands at `place` or behind it."""
+        if place <= self.onset:
+            return self.earliest
+        mine = corpus.template == self.template if self.shape is None else corpus.columns.shape == self.shape
+        records = np.flatnonzero(mine)
+        best, best_place = self.last, math.inf
+        for source in corpus.sources:
+            inside = records[(records >= source.first) & (records < source.first + source.records)]
+            if not len(inside):
+                continue
+            places = _places(source)[inside - source.first]
+            behind = np.flatnonzero(places >= place)
+            if len(behind):
+                least = behind[np.argmin(places[behind])]
+                if places[least] < best_place:
+                    best, best_place = int(inside[least]), float(places[least])
+        return best
 
 
-def _order_in_time(times: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The places of a source's records by time; one without a time stays behind the one before it."""
-    known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
-    filled = times[known]
-    if (filled[1:] >= filled[:-1]).all():
-        return np.arange(len(times))
-    return np.argsort(filled, kind="stable")
+def _places(source: Source) -> NDArray[np.float64]:
+    """Where in its source each record stands in the order of time, from 0 to 1."""
+    times = source.table.columns["time_ns"]
+    if not source.table.times[DISORDERED]:
+        return np.arange(source.records) / source.records
+    return time_ranks(times) / source.records
 
 
-def _judge(
-    corpus: Corpus, places: NDArray[np.float64], template: int, text: str, records: NDArray[np.int64]
-) -> Suspect:
-    severity = _typical_severity(corpus, records)
-    fails = failure_words(text)
+@dataclass(frozen=True, kw_only=True)
+class _Judged:
+    """A group with its score."""
+
+    group: _Group
+    score: float
+    change: _Change
+    reasons: tuple[str, ...]
+
+    @property
+    def has_change(self) -> bool:
+        return self.change.bits >= _LEAST_CHANGE_BITS
+
+    def suspect(self, corpus: Corpus) -> Suspect:
+        group = self.group
+        record, told = group.last, self.reasons
+        if self.has_change:
+            record = group.first_from(corpus, self.change.place)
+            told = (_change_reason(corpus, self.change, record), *told)
+        return Suspect(
+            template=group.template,
+            text=group.text,
+            count=group.count,
+            record=record,
+            severity=group.severity,
+            reasons=told,
+            score=self.score,
+        )
+
+
+def _judge(corpus: Corpus, group: _Group) -> _Judged:
+    severity = group.severity
+    fails = failure_words(group.text)
     bits = next((bits for least, bits in _SEVERITY_BITS if severity >= least), 0.0)
     reasons = []
     # A line that calls itself harmless may still hold a word of failure ("session timeout is 30"): that is a hint.
@@ -133,60 +205,34 @@ def _judge(
     is_bad = bits > 0 or (fails and not harmless)
     if fails:
         bits += _HINT_BITS if harmless else _FAILURE_BITS if severity < WARN else _FAILURE_BITS / 2
-    change = _change(places[records])
-    since = None
+    change = _change(group)
     if change.bits >= _LEAST_CHANGE_BITS:
-        since = int(_earliest_from(places, records, change.place))
-        reasons.append(_change_reason(corpus, change, since))
         bits += min(_MOST_CHANGE_BITS, change.bits / 3) * (1.0 if is_bad else 0.6 if fails else 0.4)
     if severity >= WARN:
         reasons.append("fatal" if severity >= FATAL else "error" if severity >= ERROR else "warn")
     elif fails:
         reasons.append("words of failure")
-    if is_bad and len(records) <= max(1, len(corpus) // 10_000):
+    if is_bad and group.count <= max(1, len(corpus) // 10_000):
         bits += _RARE_BITS
         reasons.append("rare")
-    return Suspect(
-        template=template,
-        text=text,
-        records=records,
-        severity=severity,
-        reasons=tuple(reasons),
-        score=bits,
-        since=since,
-    )
+    return _Judged(group=group, score=bits, change=change, reasons=tuple(reasons))
 
 
-def _earliest_from(places: NDArray[np.float64], records: NDArray[np.int64], place: float) -> np.int64:
-    """The first of the records that stands at `place` or behind it."""
-    behind = records[places[records] >= place]
-    first: np.int64 = behind[np.argmin(places[behind])]
-    return first
-
-
-def _typical_severity(corpus: Corpus, records: NDArray[np.int64]) -> int:
-    """The severity that most of the records have; the worse one when two are as frequent."""
-    counts = np.bincount(corpus.severity[records], minlength=25)
-    known = counts[1:]
-    return int(24 - np.argmax(known[::-1])) if known.any() else 0
-
-
-def _change(places: NDArray[np.float64]) -> _Change:
+def _change(group: _Group) -> _Change:
     """The place from which on a template is most surprisingly frequent."""
-    count = len(places)
+    count = group.count
     if count < 2:
         return _Change()
-    first = float(places.min())
+    first = group.onset
     best = (
         _Change(bits=-count * math.log2(max(1 - first, 1e-9)), place=first)
-        if first > 1 / _SLICES
+        if first > 1 / SLICES
         else _Change()
     )
-    in_slices = np.bincount(np.minimum((places * _SLICES).astype(np.int64), _SLICES - 1), minlength=_SLICES)
-    before_counts = np.cumsum(in_slices)
-    for cut in range(1, _SLICES):
-        share = cut / _SLICES
-        before = int(before_counts[cut - 1])
+    before_counts = np.cumsum(group.slices).tolist()
+    for cut in range(1, SLICES):
+        share = cut / SLICES
+        before = before_counts[cut - 1]
         after = count - before
         growth = (after / (1 - share)) / (before / share) if before else math.inf
         if not before or growth < _LEAST_GROWTH:
@@ -206,10 +252,8 @@ def _change_reason(corpus: Corpus, change: _Change, since: int) -> str:
     )
 
 
-def _telling_parts(
-    corpus: Corpus, places: NDArray[np.float64], template: int, text: str, records: NDArray[np.int64]
-) -> Iterator[Suspect]:
-    """Parts of a template that began or grew although the whole did not: one new value of a slot.
+def _telling_parts(corpus: Corpus, template: int) -> Iterator[_Group]:
+    """Parts of a template that may have begun or grown although the whole did not: one new value of a slot.
 
     `request failed: code=<*>` may be old while `code=quota_exceeded` is not. Only a value that itself speaks of
     failure counts, or every new name of a user would.
@@ -217,25 +261,20 @@ def _telling_parts(
     shapes = corpus.templates.templates[template].shapes
     if not 1 < len(shapes) <= _MOST_SHAPES_LOOKED_AT:
         return
+    fixed = set(re.findall(r"\w+", corpus.templates.templates[template].text))
     samples = corpus.shapes.samples
     for shape in shapes:
         if corpus.shapes.counts[shape] < 3:
             continue
         words = split_words(samples[shape][0])
-        plain = "".join(
-            delimiter + ("<*>" if masked else word)
-            for delimiter, word, masked in zip(words.delimiters, words.words, words.masked, strict=False)
-        )
-        fixed = set(re.findall(r"\w+", text))
         telling = [
             word
             for word, masked in zip(words.words, words.masked, strict=True)
             if not masked and word not in fixed and failure_words(word)
         ]
-        if not telling:
-            continue
-        part = _judge(
-            corpus, places, template, plain.strip(), records[corpus.columns.shape[records] == shape]
-        )
-        if part.since is not None:
-            yield part
+        if telling:
+            plain = "".join(
+                delimiter + ("<*>" if masked else word)
+                for delimiter, word, masked in zip(words.delimiters, words.words, words.masked, strict=False)
+            )
+            yield _Group.of_shape(corpus, template, shape, plain.strip())

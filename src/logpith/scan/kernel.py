@@ -11,15 +11,16 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import threading
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import numba
-
 from logpith.config import cache_dir
 
+_PACKAGE = "logpith."
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -27,24 +28,28 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def kernel_folder() -> Path:
     """Where the code compiled from these sources, by this numba and this Python, is kept."""
     digest = hashlib.blake2b(digest_size=8)
-    digest.update(f"{numba.__version__} {sys.implementation.cache_tag}".encode())
+    digest.update(f"{_numba_version()} {sys.implementation.cache_tag}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return cache_dir() / "kernels" / digest.hexdigest()
 
 
+def _numba_version() -> str:
+    """The name of its distribution's folder: numba need not be loaded to tell."""
+    spec = find_spec("numba")
+    home = Path(spec.origin).parents[1] if spec is not None and spec.origin else Path()
+    return ",".join(sorted(path.name for path in home.glob("numba-*.dist-info")))
+
+
 @cache
 def _can_keep() -> bool:
-    """Whether compiled code can be kept; tells numba where, when it can."""
+    """Whether compiled code can be kept."""
     folder = kernel_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
         return False
-    if not os.access(folder, os.W_OK):
-        return False
-    numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]  # numba makes its settings at run time
-    return True
+    return os.access(folder, os.W_OK)
 
 
 def is_compiled() -> bool:
@@ -52,8 +57,51 @@ def is_compiled() -> bool:
     return _can_keep() and any(kernel_folder().rglob("*.nbi"))
 
 
+class _Waiting:
+    """A kernel that nobody has called yet. numba costs a third of a second to load, and many answers need none."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._compiled: Any = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        if self._compiled is None:
+            _compile_all()
+        return self._compiled(*arguments)
+
+    def compile(self) -> Any:
+        """The function as numba has it."""
+        if self._compiled is None:
+            self._compiled = _compiled(self._function)
+        return self._compiled
+
+
+_lock = threading.Lock()
+_is_loaded = False
+
+
+def _compile_all() -> None:
+    """Puts what numba makes in the place of each waiting kernel: kernels call each other by their names."""
+    global _is_loaded  # noqa: PLW0603  whether numba is there is a fact of the process
+    with _lock:
+        _is_loaded = True
+        for name, module in list(sys.modules.items()):
+            if name.startswith(_PACKAGE) and module is not None:
+                for attribute, value in list(vars(module).items()):
+                    if isinstance(value, _Waiting):
+                        setattr(module, attribute, value.compile())
+
+
+def _compiled(function: Callable[..., Any]) -> Any:
+    import numba  # noqa: PLC0415  loaded by the first kernel that runs
+
+    if _can_keep():
+        numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # made at run time
+    # Kernels check no bounds and run without the interpreter's lock.
+    return numba.njit(nogil=True, cache=_can_keep(), error_model="numpy", boundscheck=False)(function)
+
+
 def kernel(function: Function) -> Function:
-    """`function`, compiled when it is first called; runs without the interpreter's lock and checks no bounds."""
-    compile_function = numba.njit(nogil=True, cache=_can_keep(), error_model="numpy", boundscheck=False)
-    compiled: Any = compile_function(function)
-    return cast("Function", compiled)
+    """`function`, compiled when the first kernel of the process is called."""
+    waiting: Any = _compiled(function) if _is_loaded else _Waiting(function)
+    return cast("Function", waiting)

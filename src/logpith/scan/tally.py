@@ -1,4 +1,4 @@
-"""Counting records by group in one pass: how many, the first and last, their period, their severities."""
+"""Counting records by group in one pass: how many, the first and last, their period, severities, and when."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from logpith.scan.kernel import kernel
 from logpith.scan.timestamps import NO_TIME
 
-_SEVERITIES = 25
+SEVERITIES = 25
+SLICES = 40
+"""Into so many equal parts, by number of records, a source is cut to tell when a group's records came."""
 
 # What `add_times` keeps, by place.
 START, END, UNDATED, LATEST, DISORDERED = range(5)
@@ -23,9 +25,15 @@ class Tally:
 
     count: NDArray[np.int64]
     first: NDArray[np.int64]
-    """Place of the first record; -1 for a group without any."""
+    """Place of the first record as they stand; -1 for a group without any."""
 
     last: NDArray[np.int64]
+    earliest: NDArray[np.int64]
+    """Place of the record that is first in time."""
+
+    onset: NDArray[np.float64]
+    """Where in the order of time the earliest stands, from 0 to 1; 1 for a group without any."""
+
     start_ns: NDArray[np.int64]
     """Earliest time; NO_TIME where none is known."""
 
@@ -33,27 +41,65 @@ class Tally:
     severities: NDArray[np.int64]
     """(groups, 25): records by severity number."""
 
+    slices: NDArray[np.int64]
+    """(groups, SLICES): records by their place in the order of time."""
+
     @property
     def typical_severity(self) -> NDArray[np.int64]:
         """The severity that most records of each group have, the worse one of two as frequent; 0 where unknown."""
         known = self.severities[:, 1:]
-        worst_first = known[:, ::-1]
-        return np.where(known.any(axis=1), _SEVERITIES - 1 - np.argmax(worst_first, axis=1), 0)
+        return np.where(known.any(axis=1), SEVERITIES - 1 - np.argmax(known[:, ::-1], axis=1), 0)
+
+
+def no_tally(groups: int) -> Tally:
+    """The tally of no record."""
+    return Tally(
+        count=np.zeros(groups, np.int64),
+        first=np.full(groups, -1, np.int64),
+        last=np.full(groups, -1, np.int64),
+        earliest=np.full(groups, -1, np.int64),
+        onset=np.ones(groups, np.float64),
+        start_ns=np.full(groups, NO_TIME, np.int64),
+        end_ns=np.full(groups, NO_TIME, np.int64),
+        severities=np.zeros((groups, SEVERITIES), np.int64),
+        slices=np.zeros((groups, SLICES), np.int64),
+    )
 
 
 @kernel
 def _tally(
-    group: Any, time: Any, severity: Any, count: Any, first: Any, last: Any, start: Any, end: Any, table: Any
+    group: Any,
+    time: Any,
+    severity: Any,
+    rank: Any,
+    count: Any,
+    first: Any,
+    last: Any,
+    earliest: Any,
+    onset: Any,
+    start: Any,
+    end: Any,
+    severities: Any,
+    slices: Any,
 ) -> None:
-    for i in range(group.shape[0]):
+    records = group.shape[0]
+    groups = count.shape[0]
+    ranked = rank.shape[0] > 0
+    for i in range(records):
         g = group[i]
-        if g < 0:
+        if g < 0 or g >= groups:
             continue
+        place = np.int64(rank[i]) if ranked else i
         if count[g] == 0:
             first[g] = i
+        share = place / records
+        if count[g] == 0 or share < onset[g]:
+            onset[g] = share
+            earliest[g] = i
         count[g] += 1
         last[g] = i
-        table[g, severity[i]] += 1
+        severities[g, severity[i]] += 1
+        slices[g, place * SLICES // records] += 1
         t = time[i]
         if t != NO_TIME:
             if start[g] == NO_TIME or t < start[g]:
@@ -63,17 +109,67 @@ def _tally(
 
 
 def tally(
-    group: NDArray[np.int32], groups: int, time_ns: NDArray[np.int64], severity: NDArray[np.uint8]
+    group: NDArray[Any],
+    groups: int,
+    time_ns: NDArray[np.int64],
+    severity: NDArray[np.uint8],
+    rank: NDArray[np.int32] | None = None,
 ) -> Tally:
-    """The tally of records by `group`, which is from 0 to `groups`, or negative for none."""
-    count = np.zeros(groups, np.int64)
-    first = np.full(groups, -1, np.int64)
-    last = np.full(groups, -1, np.int64)
-    start = np.full(groups, NO_TIME, np.int64)
-    end = np.full(groups, NO_TIME, np.int64)
-    table = np.zeros((groups, _SEVERITIES), np.int64)
-    _tally(group, time_ns, severity, count, first, last, start, end, table)
-    return Tally(count=count, first=first, last=last, start_ns=start, end_ns=end, severities=table)
+    """The tally of records by `group`: from 0 on, below `groups`; anything else is in no group.
+
+    `rank` is the place of each record in the order of time, where they do not stand in it.
+    """
+    made = no_tally(groups)
+    _tally(
+        group,
+        time_ns,
+        severity,
+        np.empty(0, np.int32) if rank is None else rank,
+        made.count,
+        made.first,
+        made.last,
+        made.earliest,
+        made.onset,
+        made.start_ns,
+        made.end_ns,
+        made.severities,
+        made.slices,
+    )
+    return made
+
+
+def join_tallies(
+    tallies: list[Tally], places: list[NDArray[np.int32]], offsets: list[int], groups: int
+) -> Tally:
+    """One tally of several: group g of tally k is group `places[k][g]`, its records are numbered from `offsets[k]`."""
+    joined = no_tally(groups)
+    for one, place, offset in zip(tallies, places, offsets, strict=True):
+        has = np.flatnonzero((one.count > 0) & (place >= 0))
+        to = place[has]
+        np.add.at(joined.count, to, one.count[has])
+        np.add.at(joined.severities, to, one.severities[has])
+        np.add.at(joined.slices, to, one.slices[has])
+        _lower(joined.first, to, one.first[has] + offset, joined.first[to] < 0)
+        np.maximum.at(joined.last, to, one.last[has] + offset)
+        for g, record, onset in zip(
+            to.tolist(), (one.earliest[has] + offset).tolist(), one.onset[has].tolist(), strict=True
+        ):
+            if joined.earliest[g] < 0 or onset < joined.onset[g]:
+                joined.earliest[g] = record
+                joined.onset[g] = onset
+        dated = one.start_ns[has] != NO_TIME
+        starts, at = one.start_ns[has][dated], to[dated]
+        _lower(joined.start_ns, at, starts, joined.start_ns[at] == NO_TIME)
+        np.maximum.at(joined.end_ns, at, one.end_ns[has][dated])
+    return joined
+
+
+def _lower(
+    values: NDArray[np.int64], places: NDArray[np.int32], others: NDArray[np.int64], unset: NDArray[np.bool_]
+) -> None:
+    """Takes the smaller one at each place, or the other where none was set."""
+    values[places[unset]] = np.iinfo(np.int64).max
+    np.minimum.at(values, places, others)
 
 
 def new_times() -> NDArray[np.int64]:
@@ -95,3 +191,11 @@ def add_times(times: Any, time: Any) -> None:
         if t < times[LATEST]:
             times[DISORDERED] += 1
         times[LATEST] = t
+
+
+def time_ranks(time_ns: NDArray[np.int64]) -> NDArray[np.int32]:
+    """The place of each record in the order of time; one without a time stays behind the one before it."""
+    known = np.maximum.accumulate(np.where(time_ns != NO_TIME, np.arange(len(time_ns), dtype=np.int32), 0))
+    ranks = np.empty(len(time_ns), np.int32)
+    ranks[np.argsort(time_ns[known], kind="stable")] = np.arange(len(time_ns), dtype=np.int32)
+    return ranks

@@ -47,8 +47,7 @@ class OverviewTool(Tool):
         corpus = desk.open(self.sources)
         quoter = desk.quoter()
         suspects = find_suspects(corpus, _MOST_SUSPECTS)
-        shown = [_record_to_show(suspect) for suspect in suspects]
-        evidence = corpus.evidence(shown, quoter, _EVIDENCE_WIDTH)
+        evidence = corpus.evidence([suspect.record for suspect in suspects], quoter, _EVIDENCE_WIDTH)
         items = [
             _suspect_item(corpus, suspect, line.ref, quoter)
             for suspect, line in zip(suspects, evidence, strict=True)
@@ -64,18 +63,13 @@ class OverviewTool(Tool):
         )
 
 
-def _record_to_show(suspect: Suspect) -> int:
-    """The record with which it began or grew; else its last one, which people remember best."""
-    return suspect.since if suspect.since is not None else int(suspect.records[-1])
-
-
 def _suspect_item(corpus: Corpus, suspect: Suspect, ref: str, quoter: Quoter) -> dict[str, Json]:
     from logpith_emit.severity import severity_name
 
     return {
         "kind": "suspect",
         "id": corpus.templates.templates[suspect.template].id,
-        "count": len(suspect.records),
+        "count": suspect.count,
         "severity": severity_name(suspect.severity),
         "why": "; ".join(suspect.reasons),
         "template": quoter.quote(suspect.text, _TEMPLATE_WIDTH),
@@ -97,11 +91,9 @@ def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
 
 
 def _source_span(corpus: Corpus, source: Source) -> dict[str, Json]:
-    import numpy as np
-
     if len(corpus.sources) == 1:
         return {}  # coverage tells it
-    first, last = corpus.span_text(np.arange(source.first, source.first + source.records))
+    first, last = source.span_text()
     return {"from": first, "to": last}
 
 
@@ -165,11 +157,9 @@ def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
 
 def _severities_text(corpus: Corpus) -> str:
     """`12 error, 340 warn, 19,600 info`, worst first."""
-    import numpy as np
-
     from logpith_emit.severity import severity_name
 
-    counts = np.bincount(corpus.severity, minlength=25).tolist()
+    counts = corpus.severity_counts.tolist()
     by_name: Counter[str] = Counter()
     for number in range(24, 0, -1):
         if counts[number]:
