@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from logpith.answer import Coverage, Evidence
 from logpith.corpus.columns import Table
+from logpith.corpus.mining import Mined, mined
 from logpith.corpus.refs import make_ref
 from logpith.files.text import Text
 from logpith.formats.severity_words import severity_in
@@ -22,7 +23,7 @@ from logpith.quote import Quoter
 from logpith.scan.shape_index import NO_SHAPE
 from logpith.scan.tally import END, SEVERITIES, START, UNDATED, Tally, join_tallies
 from logpith.scan.timestamps import NO_TIME
-from logpith.templates.mine import Templates, mine
+from logpith.templates.mine import Templates
 from logpith.templates.shapes import ShapeTable
 from logpith.timerange import format_ns
 from logpith_emit.severity import severity_name
@@ -190,7 +191,12 @@ class Corpus:
     @cached_property
     def templates(self) -> Templates:
         """The templates of all records."""
-        return mine(self.shapes)
+        return self.mined.templates
+
+    @cached_property
+    def mined(self) -> Mined:
+        """The templates, and what each shape looks like by itself."""
+        return mined(self.shapes)
 
     @cached_property
     def template(self) -> NDArray[np.int32]:

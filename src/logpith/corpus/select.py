@@ -8,7 +8,10 @@ its neighbours have left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +19,6 @@ from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.view import CorpusRecordView
-from logpith.files.text import Block
 from logpith.query import (
     And,
     ColumnPredicates,
@@ -36,13 +38,17 @@ from logpith.query import (
     required_literals,
     value_matcher,
 )
+from logpith.query.plan import ALL_SEVERITIES
 from logpith.query.regex import compile_block_regex
+from logpith.scan.grams import may_hold
+from logpith.scan.records import PADDING
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import TimeRange
 
 Mask = NDArray[np.bool_]
 ALWAYS = TimeRange()
+PIECE_BYTES = 4 << 20
 _BACKSLASH = Literal(b"\\")
 
 
@@ -67,58 +73,129 @@ def select(corpus: Corpus, query: Query, period: TimeRange = ALWAYS) -> NDArray[
     wanted = _by_columns(corpus, replace(predicates, time=predicates.time.intersect(period)))
     if isinstance(rest, Everything):
         return np.flatnonzero(wanted)
+    literals = required_literals(rest)
     for source in corpus.sources:
-        for window in _windows(corpus, source):
-            inside = slice(window.first, window.first + len(window.starts))
-            if wanted[inside].any():
-                wanted[inside] = _ask(window, rest, wanted[inside])
+        inside = wanted[source.first : source.first + source.records]
+        pieces = _pieces(source, inside, literals)
+        found = np.zeros_like(inside)
+        for piece, matching in _asked(corpus, source, pieces, rest, inside):
+            found[piece.low : piece.high] = matching
+        inside[:] = found
     return np.flatnonzero(wanted)
 
 
 @dataclass(frozen=True)
+class _Piece:
+    """Some records of a source whose texts stand behind each other."""
+
+    low: int
+    """The first one's number in the source; `high` is behind the last one's."""
+
+    high: int
+    start: int
+    """In the source's unpacked text; `end` is behind the last byte."""
+
+    end: int
+
+
+@dataclass(frozen=True)
 class _Window:
-    """The records of one source that begin in one block, and their bytes."""
+    """The records of a piece, and their bytes."""
 
     corpus: Corpus
-    block: Block
+    buf: NDArray[np.uint8]
     first: int
     starts: NDArray[np.int64]
-    """In the block's buffer, as `ends`."""
+    """In the buffer, as `ends`."""
 
     ends: NDArray[np.int64]
+    is_one_line: NDArray[np.bool_]
 
     def text(self, place: int) -> bytes:
-        return bytes(self.block.buf[self.starts[place] : self.ends[place]])
+        return bytes(self.buf[self.starts[place] : self.ends[place]])
 
 
-def _windows(corpus: Corpus, source: Source) -> Iterator[_Window]:
-    """The records of a source by blocks. A record that goes on into the next block is cut at its block's end
-    only when it is longer than a block's last lines; such records are given whole, alone."""
-    starts = corpus.columns.start[source.first : source.first + source.records]
-    lengths = corpus.columns.length[source.first : source.first + source.records]
-    done = 0
-    for block in source.text.blocks():
-        behind = int(np.searchsorted(starts, block.base + block.end))
-        if behind <= done:
-            continue
-        some = slice(done, behind)
-        first = source.first + done
-        begins = starts[some] - block.base
-        ends = begins + lengths[some]
-        if ends[-1] > block.end:  # its trace was cut by the end of the block
-            yield _Window(corpus, block, first, begins[:-1], ends[:-1])
-            span = (int(starts[behind - 1]), int(starts[behind - 1] + lengths[behind - 1]))
-            raw = source.text.parts([span])[0] + b"\n"
-            whole = Block(span[0], np.frombuffer(raw + b"\0" * 16, np.uint8), len(raw))
-            yield _Window(corpus, whole, first + len(begins) - 1, np.array([0]), np.array([len(raw) - 1]))
+def _pieces(source: Source, wanted: Mask, literals: tuple[bytes, ...] | None) -> list[_Piece]:
+    """What must be read of a source: the chunks that may hold a match, put together up to PIECE_BYTES."""
+    table = source.table
+    if not len(table):
+        return []
+    firsts = table.chunks["chunk_first"]
+    edges = np.append(firsts, len(table))
+    # A chunk whose first record is the next one's too holds only a part of the record before.
+    candidates = np.flatnonzero(edges[1:] > edges[:-1])
+    asked = np.add.reduceat(wanted.astype(np.int64), edges[:-1][candidates]) > 0
+    candidates = candidates[asked & _may_hold(source, literals)[candidates]]
+    starts, lengths = table.columns["start"], table.columns["length"]
+    pieces: list[_Piece] = []
+    for chunk in candidates.tolist():
+        low, high = int(edges[chunk]), int(edges[chunk + 1])
+        start, end = int(starts[low]), int(starts[high - 1]) + int(lengths[high - 1])
+        last = pieces[-1] if pieces else None
+        if last is not None and last.high == low and end - last.start <= PIECE_BYTES:
+            pieces[-1] = _Piece(last.low, high, last.start, end)
         else:
-            yield _Window(corpus, block, first, begins, ends)
-        done = behind
+            pieces.append(_Piece(low, high, start, end))
+    return pieces
+
+
+def _may_hold(source: Source, literals: tuple[bytes, ...] | None) -> Mask:
+    """For each chunk whether a record that begins in it may hold one of the literals."""
+    table = source.table
+    chunks = len(table.chunks["chunk_start"])
+    if literals is None or table.signatures is None or any(b"\n" in literal for literal in literals):
+        return np.ones(chunks, np.bool_)
+    may = np.zeros(chunks, np.bool_)
+    for literal in literals:
+        may |= may_hold(table.signatures, literal)
+    # The last record that begins in a chunk may go on into the next ones, and hold it there.
+    begins, firsts = table.chunks["chunk_start"], table.chunks["chunk_first"]
+    last = np.maximum(np.append(firsts[1:], len(table)) - 1, 0)
+    ends = table.columns["start"][last] + table.columns["length"][last]
+    behind = np.searchsorted(begins, ends)
+    for chunk in np.flatnonzero(behind > np.arange(chunks) + 1).tolist():
+        may[chunk] |= may[chunk + 1 : behind[chunk]].any()
+    return may
+
+
+def _asked(
+    corpus: Corpus, source: Source, pieces: Sequence[_Piece], query: Query, wanted: Mask
+) -> Iterator[tuple[_Piece, Mask]]:
+    """Each piece and which of its records match. On all cores where any part can be read alone."""
+
+    def ask(piece: _Piece, buf: NDArray[np.uint8]) -> tuple[_Piece, Mask]:
+        return piece, _ask(_window(corpus, source, piece, buf), query, wanted[piece.low : piece.high])
+
+    if not source.text.seekable:
+        spans = [(piece.start, piece.end) for piece in pieces]
+        for piece, raw in zip(pieces, source.text.parts_in_order(spans), strict=True):
+            yield ask(piece, np.frombuffer(bytearray(raw + b"\n" + bytes(PADDING)), np.uint8))
+        return
+    if len(pieces) < 2:
+        for piece in pieces:
+            yield ask(piece, source.text.read(piece.start, piece.end))
+        return
+    with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="select") as pool:
+        yield from pool.map(lambda piece: ask(piece, source.text.read(piece.start, piece.end)), pieces)
+
+
+def _window(corpus: Corpus, source: Source, piece: _Piece, buf: NDArray[np.uint8]) -> _Window:
+    some = slice(piece.low, piece.high)
+    columns = source.table.columns
+    starts = columns["start"][some] - piece.start
+    lines = columns["line"]
+    behind = lines[piece.high] if piece.high < len(lines) else source.lines + 1
+    is_one_line = np.diff(lines[some].astype(np.int64), append=int(behind)) == 1
+    return _Window(
+        corpus, buf, source.first + piece.low, starts, starts + columns["length"][some], is_one_line
+    )
 
 
 def _by_columns(corpus: Corpus, predicates: ColumnPredicates) -> Mask:
     low, high = predicates.severity
-    wanted: Mask = (corpus.severity >= low) & (corpus.severity <= high)
+    wanted: Mask = np.ones(len(corpus), np.bool_)
+    if (low, high) != ALL_SEVERITIES:
+        wanted = (corpus.severity >= low) & (corpus.severity <= high)
     time = predicates.time
     if time.start_ns is not None or time.end_ns is not None:
         times = corpus.columns.time_ns
@@ -164,7 +241,7 @@ def _ask(window: _Window, query: Query, within: Mask) -> Mask:
 
 
 def _marked(window: _Window, literal: Literal) -> Mask:
-    return mark_records(window.block.buf, window.starts, window.ends, literal)
+    return mark_records(window.buf, window.starts, window.ends, literal)
 
 
 def _ask_words(window: _Window, query: Word | Phrase, within: Mask) -> Mask:
@@ -207,18 +284,21 @@ def _ask_regex(window: _Window, query: Regex, within: Mask) -> Mask:
     maybe = within & _may_match(window, query)
     if maybe.sum() * 4 < len(maybe) or "\\A" in query.pattern or "\\z" in query.pattern:
         return _ask_each(window, query, maybe)
+    found = np.zeros_like(within)
     candidates = np.zeros_like(within)
     next_match = compile_block_regex(query.pattern)
-    text = bytes(window.block.buf[: window.block.end])
-    place = int(window.starts[0])
+    text = bytes(window.buf[: int(window.ends[-1]) + 1])
+    starts, ends, single = window.starts.tolist(), window.ends.tolist(), window.is_one_line.tolist()
+    place = starts[0]
     while True:
-        start = next_match(text, place)
+        start, end = next_match(text, place)
         if start < 0:
             break
-        record = int(np.searchsorted(window.starts, start, side="right")) - 1
-        candidates[record] = True
-        if record + 1 >= len(window.starts):
+        record = bisect_right(starts, start) - 1
+        # Alone on its line, a record has the match that its block has; one that runs over its end is asked again.
+        (found if single[record] and end <= ends[record] else candidates)[record] = True
+        if record + 1 >= len(starts):
             break
-        place = int(window.starts[record + 1])
+        place = starts[record + 1]
     escaped = _marked(window, _BACKSLASH)
-    return _ask_each(window, query, maybe & (candidates | escaped))
+    return (maybe & found) | _ask_each(window, query, maybe & ~found & (candidates | escaped))

@@ -14,7 +14,7 @@ from logpith.corpus.records import Corpus
 from logpith.corpus.select import read_query, select
 from logpith.query import parse
 from logpith.quote import Quoter
-from logpith.scan.tally import Tally, tally
+from logpith.scan.tally import DISORDERED, SEVERITIES, Tally, tally, time_ranks
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import TimeRange, format_ns, parse_time
 from logpith_emit.errors import BadArgument
@@ -55,6 +55,11 @@ class Selection:
         return self._of(self.corpus.template)
 
     @cached_property
+    def shape(self) -> NDArray[np.int32]:
+        """Places in `corpus.shapes`; -1 for a record without one."""
+        return self._of(self.corpus.columns.shape)
+
+    @cached_property
     def source(self) -> NDArray[np.int32]:
         """Places in `corpus.sources`."""
         return self._of(self.corpus.columns.source)
@@ -64,14 +69,51 @@ class Selection:
         """Counts, first and last record, period and severities of each template; places are of this selection."""
         if self.chosen is None:
             return self.corpus.tally
-        count = len(self.corpus.templates.templates)
-        return tally(self.template, count, self.time_ns, self.severity)
+        return self._tally_by(self.template, len(self.corpus.templates.templates))
+
+    @cached_property
+    def shape_tally(self) -> Tally:
+        """As `tally`, of each shape."""
+        if self.chosen is None:
+            return self.corpus.shape_tally
+        return self._tally_by(self.shape, len(self.corpus.shapes))
+
+    def _tally_by(self, group: NDArray[np.int32], groups: int) -> Tally:
+        return tally(group, groups, self.time_ns, self.severity, self._ranks)
+
+    @cached_property
+    def _ranks(self) -> NDArray[np.int32] | None:
+        """The order of time, where the records of a part do not stand in it."""
+        in_order = len(self.corpus.sources) == 1 and not self.corpus.sources[0].table.times[DISORDERED]
+        return None if in_order else time_ranks(self.time_ns)
+
+    def shares(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where in the order of time some records stand, from 0 to 1: each in its source, or in this part of all."""
+        if self.chosen is not None:
+            return (places if self._ranks is None else self._ranks[places]) / max(len(self), 1)
+        shares = np.empty(len(places), np.float64)
+        for source in self.corpus.sources:
+            inside = slice(*np.searchsorted(places, (source.first, source.first + source.records)).tolist())
+            own = places[inside] - source.first
+            is_ranked = len(own) > 0 and source.table.times[DISORDERED] > 0
+            ranks = time_ranks(source.table.columns["time_ns"])[own] if is_ranked else own
+            shares[inside] = ranks / max(source.records, 1)
+        return shares
 
     @cached_property
     def span_ns(self) -> tuple[int, int] | None:
         """The first and the last time, or None when no record has one."""
+        if self.chosen is None:
+            return self.corpus.span_ns
         dated = self.time_ns[self.time_ns != NO_TIME]
         return (int(dated.min()), int(dated.max())) if len(dated) else None
+
+    @property
+    def severity_counts(self) -> NDArray[np.int64]:
+        """Records by severity number, 0 to 24."""
+        if self.chosen is None:
+            return self.corpus.severity_counts
+        return np.bincount(self.severity, minlength=SEVERITIES)
 
     def record(self, place: int) -> int:
         """The record's number in the corpus, of its place in this selection."""
@@ -88,6 +130,13 @@ class Selection:
     def only(self, places: NDArray[np.int64]) -> Selection:
         """A part of this selection."""
         return Selection(self.corpus, self.records[places], self.notes)
+
+    def in_time_order(self, offset: int, limit: int) -> list[int]:
+        """Numbers of records of a page: of one source as they stand, of several by time."""
+        if len(self.corpus.sources) == 1:
+            return [self.record(place) for place in range(offset, min(len(self), offset + limit))]
+        order = np.argsort(time_ranks(self.time_ns), kind="stable")
+        return [self.record(place) for place in order[offset : offset + limit].tolist()]
 
     def span_text(self) -> tuple[str, str]:
         """The first and the last time; both empty when no record has one."""
@@ -119,6 +168,16 @@ def select_records(corpus: Corpus, query: str, since: str, until: str, now_ns: i
     if not query and not since and not until:
         return Selection(corpus)
     reading = read_query(corpus, query, now_ns)
+    chosen = select(corpus, reading.query, period_of(corpus, since, until, now_ns))
+    return Selection(corpus, chosen, reading.notes)
+
+
+def period_of(corpus: Corpus, since: str, until: str, now_ns: int) -> TimeRange:
+    """The period that two texts say of a corpus.
+
+    Raises:
+        BadArgument: it cannot hold anything.
+    """
     span = corpus.span_ns
     end_ns = span[1] if span else None
     start = parse_time(since, now_ns=now_ns, end_ns=end_ns) if since else None
@@ -128,5 +187,4 @@ def select_records(corpus: Corpus, query: str, since: str, until: str, now_ns: i
             f"the period from {format_ns(start)} to {format_ns(end)} is empty",
             remedy="Give a `since` that is before `until`",
         )
-    chosen = select(corpus, reading.query, TimeRange(start, end))
-    return Selection(corpus, chosen, reading.notes)
+    return TimeRange(start, end)

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.records import Corpus, Source
-from logpith.scan.tally import DISORDERED, SLICES, Tally, time_ranks
-from logpith.scan.words import split_words
+from logpith.corpus.records import Corpus
+from logpith.corpus.selection import Selection
+from logpith.scan.tally import SLICES, Tally
 from logpith_emit.severity import ERROR, FATAL, WARN
 
 # Words with which programs of any kind tell that something went wrong; most match any word that begins so.
@@ -36,6 +36,7 @@ _FAILURE_WORDS = re.compile(
     r"|unexpected|unhandled|unreachable|violat|warn|wrong)",
     re.IGNORECASE,
 )
+_WORD = re.compile(r"\w+")
 _WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
 
 _SEVERITY_BITS = ((FATAL, 7.0), (ERROR, 4.0), (WARN, 2.5))
@@ -85,23 +86,25 @@ def failure_words(text: str) -> bool:
     return _FAILURE_WORDS.search(_WORD_BORDER.sub(" ", text)) is not None
 
 
-def find_suspects(corpus: Corpus, most: int) -> list[Suspect]:
+def find_suspects(selection: Selection, most: int) -> list[Suspect]:
     """At most `most` suspects, worst first; none when nothing is bad, new or growing."""
     found: list[_Judged] = []
-    for template in range(len(corpus.templates.templates)):
-        whole = _judge(corpus, _Group.of_template(corpus, template))
-        parts = [_judge(corpus, part) for part in _telling_parts(corpus, template)]
+    for template in range(len(selection.corpus.templates.templates)):
+        if not selection.tally.count[template]:
+            continue
+        whole = _judge(selection, _Group.of_template(selection, template))
+        parts = [_judge(selection, part) for part in _telling_parts(selection, template)]
         found.append(
             max([whole, *(part for part in parts if part.has_change)], key=lambda judged: judged.score)
         )
     worst = [judged for judged in found if judged.score >= _LEAST_SCORE]
     worst.sort(key=lambda judged: (-judged.score, judged.group.first))
-    return [judged.suspect(corpus) for judged in worst[:most]]
+    return [judged.suspect(selection) for judged in worst[:most]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """The records of a template or of one of its shapes."""
+    """The records of a template or of one of its shapes. Places are of the selection."""
 
     template: int
     shape: int | None
@@ -115,12 +118,13 @@ class _Group:
     slices: NDArray[np.int64]
 
     @classmethod
-    def of_template(cls, corpus: Corpus, template: int) -> _Group:
-        return cls._of(corpus.tally, template, template, None, corpus.templates.templates[template].text)
+    def of_template(cls, selection: Selection, template: int) -> _Group:
+        text = selection.corpus.templates.templates[template].text
+        return cls._of(selection.tally, template, template, None, text)
 
     @classmethod
-    def of_shape(cls, corpus: Corpus, template: int, shape: int, text: str) -> _Group:
-        return cls._of(corpus.shape_tally, shape, template, shape, text)
+    def of_shape(cls, selection: Selection, template: int, shape: int, text: str) -> _Group:
+        return cls._of(selection.shape_tally, shape, template, shape, text)
 
     @classmethod
     def _of(cls, tally: Tally, place: int, template: int, shape: int | None, text: str) -> _Group:
@@ -137,32 +141,15 @@ class _Group:
             slices=tally.slices[place],
         )
 
-    def first_from(self, corpus: Corpus, place: float) -> int:
-        """The first of the records, in time, that stands at `place` or behind it."""
-        if place <= self.onset:
+    def first_from(self, selection: Selection, share: float) -> int:
+        """The first of the records, in time, that stands at `share` of its source or behind it."""
+        if share <= self.onset:
             return self.earliest
-        mine = corpus.template == self.template if self.shape is None else corpus.columns.shape == self.shape
-        records = np.flatnonzero(mine)
-        best, best_place = self.last, math.inf
-        for source in corpus.sources:
-            inside = records[(records >= source.first) & (records < source.first + source.records)]
-            if not len(inside):
-                continue
-            places = _places(source)[inside - source.first]
-            behind = np.flatnonzero(places >= place)
-            if len(behind):
-                least = behind[np.argmin(places[behind])]
-                if places[least] < best_place:
-                    best, best_place = int(inside[least]), float(places[least])
-        return best
-
-
-def _places(source: Source) -> NDArray[np.float64]:
-    """Where in its source each record stands in the order of time, from 0 to 1."""
-    times = source.table.columns["time_ns"]
-    if not source.table.times[DISORDERED]:
-        return np.arange(source.records) / source.records
-    return time_ranks(times) / source.records
+        column = selection.template if self.shape is None else selection.shape
+        mine = np.flatnonzero(column == (self.template if self.shape is None else self.shape))
+        shares = selection.shares(mine)
+        behind = np.flatnonzero(shares >= share)
+        return int(mine[behind[np.argmin(shares[behind])]]) if len(behind) else self.last
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,12 +165,14 @@ class _Judged:
     def has_change(self) -> bool:
         return self.change.bits >= _LEAST_CHANGE_BITS
 
-    def suspect(self, corpus: Corpus) -> Suspect:
+    def suspect(self, selection: Selection) -> Suspect:
         group = self.group
-        record, told = group.last, self.reasons
+        place, told = group.last, self.reasons
         if self.has_change:
-            record = group.first_from(corpus, self.change.place)
-            told = (_change_reason(corpus, self.change, record), *told)
+            place = group.first_from(selection, self.change.place)
+        record = selection.record(place)
+        if self.has_change:
+            told = (_change_reason(selection.corpus, self.change, record), *told)
         return Suspect(
             template=group.template,
             text=group.text,
@@ -195,7 +184,7 @@ class _Judged:
         )
 
 
-def _judge(corpus: Corpus, group: _Group) -> _Judged:
+def _judge(selection: Selection, group: _Group) -> _Judged:
     severity = group.severity
     fails = failure_words(group.text)
     bits = next((bits for least, bits in _SEVERITY_BITS if severity >= least), 0.0)
@@ -212,7 +201,7 @@ def _judge(corpus: Corpus, group: _Group) -> _Judged:
         reasons.append("fatal" if severity >= FATAL else "error" if severity >= ERROR else "warn")
     elif fails:
         reasons.append("words of failure")
-    if is_bad and group.count <= max(1, len(corpus) // 10_000):
+    if is_bad and group.count <= max(1, len(selection) // 10_000):
         bits += _RARE_BITS
         reasons.append("rare")
     return _Judged(group=group, score=bits, change=change, reasons=tuple(reasons))
@@ -252,29 +241,21 @@ def _change_reason(corpus: Corpus, change: _Change, since: int) -> str:
     )
 
 
-def _telling_parts(corpus: Corpus, template: int) -> Iterator[_Group]:
+def _telling_parts(selection: Selection, template: int) -> Iterator[_Group]:
     """Parts of a template that may have begun or grown although the whole did not: one new value of a slot.
 
     `request failed: code=<*>` may be old while `code=quota_exceeded` is not. Only a value that itself speaks of
     failure counts, or every new name of a user would.
     """
+    corpus = selection.corpus
     shapes = corpus.templates.templates[template].shapes
     if not 1 < len(shapes) <= _MOST_SHAPES_LOOKED_AT:
         return
-    fixed = set(re.findall(r"\w+", corpus.templates.templates[template].text))
-    samples = corpus.shapes.samples
+    fixed = set(_WORD.findall(corpus.templates.templates[template].text))
     for shape in shapes:
-        if corpus.shapes.counts[shape] < 3:
+        if selection.shape_tally.count[shape] < 3:
             continue
-        words = split_words(samples[shape][0])
-        telling = [
-            word
-            for word, masked in zip(words.words, words.masked, strict=True)
-            if not masked and word not in fixed and failure_words(word)
-        ]
+        text = corpus.mined.shape_texts[shape]
+        telling = [word for word in _WORD.findall(text) if word not in fixed and failure_words(word)]
         if telling:
-            plain = "".join(
-                delimiter + ("<*>" if masked else word)
-                for delimiter, word, masked in zip(words.delimiters, words.words, words.masked, strict=False)
-            )
-            yield _Group.of_shape(corpus, template, shape, plain.strip())
+            yield _Group.of_shape(selection, template, shape, text)

@@ -76,8 +76,8 @@ def compile_own(pattern: str) -> Callable[[str], bool]:
     return lambda text: compiled.search(_encode(text)) is not None
 
 
-def compile_block_regex(pattern: str) -> Callable[[bytes, int], int]:
-    """Where the next match of a valid `pattern` begins in a block of lines, from a place on; -1 for none.
+def compile_block_regex(pattern: str) -> Callable[[bytes, int], tuple[int, int]]:
+    """Where the next match of a valid `pattern` begins and ends in a block of lines, from a place on; -1 for none.
 
     `^` and `$` stand for the ends of lines here, so that a match within one record is a match of its block.
     """
@@ -90,9 +90,9 @@ def compile_block_regex(pattern: str) -> Callable[[bytes, int], int]:
     options.log_errors = False
     compiled = re2.compile(b"(?m)" + _encode(pattern), options)
 
-    def next_match(block: bytes, place: int) -> int:
+    def next_match(block: bytes, place: int) -> tuple[int, int]:
         match = compiled.search(block, place)
-        return match.start() if match else -1
+        return match.span() if match else (-1, -1)
 
     return next_match
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith.tools import Tool
+from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ _TEXT_WIDTH = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class FetchTool(Tool):
+class FetchTool(FilteredTool):
     """Read records as they stand (secrets redacted): exactly those of `refs` with their neighbours, or a page of all
     that match `query`. Line numbers are 1-based and stable. To find or count something first use log_grep."""
 
@@ -34,9 +34,6 @@ class FetchTool(Tool):
 
     refs: tuple[str, ...] = ()
     """Refs from the evidence of an answer: `e18342@3f9ac21b`. A ref whose line has changed is refused."""
-
-    query: str = ""
-    """Only records that match this query."""
 
     before: int = field(default=0, metadata={"minimum": 0, "maximum": 500})
     """Records of the same source to show before each ref."""
@@ -90,25 +87,21 @@ class FetchTool(Tool):
 
     def _by_page(self, desk: Desk) -> Answer:
         from logpith.answer import Answer
-        from logpith.corpus.select import check_query, read_query, select
 
-        check_query(self.query)
-        corpus = desk.open(self.sources)
-        reading = read_query(corpus, self.query, desk.now_ns())
+        selection = self.select(desk)
         quoter = desk.quoter()
-        matching = select(corpus, reading.query)
-        page = matching[self.offset : self.offset + self.limit].tolist()
-        more = len(matching) > self.offset + len(page)
-        which = "matching records" if self.query else "records"
-        summary = f"{len(page)} of {len(matching):,} {which}, from number {self.offset + 1} on."
+        page = selection.in_time_order(self.offset, self.limit)
+        more = len(selection) > self.offset + len(page)
+        which = "records" if selection.chosen is None else "matching records"
+        summary = f"{len(page)} of {len(selection):,} {which}, from number {self.offset + 1} on."
         if not page:
-            summary = f"There are {len(matching):,} {which}" + (
-                ", none at this offset." if len(matching) else "."
+            summary = f"There are {len(selection):,} {which}" + (
+                ", none at this offset." if len(selection) else "."
             )
         return Answer(
-            summary=" ".join([summary, *reading.notes]),
-            items=tuple(_items(corpus, page, quoter)),
-            coverage=corpus.coverage(quoter),
+            summary=" ".join([summary, *selection.notes]),
+            items=tuple(_items(selection.corpus, page, quoter)),
+            coverage=selection.coverage(quoter),
             cursor=self.cursor_after(len(page)) if more else None,
             found=bool(page),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith.tools import Tool
+from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ _MOST_SOURCES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class GrepTool(Tool):
+class GrepTool(FilteredTool):
     """Count the records that match a text, an RE2 regex or a query, by source, with a few varied examples: not all
     lines. To read matching lines one after the other use log_fetch(query=…); to see patterns use log_cluster."""
 
@@ -56,16 +56,21 @@ class GrepTool(Tool):
     def answer(self, desk: Desk) -> Answer:
         """Totals by source, and examples of as many different templates as there is room for."""
         from logpith.answer import Answer
-        from logpith.corpus.select import select
+        from logpith.corpus.select import read_query, select
+        from logpith.corpus.selection import check_filter, period_of
+        from logpith.query import all_of
 
         self._check()
+        check_filter(self.query, self.since, self.until)
         corpus = desk.open(self.sources)
         query, notes = self._parsed(corpus, desk.now_ns())
+        among = read_query(corpus, self.query, desk.now_ns())
+        period = period_of(corpus, self.since, self.until, desk.now_ns())
         quoter = desk.quoter()
-        matching = select(corpus, query)
+        matching = select(corpus, all_of([among.query, query]), period)
         evidence = corpus.evidence(_varied(corpus, matching, self.max_examples), quoter, _EXAMPLE_WIDTH)
         return Answer(
-            summary=" ".join([_summary(corpus, matching, len(evidence)), *notes]),
+            summary=" ".join([_summary(corpus, matching, len(evidence)), *notes, *among.notes]),
             items=tuple(_source_items(corpus, matching, quoter)),
             evidence=evidence,
             coverage=corpus.coverage(quoter),

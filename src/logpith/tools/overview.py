@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith.tools import Tool
+from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
     from logpith.answer import Answer, Json
     from logpith.corpus.desk import Desk
     from logpith.corpus.records import Corpus, Source
+    from logpith.corpus.selection import Selection
     from logpith.corpus.suspects import Suspect
     from logpith.quote import Quoter
 
@@ -23,7 +24,7 @@ _EVIDENCE_WIDTH = 220
 
 
 @dataclass(frozen=True, kw_only=True)
-class OverviewTool(Tool):
+class OverviewTool(FilteredTool):
     """What these logs hold and what to look at first: lines, time span, formats, severities, and suspects (severe,
     rare, new or growing templates) ranked with reasons and proof. Begin here. To see all patterns use log_cluster;
     for one word use log_grep."""
@@ -44,9 +45,10 @@ class OverviewTool(Tool):
         from logpith.answer import Answer
         from logpith.corpus.suspects import find_suspects
 
-        corpus = desk.open(self.sources)
+        selection = self.select(desk)
+        corpus = selection.corpus
         quoter = desk.quoter()
-        suspects = find_suspects(corpus, _MOST_SUSPECTS)
+        suspects = find_suspects(selection, _MOST_SUSPECTS)
         evidence = corpus.evidence([suspect.record for suspect in suspects], quoter, _EVIDENCE_WIDTH)
         items = [
             _suspect_item(corpus, suspect, line.ref, quoter)
@@ -54,12 +56,12 @@ class OverviewTool(Tool):
         ]
         items += list(_source_items(corpus, quoter))
         return Answer(
-            summary=_summary(corpus, suspects),
+            summary=" ".join([_summary(selection, suspects), *selection.notes]),
             items=tuple(items),
             evidence=evidence,
-            coverage=corpus.coverage(quoter),
-            next=_next_calls(corpus, [line.ref for line in evidence]),
-            found=len(corpus) > 0,
+            coverage=selection.coverage(quoter),
+            next=_next_calls(selection, [line.ref for line in evidence]),
+            found=len(selection) > 0,
         )
 
 
@@ -135,17 +137,22 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share in (0.0, 1.0) or 0.01 <= share <= 0.99 else f"{share:.2%}"
 
 
-def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
+def _summary(selection: Selection, suspects: list[Suspect]) -> str:
     """Counts, span, severities, and how many suspects there are: no log text."""
     from logpith.timerange import format_span
 
+    corpus = selection.corpus
     if not len(corpus):
         return "There are no lines here."
-    span = corpus.span_ns
+    if not len(selection):
+        return f"None of {len(corpus):,} records match."
+    span = selection.span_ns
     over = f" over {format_span(span[1] - span[0])}" if span else ", none with a time"
     lines = f"{corpus.lines:,} line{'s' * (corpus.lines != 1)}"
+    if selection.chosen is not None:
+        lines = f"{len(selection):,} of {len(corpus):,} records"
     many = f" from {len(corpus.sources)} sources" if len(corpus.sources) > 1 else ""
-    parts = [f"{lines}{many} ({_formats_text(corpus)}){over}: {_severities_text(corpus)}."]
+    parts = [f"{lines}{many} ({_formats_text(corpus)}){over}: {_severities_text(selection)}."]
     if suspects:
         parts.append(
             f"{len(suspects)} suspect{'s' * (len(suspects) > 1)}, the first: {suspects[0].reasons[0]}."
@@ -155,11 +162,11 @@ def _summary(corpus: Corpus, suspects: list[Suspect]) -> str:
     return " ".join(parts)
 
 
-def _severities_text(corpus: Corpus) -> str:
+def _severities_text(selection: Selection) -> str:
     """`12 error, 340 warn, 19,600 info`, worst first."""
     from logpith_emit.severity import severity_name
 
-    counts = corpus.severity_counts.tolist()
+    counts = selection.severity_counts.tolist()
     by_name: Counter[str] = Counter()
     for number in range(24, 0, -1):
         if counts[number]:
@@ -170,8 +177,8 @@ def _severities_text(corpus: Corpus) -> str:
     return ", ".join(told)
 
 
-def _next_calls(corpus: Corpus, refs: list[str]) -> tuple[str, ...]:
-    if not len(corpus):
+def _next_calls(selection: Selection, refs: list[str]) -> tuple[str, ...]:
+    if not len(selection):
         return ()
     around = (f'log_fetch(refs=["{refs[0]}"], before=5, after=5)',) if refs else ()
     return (*around, 'log_cluster(sort="severity")' if refs else "log_cluster()")
