@@ -38,6 +38,7 @@ class Incident:
         self.start_ns = start_ns
         self.end_ns = end_ns
         self.since_ns = since_ns
+        self._has_told = False
 
     @property
     def name(self) -> str:
@@ -55,6 +56,12 @@ class Incident:
         """What becomes of any line of the day, its own ones too; None when it is never written."""
         return line
 
+    def tells(self, call: Call, share: float) -> bool:
+        """Whether the cause is told at this call: at the first one that asks, and at about that share of the rest."""
+        tells = call.random.random() < share or not self._has_told
+        self._has_told = True
+        return tells
+
 
 def names() -> tuple[str, ...]:
     """The incidents that can be asked for."""
@@ -69,8 +76,8 @@ def find_incident(name: str) -> type[Incident]:
     """
     if name not in names():
         raise BadArgument(
-            f"there is no incident '{name}'.{nearest(name, names())}",
-            remedy=f"Take one of {', '.join(names())}",
+            f"there is no incident '{name}'",
+            remedy=f"{nearest(name, names())} Take one of {', '.join(names())}".strip(),
         )
     module = importlib.import_module(f"{__name__}.{name}")
     (found,) = (
