@@ -25,7 +25,7 @@ class Kind:
 
     text: str
     logger: str = ""
-    """The part of the service that says it."""
+    """The part of the service that says it; in sshd's file another program, such as `kernel`."""
 
     @property
     def template(self) -> str:

@@ -112,8 +112,8 @@ def _postgres(line: Line) -> str:
 
 
 def _sshd(line: Line) -> str:
-    process = 2000 + line.stamp_ns // 10**9 % 7000
-    return f"{_syslog_time(line.stamp_ns // 10**9)} {HOST} sshd[{process}]: {_message(line)}"
+    program = line.kind.logger or f"sshd[{2000 + line.stamp_ns // 10**9 % 7000}]"
+    return f"{_syslog_time(line.stamp_ns // 10**9)} {HOST} {program}: {_message(line)}"
 
 
 _STYLES: dict[str, Callable[[Line], str]] = {

@@ -35,6 +35,8 @@ LOAD_SLOW = Kind(
 )
 
 _SHARE_TOLD = 0.06
+_CHARGE = "UPDATE balances SET cents = cents - $1 WHERE account_id = $2"
+_REPORT = "UPDATE calls SET reported = true WHERE account_id = $1"
 
 
 class DeadlockIncident(Incident):
@@ -72,12 +74,13 @@ class DeadlockIncident(Incident):
         random = call.random
         one, other = between(random, 900, 930), between(random, 931, 963)
         first, second = between(random, 70_000, 84_000), between(random, 84_001, 99_000)
+        page = between(random, 0, 90)
         trailing = (
             f"\tDETAIL:  Process {one} waits for ShareLock on transaction {second}; blocked by process {other}.",
             f"\tProcess {other} waits for ShareLock on transaction {first}; blocked by process {one}.",
-            f"\tProcess {one}: UPDATE balances SET cents = cents - $1 WHERE account_id = $2",
-            f"\tProcess {other}: UPDATE calls SET reported = true WHERE account_id = $1",
+            f"\tProcess {one}: {_CHARGE}",
+            f"\tProcess {other}: {_REPORT}",
             "\tHINT:  See server log for query details.",
-            f'\tCONTEXT:  while updating tuple ({between(random, 0, 90)},{between(random, 1, 60)}) in relation "balances"',
+            f'\tCONTEXT:  while updating tuple ({page},{between(random, 1, 60)}) in relation "balances"',
         )
         call.say(DEADLOCK, (1000, 2000), trailing=trailing)
