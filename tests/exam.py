@@ -37,7 +37,9 @@ class Exam:
     @property
     def suspects(self) -> str:
         """What it names instead, for who reads why a test fails."""
-        lines = [f"{item['why']}: {item['template']}" for item in self.answer.items if item["kind"] == "suspect"]
+        lines = [
+            f"{item['why']}: {item['template']}" for item in self.answer.items if item["kind"] == "suspect"
+        ]
         return "\n".join([self.answer.summary, *lines])
 
 

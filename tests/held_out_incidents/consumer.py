@@ -23,9 +23,7 @@ REVOKED = Kind(
 )
 OUTBOX = Kind(ORCHESTRATOR, "warning", "outbox is growing")
 STALE = Kind(GATEWAY, "warn", "balance is stale, call allowed")
-OLD_PERSONA = Kind(
-    VOICE, "warning", "call={} speaks with a persona of {} min ago", "voice_pipeline.tts"
-)
+OLD_PERSONA = Kind(VOICE, "warning", "call={} speaks with a persona of {} min ago", "voice_pipeline.tts")
 
 _EVERY_NS = 20 * 60 * SECOND
 
