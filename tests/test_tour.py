@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from logpith.cli import main
+from logpith.demo.incidents import names
+
 LOGPITH = [sys.executable, "-m", "logpith"]
 END = ["--end", "2026-11-20T20:00:00Z"]
 
@@ -37,6 +40,34 @@ def test_the_tour_shows_commands_that_give_just_what_it_shows(tmp_path):
         typed = logpith(tmp_path, *shlex.split(command))
         assert typed.returncode == 0
         assert shown.startswith(typed.stdout)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_tour_asks_for_the_cause_of_what_goes_wrong_and_finds_all_of_it(
+    tmp_path, monkeypatch, capsys, name
+):
+    monkeypatch.setenv("LOGPITH_CACHE_DIR", str(tmp_path / "cache"))
+    folder = tmp_path / "day"
+
+    assert main(["demo", "--incident", name, "--lines", "2000", "--dir", str(folder), *END]) == 0
+
+    truth = json.loads((folder / "truth.json").read_text())
+    steps = capsys.readouterr().out.partition("\nGo on:\n")[0].split("\n$ logpith ")[1:]
+    commands = [shlex.split(step.partition("\n")[0]) for step in steps]
+    assert commands[0] == [str(folder / "*.log")]
+    assert commands[1][0] == "cluster"
+    asked = [words for words in commands if words[0] == "grep"]
+    assert len(asked) == bool(truth["cause"])
+    for words in asked:
+        assert main(["--json", *words]) == 0
+        found = json.loads(capsys.readouterr().out)["items"][0]["matches"]
+        assert found == sum(planted["count"] for planted in truth["planted"])
+
+
+def test_help_lists_what_can_go_wrong(capsys):
+    assert main(["demo", "--help"]) == 0
+
+    assert ", ".join(names()) in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_tour_finds_out_what_the_day_is_about(tmp_path):
@@ -80,6 +111,7 @@ def test_the_same_seed_and_end_give_the_same_day_in_the_folder_that_was_asked_fo
         (["--lines", "many"], 'not "many"'),
         (["--end", "whenever"], "logpith: "),
         (["--dir", "file/day"], "file/day cannot be made"),
+        (["--incident", "dnss"], "there is no incident 'dnss'. Did you mean 'dns'? Take one of cert, "),
         (["place"], "Write logpith demo --dir place"),
     ],
 )
@@ -91,3 +123,4 @@ def test_a_wrong_option_is_told(tmp_path, words, complaint):
     assert done.returncode == 2
     assert complaint in done.stderr
     assert done.stdout == ""
+    assert not list(tmp_path.glob("logpith-demo-*"))

@@ -48,6 +48,9 @@ class Option:
     letter: str = ""
     value: str = ""
     doc: str = ""
+    choices: Callable[[], Iterable[str]] | None = None
+    """What may stand for `value`, asked when help is shown."""
+
     hidden: bool = False
     """Whether help is silent about it."""
 
@@ -501,6 +504,12 @@ def _run_demo(parsed: Parsed) -> int:
     return run_demo(parsed.options, lambda words: _run([*words, *plain]))
 
 
+def _incident_names() -> Iterable[str]:
+    from logpith.demo.incidents import names  # noqa: PLC0415 - only the demo's help needs them
+
+    return names()
+
+
 _COMMANDS: Mapping[str, Command] = {
     command.name: command
     for command in (
@@ -508,11 +517,17 @@ _COMMANDS: Mapping[str, Command] = {
             name="demo",
             summary="A made-up day of logs, and a tour of the tools on it.",
             usage="logpith demo [options]",
-            doc="Writes a day of logs of a voice-call product in which the speech provider's quota runs out, "
-            "and shows on it what the tools are for. The same seed gives the same day.",
+            doc="Writes a day of logs of a voice-call product in which something goes wrong, and shows on it "
+            "what the tools are for. The same seed gives the same day.",
             options=(
                 Option(name="lines", value="N", doc="How many lines to write (default: 20000)."),
                 Option(name="seed", value="S", doc="Another number makes another day (default: 7)."),
+                Option(
+                    name="incident",
+                    value="NAME",
+                    doc="What goes wrong (default: quota).",
+                    choices=_incident_names,
+                ),
                 Option(name="end", value="TIME", doc="When the day ends (default: now)."),
                 Option(
                     name="dir", value="D", doc="Where to write it, to stay (default: a temporary folder)."
@@ -520,7 +535,11 @@ _COMMANDS: Mapping[str, Command] = {
                 Option(name="no-tour", doc="Only write the logs."),
                 NO_COLOR,
             ),
-            examples=("logpith demo", "logpith demo --dir ./day --lines 1000000 --no-tour"),
+            examples=(
+                "logpith demo",
+                "logpith demo --incident dns",
+                "logpith demo --dir ./day --lines 1000000 --no-tour",
+            ),
             run=_run_demo,
         ),
         Command(
@@ -619,10 +638,17 @@ def _help(
     lines = [f"Usage: {usage}", "", *textwrap.wrap(" ".join((doc or "").split()), _width())]
     lines += ["", *_columns(words)] if words else []
     shown = [option for option in options if not option.hidden]
-    spelled = [(f"-{option.letter}, " * bool(option.letter) + option.spelled, option.doc) for option in shown]
+    spelled = [
+        (f"-{option.letter}, " * bool(option.letter) + option.spelled, _doc_with_choices(option))
+        for option in shown
+    ]
     lines += ["", "Options:", *_columns(spelled)]
     lines += ["", "Examples:", *(f"  {example}" for example in examples)]
     return "\n".join([*lines, "", EXIT_CODES])
+
+
+def _doc_with_choices(option: Option) -> str:
+    return f"{option.doc} One of: {', '.join(option.choices())}." if option.choices else option.doc
 
 
 def _usage_words(tool: type[Tool]) -> str:

@@ -29,16 +29,19 @@ def run_demo(options: Mapping[str, str], run: Callable[[list[str]], int]) -> int
         BadArgument: one of the options cannot be used.
     """
     from logpith.demo import Day  # noqa: PLC0415 - not for who only reads `--help`
+    from logpith.demo.incidents import find_incident  # noqa: PLC0415 - as above
 
     now = now_ns()
     day = Day(end_ns=parse_time(options["end"], now_ns=now) if "end" in options else now)
     day = replace(day, lines=_number(_lines(), options, day.lines), seed=_number(_SEED, options, day.seed))
+    day = replace(day, incident=options.get("incident", day.incident))
+    cause = find_incident(day.incident).CAUSE
     folder = _folder(options.get("dir"))
     _write(day, folder)
     _say(f"{day.lines:,} lines of a made-up day are in {folder}.")
     logs = str(folder / "*.log")
     if "no-tour" not in options:
-        _take_tour(logs, run)
+        _take_tour(logs, cause, run)
     _say_how_to_go_on(folder, logs)
     return 0
 
@@ -59,18 +62,19 @@ def _write(day: Day, folder: Path) -> None:
         write_day(day, folder, lambda done, total: progress(done, total, done))
 
 
-def _take_tour(logs: str, run: Callable[[list[str]], int]) -> None:
+def _take_tour(logs: str, cause: str, run: Callable[[list[str]], int]) -> None:
+    from logpith.query.tree import Phrase  # noqa: PLC0415 - as above
+
     steps: list[tuple[str, list[str]]] = [
         ("What is here, and what should I look at first?", [logs]),
         (
             "Everything in a handful of patterns, the most severe first.",
             ["cluster", "--sort", "severity", logs],
         ),
-        (
-            "How often, where and since when? With -q a query, not a text.",
-            ["grep", "-q", "quota_exceeded level>=warn", logs],
-        ),
     ]
+    if cause:
+        question = 'How often, where and since when? With -q a query: a "phrase", a field, AND, OR, NOT.'
+        steps.append((question, ["grep", "-q", str(Phrase(cause)), logs]))
     ref = _first_suspect(logs)
     if ref:
         around = ["fetch", ref, "--before", "3", "--after", "3", logs]

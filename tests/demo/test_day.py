@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from logpith.demo import Day, write_day
-from logpith.demo.incidents import make_incident, names
 from logpith.demo.kinds import SERVICES
 from logpith.demo.styles import FORMATS
 from logpith.timerange import format_ns, parse_time
@@ -174,12 +173,6 @@ def test_too_few_lines_an_unknown_incident_and_a_foreign_folder_are_refused(tmp_
     with pytest.raises(BadArgument, match=r"thesis\.txt"):
         write_day(Day(lines=1000, end_ns=END_NS), tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "precious"
-
-
-def test_every_incident_can_be_made():
-    for name in names():
-        incident = make_incident(name, 0, 24 * 3600 * 10**9, 12 * 3600 * 10**9)
-        assert isinstance(incident.CAUSE, str)
 
 
 def test_progress_is_told(tmp_path):

@@ -4,10 +4,11 @@
 
 Eight programs write as programs of their kind do: JSON lines in two dialects, three layouts of plain text with
 tracebacks, an access log, syslog. Calls cross them under shared ids, nights are quiet, bots scan, two services are
-deployed, an error here and there means nothing. And in the afternoon calls fall silent, because the speech
-provider's credits have run out: a few lines of one service say `quota_exceeded`, no other one knows why.
+deployed, an error here and there means nothing. And in the afternoon something goes wrong: with `incident="quota"`
+calls fall silent, because the speech provider's credits have run out; a few lines of one service say `quota_exceeded`,
+no other one knows why.
 
-The same seed, number of lines and end give the same bytes. `truth.json` tells what was planted and where: the
+The same incident, seed, number of lines and end give the same bytes. `truth.json` tells what was planted and where: the
 oracle of tests and benchmarks.
 
     day.py         the day: who writes when, exactly as many lines as asked for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 from logpith.demo import kinds
-from logpith.demo.incidents import Incident, make_incident
+from logpith.demo.incidents import Incident, find_incident
 from logpith.demo.kinds import SERVICES, Line
 from logpith.demo.styles import write_line
 from logpith.demo.traffic import (
@@ -79,7 +79,7 @@ class Day:
 
     seed: int = 7
     incident: str = "quota"
-    """What goes wrong: a file in `incidents/`."""
+    """The name of what goes wrong: a file in `incidents/`."""
 
     @property
     def start_ns(self) -> int:
@@ -97,8 +97,12 @@ Progress = Callable[[int, int], None]
 """Told (lines done, lines in all)."""
 
 
-def write_day(day: Day, folder: Path, progress: Progress | None = None) -> Truth:
+def write_day(
+    day: Day, folder: Path, progress: Progress | None = None, *, incident: type[Incident] | None = None
+) -> Truth:
     """Writes the day's files and `truth.json` into `folder`, which is made when it is not there.
+
+    An `incident` that is none of ours takes the place of the one that the day names.
 
     Raises:
         BadArgument: too few lines; no such incident; or the folder holds what is not of a demo day.
@@ -107,24 +111,28 @@ def write_day(day: Day, folder: Path, progress: Progress | None = None) -> Truth
         raise BadArgument(
             f"a day has {FEWEST_LINES:,} lines or more", remedy=f"Ask for --lines {FEWEST_LINES}"
         )
-    incident = make_incident(day.incident, day.start_ns, day.end_ns, day.since_ns)
+    story = (incident or find_incident(day.incident))(day.start_ns, day.end_ns, day.since_ns)
     _prepare(folder)
-    counts = {
-        service: FileCount(service, places={kind: [] for kind in incident.planted}) for service in SERVICES
-    }
+    counts = {service: _count_for(service, story) for service in SERVICES}
     with ExitStack() as stack:
         files = {service: stack.enter_context(_open(folder, service)) for service in SERVICES}
         done = 0
-        for line in _in_order(_groups(day, incident)):
+        for line in _in_order(_groups(day, story)):
             service = line.kind.service
             counts[service].add(line)
             files[service].write(write_line(line))
             done += line.lines
             if progress and done % _PROGRESS_LINES < line.lines:
                 progress(done, day.lines)
-    truth = _truth(day, incident, counts)
+    truth = _truth(day, story, counts)
     truth.write(folder)
     return truth
+
+
+def _count_for(service: str, incident: Incident) -> FileCount:
+    planted = {kind: list[int]() for kind in incident.planted if kind.service == service}
+    symptoms = {kind: 0 for kind in incident.symptoms if kind.service == service}
+    return FileCount(service, places=planted, symptoms=symptoms, since_ns=incident.since_ns)
 
 
 def _prepare(folder: Path) -> None:
@@ -157,8 +165,9 @@ def _in_order(groups: Iterator[tuple[int, list[Line]]]) -> Iterator[Line]:
 
 def _groups(day: Day, incident: Incident) -> Iterator[tuple[int, list[Line]]]:
     """Groups of lines with the moment at which each begins; their lines add up to what the day asks for."""
-    random = Random(f"{day.seed} {day.lines} {day.incident}")  # noqa: S311  a demo needs no secrecy
-    scheduled = sorted(_scheduled(day, incident, random), key=lambda line: line.time_ns)
+    random = Random(f"{day.seed} {day.lines} {incident.name}")  # noqa: S311  a demo needs no secrecy
+    told = _revised(incident, _scheduled(day, incident, random))
+    scheduled = sorted(told, key=lambda line: line.time_ns)
     left = day.lines - sum(line.lines for line in scheduled)
     busy = _BusyTime(day)
     asked = left
@@ -170,13 +179,17 @@ def _groups(day: Day, incident: Incident) -> Iterator[tuple[int, list[Line]]]:
             line = scheduled[next_scheduled]
             next_scheduled += 1
             yield line.time_ns, [line]
-        lines = _group(day, incident, random, now_ns)
+        lines = _revised(incident, _group(day, incident, random, now_ns))
         if sum(line.lines for line in lines) > left:
             lines = list(page_hit(random, now_ns))
         left -= sum(line.lines for line in lines)
         yield now_ns, lines
     for line in scheduled[next_scheduled:]:
         yield line.time_ns, [line]
+
+
+def _revised(incident: Incident, lines: Iterable[Line]) -> list[Line]:
+    return [told for line in lines if (told := incident.revise(line)) is not None]
 
 
 def _group(day: Day, incident: Incident, random: Random, now_ns: int) -> list[Line]:
@@ -247,11 +260,12 @@ def _truth(day: Day, incident: Incident, counts: dict[str, FileCount]) -> Truth:
         seed=day.seed,
         start=format_ns(day.start_ns),
         end=format_ns(day.end_ns),
-        incident=day.incident,
+        incident=incident.name,
         cause=incident.CAUSE,
         since=format_ns(day.since_ns) if incident.CAUSE else "",
         files={f"{service}.log": counts[service].truth() for service in SERVICES},
         planted=tuple(planted for service in SERVICES for planted in counts[service].planted()),
+        symptoms=tuple(symptom for service in SERVICES for symptom in counts[service].told_symptoms()),
         secrets=_SECRET_VALUES,
         hostile=(_INSTRUCTION, _ESCAPES),
     )

@@ -25,7 +25,7 @@ class Kind:
 
     text: str
     logger: str = ""
-    """The part of the service that says it."""
+    """The part of the service that says it; in sshd's file another program, such as `kernel`."""
 
     @property
     def template(self) -> str:
@@ -38,6 +38,8 @@ class Line:
     """A record to be written."""
 
     time_ns: int
+    """When it is written; lines stand in this order."""
+
     kind: Kind
     values: tuple[object, ...] = ()
     fields: tuple[tuple[str, object], ...] = ()
@@ -45,6 +47,14 @@ class Line:
 
     trailing: tuple[str, ...] = ()
     """Further lines of the record: a traceback, a statement."""
+
+    skew_ns: int = 0
+    """How far the clock that stamps it goes ahead of the true time."""
+
+    @property
+    def stamp_ns(self) -> int:
+        """The time that stands in the file."""
+        return self.time_ns + self.skew_ns
 
     @property
     def lines(self) -> int:
@@ -60,6 +70,7 @@ SLOW_CLIENT = Kind(GATEWAY, "warn", "client is slow, {} packets buffered")
 UPSTREAM_TIMEOUT = Kind(GATEWAY, "error", "upstream timed out after {} ms")
 GATEWAY_STARTING = Kind(GATEWAY, "info", "starting gateway version {}")
 GATEWAY_STOPPING = Kind(GATEWAY, "info", "received SIGTERM, draining {} calls")
+CALL_REJECTED = Kind(GATEWAY, "warn", "call rejected")
 GATEWAY_HEALTH = Kind(GATEWAY, "debug", "health check ok")
 
 # call-orchestrator: leads a call through its steps
@@ -67,6 +78,7 @@ STARTED = Kind(ORCHESTRATOR, "info", "call started")
 STATE = Kind(ORCHESTRATOR, "debug", "state changed")
 TURN = Kind(ORCHESTRATOR, "info", "turn finished")
 COMPLETED = Kind(ORCHESTRATOR, "info", "call completed")
+CALL_FAILED = Kind(ORCHESTRATOR, "error", "call failed")
 STEP_RETRIED = Kind(ORCHESTRATOR, "warning", "step retried")
 
 # persona-manager: who speaks

@@ -72,7 +72,7 @@ def _pino(line: Line) -> str:
     return json.dumps(
         {
             "level": _PINO[line.kind.level],
-            "time": line.time_ns // 10**6,
+            "time": line.stamp_ns // 10**6,
             "pid": 17,
             "hostname": HOST,
             "name": line.kind.service,
@@ -84,36 +84,36 @@ def _pino(line: Line) -> str:
 
 
 def _structlog(line: Line) -> str:
-    stamp = _dashed(line.time_ns // 10**9).replace(" ", "T")
+    stamp = _dashed(line.stamp_ns // 10**9).replace(" ", "T")
     return json.dumps(
         {
             **dict(line.fields),
             "event": _message(line),
             "level": line.kind.level,
             "service": line.kind.service,
-            "timestamp": f"{stamp}.{_milliseconds(line.time_ns)}Z",
+            "timestamp": f"{stamp}.{_milliseconds(line.stamp_ns)}Z",
         }
     )
 
 
 def _python(line: Line) -> str:
-    stamp = f"{_dashed(line.time_ns // 10**9)},{_milliseconds(line.time_ns)}"
+    stamp = f"{_dashed(line.stamp_ns // 10**9)},{_milliseconds(line.stamp_ns)}"
     return f"{stamp} {line.kind.level.upper():<7} {line.kind.logger}: {_message(line)}"
 
 
 def _proxy(line: Line) -> str:
-    return f"{_slashed(line.time_ns // 10**9)} [{line.kind.level}] {_message(line)}"
+    return f"{_slashed(line.stamp_ns // 10**9)} [{line.kind.level}] {_message(line)}"
 
 
 def _postgres(line: Line) -> str:
-    stamp = f"{_dashed(line.time_ns // 10**9)}.{_milliseconds(line.time_ns)} UTC"
-    process = 900 + line.time_ns // 10**6 % 64
+    stamp = f"{_dashed(line.stamp_ns // 10**9)}.{_milliseconds(line.stamp_ns)} UTC"
+    process = 900 + line.stamp_ns // 10**6 % 64
     return f"{stamp} [{process}] {line.kind.level}:  {_message(line)}"
 
 
 def _sshd(line: Line) -> str:
-    process = 2000 + line.time_ns // 10**9 % 7000
-    return f"{_syslog_time(line.time_ns // 10**9)} {HOST} sshd[{process}]: {_message(line)}"
+    program = line.kind.logger or f"sshd[{2000 + line.stamp_ns // 10**9 % 7000}]"
+    return f"{_syslog_time(line.stamp_ns // 10**9)} {HOST} {program}: {_message(line)}"
 
 
 _STYLES: dict[str, Callable[[Line], str]] = {

@@ -80,16 +80,45 @@ class Call:
     speaks: bool = True
     """Whether the caller hears anything."""
 
+    waits_ms: int = 0
+    """How much longer than usual it rings."""
+
+    failure: tuple[tuple[str, object], ...] = ()
+    """What the orchestrator says of the step that ends it before it is answered; empty when none does."""
+
     extra: list[Line] = field(default_factory=list)
     """What an incident adds."""
 
     at_ns: int = 0
     """The moment that has been reached."""
 
+    @property
+    def camel_ids(self) -> tuple[tuple[str, object], ...]:
+        """Its ids as the gateway writes them."""
+        return (("callId", self.id), ("reqId", self.request))
+
+    @property
+    def snake_ids(self) -> tuple[tuple[str, object], ...]:
+        """Its ids as the orchestrator writes them."""
+        return (("call_id", self.id), ("request_id", self.request))
+
     def later(self, low_ms: int, high_ms: int) -> int:
         """Some time passes; the moment then."""
         self.at_ns += between(self.random, low_ms, high_ms) * MS
         return self.at_ns
+
+    def say(
+        self,
+        kind: Kind,
+        after_ms: tuple[int, int],
+        *values: object,
+        fields: tuple[tuple[str, object], ...] = (),
+        trailing: tuple[str, ...] = (),
+    ) -> None:
+        """Adds a line of the incident's own, so long after the call began; a JSON service names the call in it."""
+        time_ns = self.start_ns + between(self.random, *after_ms) * MS
+        ids = {kinds.GATEWAY: self.camel_ids, kinds.ORCHESTRATOR: self.snake_ids}.get(kind.service, ())
+        self.extra.append(Line(time_ns, kind, values, (*ids, *fields), trailing))
 
 
 def new_call(random: Random, start_ns: int) -> Call:
@@ -102,8 +131,7 @@ def new_call(random: Random, start_ns: int) -> Call:
 def call_lines(call: Call) -> Iterator[Line]:
     """All that the services say about a call, each line with its time; not in order of time."""
     random = call.random
-    ids = (("callId", call.id), ("reqId", call.request))
-    snake_ids = (("call_id", call.id), ("request_id", call.request))
+    ids, snake_ids = call.camel_ids, call.snake_ids
     yield Line(
         call.at_ns, kinds.INCOMING, fields=(*ids, ("from", f"+1555{between(random, 1000000, 9999999)}"))
     )
@@ -117,7 +145,15 @@ def call_lines(call: Call) -> Iterator[Line]:
         yield Line(call.later(1, 3), kinds.PERSONA_CACHED, (pick(random, _PERSONAS),))
     client = between(random, 100, 999)
     yield Line(call.at_ns, kinds.QUERY_DONE, (client, between(random, 1, 30), between(random, 0, 40)))
-    yield Line(call.later(40, 900), kinds.ANSWERED, fields=(*ids, ("waitMs", between(random, 200, 4000))))
+    call.at_ns += call.waits_ms * MS
+    if call.failure:
+        yield Line(call.later(40, 900), kinds.CALL_FAILED, fields=(*snake_ids, *call.failure))
+        yield Line(call.later(1, 9), kinds.CALL_REJECTED, fields=(*ids, ("status", 503)))
+        yield from call.extra
+        return
+    answered_ns = call.later(40, 900)
+    wait_ms = call.waits_ms + between(random, 200, 4000)
+    yield Line(answered_ns, kinds.ANSWERED, fields=(*ids, ("waitMs", wait_ms)))
     yield Line(call.later(1, 20), kinds.STREAM_OPENED, (call.id, 48000))
     turns = between(random, 2, 6) if call.speaks else between(random, 1, 2)
     for turn in range(1, turns + 1):
@@ -137,7 +173,7 @@ def call_lines(call: Call) -> Iterator[Line]:
     yield from call.extra
 
 
-def _turn_lines(call: Call, ids: tuple[tuple[str, str], ...], turn: int) -> Iterator[Line]:
+def _turn_lines(call: Call, ids: tuple[tuple[str, object], ...], turn: int) -> Iterator[Line]:
     random = call.random
     took = between(random, 90, 700)
     yield Line(call.later(1500, 9000), kinds.HEARD, (call.id, between(random, 2, 40), took))

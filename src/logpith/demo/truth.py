@@ -46,6 +46,16 @@ class PlantedTruth:
 
 
 @dataclass(frozen=True)
+class SymptomTruth:
+    """One kind of line that more is said of because of the incident, and that does not name the cause."""
+
+    file: str
+    template: str
+    count: int
+    """Records since the incident began."""
+
+
+@dataclass(frozen=True)
 class Truth:
     """What a day holds."""
 
@@ -61,6 +71,7 @@ class Truth:
 
     files: dict[str, FileTruth]
     planted: tuple[PlantedTruth, ...]
+    symptoms: tuple[SymptomTruth, ...]
     secrets: tuple[str, ...]
     """Made-up secrets that the files hold, for redaction to find."""
 
@@ -85,17 +96,24 @@ class FileCount:
     levels: Counter[str] = field(default_factory=Counter)
     templates: Counter[str] = field(default_factory=Counter)
     places: dict[Kind, list[int]] = field(default_factory=dict)
-    """First lines of the records of watched kinds."""
+    """First lines of the records of planted kinds."""
+
+    symptoms: dict[Kind, int] = field(default_factory=dict)
+    """Records of the kinds that are symptoms, from `since_ns` on."""
+
+    since_ns: int = 0
 
     def add(self, line: Line) -> None:
         """Counts a record that is written next."""
         if not self.records:
-            self.first_ns = line.time_ns
+            self.first_ns = line.stamp_ns
         if line.kind in self.places:
             self.places[line.kind].append(self.lines + 1)
+        if line.kind in self.symptoms and line.time_ns >= self.since_ns:
+            self.symptoms[line.kind] += 1
         self.lines += line.lines
         self.records += 1
-        self.last_ns = line.time_ns
+        self.last_ns = line.stamp_ns
         self.levels[line.kind.level] += 1
         self.templates[line.kind.template] += 1
 
@@ -112,11 +130,19 @@ class FileCount:
         )
 
     def planted(self) -> list[PlantedTruth]:
-        """What it holds of the watched kinds."""
+        """What it holds of the planted kinds."""
         return [
             PlantedTruth(
                 f"{self.service}.log", kind.template, len(places), places[0], places[-1], tuple(places)
             )
             for kind, places in self.places.items()
             if places
+        ]
+
+    def told_symptoms(self) -> list[SymptomTruth]:
+        """What it holds of the symptoms."""
+        return [
+            SymptomTruth(f"{self.service}.log", kind.template, told)
+            for kind, told in self.symptoms.items()
+            if told
         ]

@@ -31,7 +31,7 @@ class GrepTool(FilteredTool):
     name: ClassVar[str] = "log_grep"
     command: ClassVar[str] = "grep"
     examples: ClassVar[tuple[str, ...]] = (
-        "logpith grep quota_exceeded app.log",
+        "logpith grep connection_refused app.log",
         "logpith grep -E 'timeout after \\d+ ms' logs/",
         "logpith grep -q 'level>=warn AND NOT heartbeat' app.log",
     )

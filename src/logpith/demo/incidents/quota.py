@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from random import Random
 
-from logpith.demo.kinds import CREDITS, VOICE, Kind, Line
+from logpith.demo.incidents import Incident
+from logpith.demo.kinds import CREDITS, HUNG_UP, VOICE, Kind, Line
 from logpith.demo.traffic import CREDITS_IN_ALL, MS, Call, between
 
 REFUSED = Kind(
@@ -23,29 +24,19 @@ _SHARE_OF_CALLS_TOLD = 0.2
 _REPORTS = 24
 
 
-class Incident:
+class QuotaIncident(Incident):
     """Credits that reach zero at a moment."""
 
     CAUSE = "quota_exceeded"
-
-    def __init__(self, start_ns: int, end_ns: int, since_ns: int) -> None:
-        self._start_ns = start_ns
-        self._end_ns = end_ns
-        self._since_ns = since_ns
-
-    @property
-    def planted(self) -> tuple[Kind, ...]:
-        """The line that names the cause."""
-        return (REFUSED,)
+    planted = (REFUSED,)
+    symptoms = (HUNG_UP,)
 
     def scheduled(self, random: Random) -> Iterator[Line]:
         """What is left of the credits, about every hour."""
-        step = (self._end_ns - self._start_ns) // _REPORTS
+        step = (self.end_ns - self.start_ns) // _REPORTS
         for turn in range(_REPORTS):
-            time_ns = self._start_ns + turn * step + between(random, 1000, 9000) * MS
-            left = max(
-                0, (self._since_ns - time_ns) * CREDITS_IN_ALL // (self._since_ns - self._start_ns) // 2
-            )
+            time_ns = self.start_ns + turn * step + between(random, 1000, 9000) * MS
+            left = max(0, (self.since_ns - time_ns) * CREDITS_IN_ALL // (self.since_ns - self.start_ns) // 2)
             yield Line(time_ns, CREDITS, (left, CREDITS_IN_ALL))
 
     def change(self, call: Call) -> None:
