@@ -244,7 +244,7 @@ def _change_reason(corpus: Corpus, change: _Change, since: int) -> str:
 def _telling_parts(selection: Selection, template: int) -> Iterator[_Group]:
     """Parts of a template that may have begun or grown although the whole did not: one new value of a slot.
 
-    `request failed: code=<*>` may be old while `code=quota_exceeded` is not. Only a value that itself speaks of
+    `request failed: code=<*>` may be old while `code=disconnected` is not. Only a value that itself speaks of
     failure counts, or every new name of a user would.
     """
     corpus = selection.corpus
