@@ -2,7 +2,7 @@
 
 import pytest
 
-from logpith.corpus.suspects import failure_words
+from logpith.corpus.judging import failure_words
 
 
 def lines(count, text, *, start=0, level="INFO"):

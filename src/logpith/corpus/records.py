@@ -292,8 +292,17 @@ class Corpus:
 
     def source_of(self, record: int) -> Source:
         """The source of a record."""
-        place = bisect_right(self.sources, record, key=lambda source: source.first) - 1
-        return self.sources[place]
+        return self.sources[self._source_place(record)]
+
+    def _source_place(self, record: int) -> int:
+        return bisect_right(self.sources, record, key=lambda source: source.first) - 1
+
+    def service_of(self, record: int) -> str:
+        """The service that wrote a record, as the record says; empty when it does not."""
+        place = self._source_place(record)
+        source = self.sources[place]
+        code = int(source.table.columns["service"][record - source.first])
+        return self.services[int(self.codes.services[place][code])]
 
     def evidence(self, records: Sequence[int], quoter: Quoter, width: int) -> tuple[Evidence, ...]:
         """Each record as proof, its text at most `width` characters wide."""

@@ -1,54 +1,19 @@
 """Suspects: the templates that most deserve a look, ranked, each with its reasons.
 
-A template's score is a sum of bits, each from a question that a person would ask:
-
-    how bad does it say it is?      its severity, or words of failure where it names none
-    when did it begin, or grow?     the most telling moment to split the corpus at, by a likelihood ratio
-    how seldom is it?               only for what is bad at all: among the rare, most are harmless
-
-Time is measured in records, not in seconds: a place in a source runs from 0 to 1 with each of its records, in the
-order of their times. So
-the rhythm of a day changes nothing, and a source that began late does not make all of its templates new.
+Each is judged by itself (`judging.py`); what began together is then asked who began it and whom the others
+name (`causes.py`).
 """
 
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from logpith.corpus.records import Corpus
+from logpith.corpus.causes import weigh_causes
+from logpith.corpus.judging import Group, Judged, judge, telling_parts
 from logpith.corpus.selection import Selection
-from logpith.scan.tally import SLICES, Tally
-from logpith_emit.severity import ERROR, FATAL, WARN
 
-# Words with which programs of any kind tell that something went wrong; most match any word that begins so.
-_FAILURE_WORDS = re.compile(
-    r"(?<![A-Za-z])(?:abort|bad|broken|cannot|can't|conflict|corrupt|could not|couldn't|crash|dead|degrad|denied|deny"
-    r"|disconnect|drop(?:ped|ping)|error|evict|exceed|exception|exhaust|expired?|fail|fatal|fault|forbidden|full\b"
-    r"|hang|hung|illegal|insufficient|interrupt|invalid|kill|lost|mismatch|missing|no space|not allowed"
-    r"|not found|oom|out of|outage|overflow|overload|panic|quota|reject|refus|reset|retry|retries|segfault|shortage"
-    r"|stale|stall|stuck|suspend|time[d ]?.?out|throttl|timeout|too many|unable|unauthori[sz]ed|unavailable"
-    r"|unexpected|unhandled|unreachable|violat|warn|wrong)",
-    re.IGNORECASE,
-)
-_WORD = re.compile(r"\w+")
-_WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|_")
-
-_SEVERITY_BITS = ((FATAL, 7.0), (ERROR, 4.0), (WARN, 2.5))
-_FAILURE_BITS = 3.0
-_HINT_BITS = 1.0
-_MOST_CHANGE_BITS = 9.0
-# Below this a change is what chance does: about 40 places are tried for each of some hundred templates.
-_LEAST_CHANGE_BITS = 12.0
-_LEAST_GROWTH = 2.0
-_RARE_BITS = 2.0
 _LEAST_SCORE = 4.0
-_MOST_SHAPES_LOOKED_AT = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,188 +39,47 @@ class Suspect:
     score: float
 
 
-@dataclass(frozen=True)
-class _Change:
-    bits: float = 0.0
-    place: float = 0.0
-    growth: float = math.inf
-
-
-def failure_words(text: str) -> bool:
-    """Whether a text says that something went wrong."""
-    return _FAILURE_WORDS.search(_WORD_BORDER.sub(" ", text)) is not None
-
-
 def find_suspects(selection: Selection, most: int) -> list[Suspect]:
-    """At most `most` suspects, worst first; none when nothing is bad, new or growing."""
-    found: list[_Judged] = []
+    """At most `most` suspects, worst first; none when nothing is bad, new, growing or gone."""
+    found: list[Judged] = []
     for template in range(len(selection.corpus.templates.templates)):
         if not selection.tally.count[template]:
             continue
-        whole = _judge(selection, _Group.of_template(selection, template))
-        parts = [_judge(selection, part) for part in _telling_parts(selection, template)]
+        whole = judge(selection, Group.of_template(selection, template))
+        parts = [judge(selection, part) for part in telling_parts(selection, template)]
         found.append(
             max([whole, *(part for part in parts if part.has_change)], key=lambda judged: judged.score)
         )
-    worst = [judged for judged in found if judged.score >= _LEAST_SCORE]
+    weighed = weigh_causes(selection, found)
+    worst = [judged for judged in weighed if judged.score >= _LEAST_SCORE]
     worst.sort(key=lambda judged: (-judged.score, judged.group.first))
-    return [judged.suspect(selection) for judged in worst[:most]]
+    return [_suspect(selection, judged) for judged in worst[:most]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Group:
-    """The records of a template or of one of its shapes. Places are of the selection."""
-
-    template: int
-    shape: int | None
-    text: str
-    count: int
-    first: int
-    last: int
-    earliest: int
-    onset: float
-    severity: int
-    slices: NDArray[np.int64]
-
-    @classmethod
-    def of_template(cls, selection: Selection, template: int) -> _Group:
-        text = selection.corpus.templates.templates[template].text
-        return cls._of(selection.tally, template, template, None, text)
-
-    @classmethod
-    def of_shape(cls, selection: Selection, template: int, shape: int, text: str) -> _Group:
-        return cls._of(selection.shape_tally, shape, template, shape, text)
-
-    @classmethod
-    def _of(cls, tally: Tally, place: int, template: int, shape: int | None, text: str) -> _Group:
-        return cls(
-            template=template,
-            shape=shape,
-            text=text,
-            count=int(tally.count[place]),
-            first=int(tally.first[place]),
-            last=int(tally.last[place]),
-            earliest=int(tally.earliest[place]),
-            onset=float(tally.onset[place]),
-            severity=int(tally.typical_severity[place]),
-            slices=tally.slices[place],
-        )
-
-    def first_from(self, selection: Selection, share: float) -> int:
-        """The first of the records, in time, that stands at `share` of its source or behind it."""
-        if share <= self.onset:
-            return self.earliest
-        column = selection.template if self.shape is None else selection.shape
-        mine = np.flatnonzero(column == (self.template if self.shape is None else self.shape))
-        shares = selection.shares(mine)
-        behind = np.flatnonzero(shares >= share)
-        return int(mine[behind[np.argmin(shares[behind])]]) if len(behind) else self.last
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Judged:
-    """A group with its score."""
-
-    group: _Group
-    score: float
-    change: _Change
-    reasons: tuple[str, ...]
-
-    @property
-    def has_change(self) -> bool:
-        return self.change.bits >= _LEAST_CHANGE_BITS
-
-    def suspect(self, selection: Selection) -> Suspect:
-        group = self.group
-        place, told = group.last, self.reasons
-        if self.has_change:
-            place = group.first_from(selection, self.change.place)
-        record = selection.record(place)
-        if self.has_change:
-            told = (_change_reason(selection.corpus, self.change, record), *told)
-        return Suspect(
-            template=group.template,
-            text=group.text,
-            count=group.count,
-            record=record,
-            severity=group.severity,
-            reasons=told,
-            score=self.score,
-        )
-
-
-def _judge(selection: Selection, group: _Group) -> _Judged:
-    severity = group.severity
-    fails = failure_words(group.text)
-    bits = next((bits for least, bits in _SEVERITY_BITS if severity >= least), 0.0)
-    reasons = []
-    # A line that calls itself harmless may still hold a word of failure ("session timeout is 30"): that is a hint.
-    harmless = 0 < severity < WARN
-    is_bad = bits > 0 or (fails and not harmless)
-    if fails:
-        bits += _HINT_BITS if harmless else _FAILURE_BITS if severity < WARN else _FAILURE_BITS / 2
-    change = _change(group)
-    if change.bits >= _LEAST_CHANGE_BITS:
-        bits += min(_MOST_CHANGE_BITS, change.bits / 3) * (1.0 if is_bad else 0.6 if fails else 0.4)
-    if severity >= WARN:
-        reasons.append("fatal" if severity >= FATAL else "error" if severity >= ERROR else "warn")
-    elif fails:
-        reasons.append("words of failure")
-    if is_bad and group.count <= max(1, len(selection) // 10_000):
-        bits += _RARE_BITS
-        reasons.append("rare")
-    return _Judged(group=group, score=bits, change=change, reasons=tuple(reasons))
-
-
-def _change(group: _Group) -> _Change:
-    """The place from which on a template is most surprisingly frequent."""
-    count = group.count
-    if count < 2:
-        return _Change()
-    first = group.onset
-    best = (
-        _Change(bits=-count * math.log2(max(1 - first, 1e-9)), place=first)
-        if first > 1 / SLICES
-        else _Change()
-    )
-    before_counts = np.cumsum(group.slices).tolist()
-    for cut in range(1, SLICES):
-        share = cut / SLICES
-        before = before_counts[cut - 1]
-        after = count - before
-        growth = (after / (1 - share)) / (before / share) if before else math.inf
-        if not before or growth < _LEAST_GROWTH:
-            continue
-        bits = after * math.log2(after / (count * (1 - share))) + before * math.log2(before / (count * share))
-        if bits > best.bits * 1.1:
-            best = _Change(bits, share, growth)
-    return best
-
-
-def _change_reason(corpus: Corpus, change: _Change, since: int) -> str:
-    moment = corpus.time_text(since) or f"line {corpus.first_line[since]}"
-    return (
-        f"new since {moment}"
-        if math.isinf(change.growth)
-        else f"{change.growth:.0f} times as often since {moment}"
+def _suspect(selection: Selection, judged: Judged) -> Suspect:
+    group, change = judged.group, judged.change
+    place, told = group.last, judged.reasons
+    if judged.has_change and not change.stops:
+        place = group.first_from(selection, change.place)
+    record = selection.record(place)
+    if judged.has_change:
+        told = (_change_reason(selection, judged, record), *told)
+    return Suspect(
+        template=group.template,
+        text=group.text,
+        count=group.count,
+        record=record,
+        severity=group.severity,
+        reasons=told,
+        score=judged.score,
     )
 
 
-def _telling_parts(selection: Selection, template: int) -> Iterator[_Group]:
-    """Parts of a template that may have begun or grown although the whole did not: one new value of a slot.
-
-    `request failed: code=<*>` may be old while `code=disconnected` is not. Only a value that itself speaks of
-    failure counts, or every new name of a user would.
-    """
-    corpus = selection.corpus
-    shapes = corpus.templates.templates[template].shapes
-    if not 1 < len(shapes) <= _MOST_SHAPES_LOOKED_AT:
-        return
-    fixed = set(_WORD.findall(corpus.templates.templates[template].text))
-    for shape in shapes:
-        if selection.shape_tally.count[shape] < 3:
-            continue
-        text = corpus.mined.shape_texts[shape]
-        telling = [word for word in _WORD.findall(text) if word not in fixed and failure_words(word)]
-        if telling:
-            yield _Group.of_shape(selection, template, shape, text)
+def _change_reason(selection: Selection, judged: Judged, record: int) -> str:
+    corpus, change = selection.corpus, judged.change
+    moment = corpus.time_text(record) or f"line {corpus.first_line[record]}"
+    if change.stops:
+        return f"gone since {moment}"
+    if math.isinf(change.growth):
+        return f"new since {moment}"
+    return f"{change.growth:.0f} times as often since {moment}"
