@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from logpith.templates.canonical import WILDCARD
 from logpith.templates.families import find_families
 from logpith.templates.merge import Members, Pattern
+from logpith.templates.regex import Form
 from logpith.templates.slots import render
 
 _OPTIONAL_PART = re.compile(r" ?\((?:<\*>[ ,]*)*\)")
@@ -26,6 +27,8 @@ class Mined:
     typed: str
     count: int
     shapes: tuple[int, ...]
+    forms: tuple[Form, ...]
+    """All patterns that are this template."""
 
 
 Merged = tuple[tuple[str, ...], Pattern, Members]
@@ -72,7 +75,8 @@ def _written(fold: str, members: Sequence[Merged]) -> Iterable[Mined]:
         typed = render(delimiters, words, pattern_members.samples, typed=True)
         if len(lengths) > 1:
             text = typed = fold.strip()
-        yield Mined(text, typed, pattern_members.count, tuple(pattern_members.shapes))
+        form = Form(delimiters, words, frozenset(pattern_members.wide))
+        yield Mined(text, typed, pattern_members.count, tuple(pattern_members.shapes), (form,))
 
 
 def _without_optional_parts(by_fold: dict[str, list[Merged]]) -> dict[str, str]:
@@ -93,6 +97,7 @@ def _one(parts: Sequence[Mined]) -> Mined:
         leader.typed,
         sum(mined.count for mined in parts),
         tuple(sorted(shape for mined in parts for shape in mined.shapes)),
+        tuple(form for mined in parts for form in mined.forms),
     )
 
 

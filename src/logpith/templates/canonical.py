@@ -33,6 +33,9 @@ _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _BLANKS = re.compile(r"[ \t]+")
 # Longer bodies are mined by their head: behind it stand payloads, not words that a programmer chose.
 MOST_WORDS = 256
+CUT = " …"
+"""The tail of a longer body. No other tail is it: `…` is no delimiter."""
+
 _MOST_WORDS_IN_VALUE = 24
 _OBJECT_BRACKETS = ("(", "[", "{")
 
@@ -48,7 +51,12 @@ class Canonical:
     """A word, WILDCARD, or "" where a value may stand and none does."""
 
     values: tuple[str | None, ...]
-    """What stood at each word; None where several words became one."""
+    """What stood at each word; None where a date became one word."""
+
+    @property
+    def wide(self) -> set[int]:
+        """The slots that several words became."""
+        return {place for place, value in enumerate(self.values) if value is None or " " in value}
 
 
 def canonical(body: bytes) -> Canonical:
@@ -95,7 +103,7 @@ def _folded(split: Words) -> _Parts:
             parts.add(delimiter, WILDCARD if masked or word.lower() in _TRUTH_VALUES else word, word)
             i, rest = i + 1, split.delimiters[i + 1]
         delimiter = rest
-    parts.delimiters.append(delimiter if count == len(split.words) else " …")
+    parts.delimiters.append(delimiter if count == len(split.words) else CUT)
     return parts
 
 

@@ -45,10 +45,14 @@ class Members:
 
     shapes: list[int] = field(default_factory=list)
 
+    wide: set[int] = field(default_factory=set)
+    """Positions at which a value may hold blanks: dates, sizes, quoted values."""
+
     def take(self, other: Members) -> None:
         """Makes the members of another pattern members of this one."""
         self.count += other.count
         self.shapes += other.shapes
+        self.wide |= other.wide
         self.samples += other.samples[: max(0, _MOST_SAMPLES - len(self.samples))]
 
 

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from logpith.templates.across import Mined, join_structures
 from logpith.templates.canonical import canonical
 from logpith.templates.merge import Members, Structure, propagate
+from logpith.templates.regex import Form, regex_of
 from logpith.templates.shapes import ShapeTable
 
 _ID_BYTES = 6
@@ -44,10 +45,21 @@ class Template:
     samples: tuple[bytes, ...]
     """Up to five bodies, of as many shapes as there are."""
 
+    forms: tuple[Form, ...] = field(repr=False)
+    """The patterns that this template is, as `regex` is made of them."""
+
     @property
     def static_parts(self) -> tuple[str, ...]:
         """The text between the values."""
         return tuple(part for part in _SLOT.split(self.text) if part)
+
+    @cached_property
+    def regex(self) -> str | None:
+        """An RE2 pattern that matches each body of this template from end to end; None when it would be too long.
+
+        It is for bodies as text: decoded as UTF-8, with U+FFFD for each broken byte.
+        """
+        return regex_of(self.forms)
 
 
 @dataclass(frozen=True)
@@ -96,7 +108,7 @@ def _structures(table: ShapeTable) -> list[Structure]:
         structure = found.setdefault(first.delimiters, Structure(first.delimiters))
         members = structure.patterns.setdefault(first.words, Members())
         values = [form.values for form in forms if form.delimiters == first.delimiters]
-        members.take(Members(count, values, [place]))
+        members.take(Members(count, values, [place], first.wide))
     structures = [found[delimiters] for delimiters in sorted(found)]
     for structure in structures:
         structure.patterns = dict(sorted(structure.patterns.items()))
@@ -111,6 +123,7 @@ def _template(mined: Mined, table: ShapeTable) -> Template:
         count=mined.count,
         shapes=mined.shapes,
         samples=tuple(_diverse_samples(mined, table)),
+        forms=mined.forms,
     )
 
 
