@@ -76,10 +76,10 @@ class TemplateIds:
         aliases = {
             name: self._heir(name, named, holders, counts, ids, present) for name, named in retired.items()
         }
-        named = tuple(
+        renamed = tuple(
             replace(template, id=name) for name, template in zip(ids, templates.templates, strict=True)
         )
-        return TemplateIds(present, retired, aliases), Templates(named, templates.of_shape)
+        return TemplateIds(present, retired, aliases), Templates(renamed, templates.of_shape)
 
     @staticmethod
     def union(books: Iterable[TemplateIds]) -> TemplateIds:
