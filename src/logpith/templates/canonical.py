@@ -37,6 +37,7 @@ CUT = " …"
 """The tail of a longer body. No other tail is it: `…` is no delimiter."""
 
 _MOST_WORDS_IN_VALUE = 24
+_OPEN_QUOTE = re.compile(r"""=(["'])(?:(?!\1).)*$""")
 _OBJECT_BRACKETS = ("(", "[", "{")
 
 
@@ -66,6 +67,21 @@ def canonical(body: bytes) -> Canonical:
     return _with_empty_slots(_folded(replace(split, delimiters=delimiters)))
 
 
+@dataclass(frozen=True)
+class _LongValue:
+    """A value that is more than one word."""
+
+    before: str
+    """The delimiter up to it."""
+
+    text: str
+    end: int
+    """The place of the word behind it."""
+
+    rest: str
+    """What is left of the delimiter behind it."""
+
+
 @dataclass
 class _Parts:
     """A canonical form while it grows."""
@@ -89,13 +105,13 @@ def _folded(split: Words) -> _Parts:
     while i < count:
         word, masked = split.words[i], split.masked[i]
         date_end = 0 if masked else _date_end(split, i, count)
-        value_end, rest = _long_value(split, delimiter, i, count)
+        long = _long_value(split, delimiter, i, count)
         if date_end:
             parts.add(delimiter, WILDCARD, None)
             i, rest = date_end, split.delimiters[date_end]
-        elif value_end > i:
-            parts.add(delimiter, WILDCARD, _text_between(split, i, value_end))
-            i = value_end
+        elif long:
+            parts.add(long.before, WILDCARD, long.text)
+            i, rest = long.end, long.rest
         elif masked and _is_size(split, i, count):
             parts.add(delimiter, WILDCARD, f"{word} {split.words[i + 1]}")
             i, rest = i + 2, split.delimiters[i + 2]
@@ -107,28 +123,31 @@ def _folded(split: Words) -> _Parts:
     return parts
 
 
-def _long_value(split: Words, before: str, i: int, count: int) -> tuple[int, str]:
-    """The place behind a value that begins at word `i`, and what is left of the delimiter there; `i` when it is short.
+def _long_value(split: Words, before: str, i: int, count: int) -> _LongValue | None:
+    """The value of several words or signs that begins at or before word `i`; None when it is one plain word.
 
     A key's value may be quoted, and hold blanks: `tag="Audio Mix"`; or be an object as Java and Python write it:
     `ws=WorkSource{10113 com.x}`, `key=Point(x=1, y=2)`.
     """
-    if before.endswith(('="', "='")):
-        for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):
-            if before[-1] in split.delimiters[end]:
-                return (
-                    (end, split.delimiters[end][split.delimiters[end].index(before[-1]) :])
-                    if end > i + 1
-                    else (i, "")
-                )
+    furthest = min(count, i + _MOST_WORDS_IN_VALUE)
+    quoted = _OPEN_QUOTE.search(before) if "=" in before else None
+    if quoted:
+        quote, start = quoted[1], quoted.end(1)
+        for end in range(i + 1, furthest + 1):
+            inside, closing, behind = split.delimiters[end].partition(quote)
+            if closing:
+                is_plain = end == i + 1 and start == len(before) and not inside
+                value = f"{before[start:]}{_text_between(split, i, end)}{inside}"
+                return None if is_plain else _LongValue(before[:start], value, end, closing + behind)
     elif before.endswith("=") and not split.masked[i] and split.delimiters[i + 1][:1] in _OBJECT_BRACKETS:
         depth = 0
-        for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):
-            for place, sign in enumerate(split.delimiters[end]):
+        for end in range(i + 1, furthest + 1):
+            for place, sign in enumerate(split.delimiters[end], start=1):
                 depth += (sign in "([{") - (sign in ")]}")
                 if depth == 0:
-                    return end, split.delimiters[end][place + 1 :]
-    return i, ""
+                    closing, rest = split.delimiters[end][:place], split.delimiters[end][place:]
+                    return _LongValue(before, _text_between(split, i, end) + closing, end, rest)
+    return None
 
 
 def _text_between(split: Words, start: int, end: int) -> str:

@@ -142,7 +142,7 @@ class Structure:
     def _without_likely_values(self, pattern: Pattern) -> Pattern:
         return tuple(
             WILDCARD
-            if word not in (WILDCARD, "")
+            if word != WILDCARD
             and ((position > 0 and looks_like_name(word)) or self.context(pattern, position) >= NAMES_A_VALUE)
             else word
             for position, word in enumerate(pattern)
