@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from logpith.templates.canonical import WILDCARD
+from logpith.templates.canonical import CLOSING, WILDCARD
 from logpith.templates.families import find_families
 from logpith.templates.merge import Members, Pattern
 from logpith.templates.regex import Form
@@ -17,6 +17,7 @@ _OPTIONAL_PART = re.compile(r" ?\((?:<\*>[ ,]*)*\)")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _LEAST_WORDS = 3
 _BETWEEN_ITEMS = (" ", ", ", ",")
+_LONGEST_ITEM = 4
 
 
 @dataclass(frozen=True)
@@ -55,16 +56,28 @@ def join_structures(patterns: Iterable[Merged]) -> list[Mined]:
 
 
 def _folded(delimiters: Sequence[str], words: Pattern) -> str:
-    """The text of a pattern with lists of values as one value."""
-    written: list[str] = []
-    for position, word in enumerate(words):
-        is_next_item = position > 0 and word == words[position - 1] == WILDCARD
-        separator = delimiters[position]
-        if is_next_item and (separator in _BETWEEN_ITEMS or separator == delimiters[position - 1]):
-            continue
-        written += (delimiters[position], "<*>" if word == WILDCARD else word)
-    written.append(delimiters[-1])
-    return "".join(written)
+    """The text of a pattern with lists as their first item: `<*> <*> <*>`, `<*>=<*>, <*>=<*>`, `<*> (up) <*> (up)`."""
+    tokens = list(zip(delimiters, ("<*>" if word == WILDCARD else word for word in words), strict=False))
+    kept: list[tuple[str, str]] = []
+    place = 0
+    while place < len(tokens):
+        kept.append(tokens[place])
+        place += 1
+        for length in range(1, min(_LONGEST_ITEM, len(kept)) + 1):
+            item = kept[-length:]
+            while _is_next_item(item, tokens[place : place + length]):
+                place += length
+    return "".join(part for token in kept for part in token) + delimiters[-1]
+
+
+def _is_next_item(item: Sequence[tuple[str, str]], following: Sequence[tuple[str, str]]) -> bool:
+    """Whether what follows a list's item is another one: the same words, holding a value, behind a comma or blank."""
+    if len(following) < len(item):
+        return False
+    (before, word), *inside = item
+    (separator, other), *others = following
+    is_list = separator == before or separator.lstrip(CLOSING) in _BETWEEN_ITEMS
+    return word == other and is_list and inside == others and any(text == "<*>" for _, text in item)
 
 
 def _written(fold: str, members: Sequence[Merged]) -> Iterable[Mined]:

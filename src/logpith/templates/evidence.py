@@ -80,6 +80,8 @@ def is_variable(context_bits: float, values: Sequence[str], fixed_words: int, th
     score = context_bits + math.log2(len(values))
     if plain:
         score += 1.5 * names / len(plain)
+        if all(word.isupper() and len(word) > 1 for word in plain):
+            score += 0.6  # constants in capitals: states, methods, protocols
     if has_wildcard:
         score += 1.0
     if fixed_words == 1:
