@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -57,6 +58,11 @@ def join_structures(patterns: Iterable[Merged]) -> list[Mined]:
 
 def _folded(delimiters: Sequence[str], words: Pattern) -> str:
     """The text of a pattern with lists as their first item: `<*> <*> <*>`, `<*>=<*>, <*>=<*>`, `<*> (up) <*> (up)`."""
+    if words.count(WILDCARD) < 2:
+        return (
+            "".join(map(operator.add, delimiters, ("<*>" if word == WILDCARD else word for word in words)))
+            + delimiters[-1]
+        )
     tokens = list(zip(delimiters, ("<*>" if word == WILDCARD else word for word in words), strict=False))
     kept: list[tuple[str, str]] = []
     place = 0
@@ -88,8 +94,8 @@ def _written(fold: str, members: Sequence[Merged]) -> Iterable[Mined]:
         typed = render(delimiters, words, pattern_members.samples, typed=True)
         if len(lengths) > 1:
             text = typed = fold.strip()
-        form = Form(delimiters, words, frozenset(pattern_members.wide))
-        yield Mined(text, typed, pattern_members.count, tuple(pattern_members.shapes), (form,))
+        form = Form(delimiters, words, pattern_members.wide)
+        yield Mined(text, typed, pattern_members.count, tuple(sorted(pattern_members.shapes)), (form,))
 
 
 def _without_optional_parts(by_fold: dict[str, list[Merged]]) -> dict[str, str]:
@@ -104,6 +110,8 @@ def _without_optional_parts(by_fold: dict[str, list[Merged]]) -> dict[str, str]:
 
 def _one(parts: Sequence[Mined]) -> Mined:
     """Several templates as one, written as the most frequent."""
+    if len(parts) == 1:
+        return parts[0]
     leader = max(parts, key=lambda mined: (mined.count, mined.text))
     return Mined(
         leader.text,

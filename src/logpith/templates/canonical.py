@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from logpith.scan.words import Words, split_words
@@ -31,6 +32,8 @@ _SIZE_UNITS = frozenset(("B", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB",
 _TRUTH_VALUES = frozenset(("true", "false", "null"))
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _BLANKS = re.compile(r"[ \t]+")
+# While records come in, the same table is mined again and again with a few shapes more. Some 3 kB each.
+_MOST_REMEMBERED = 8_192
 # Longer bodies are mined by their head: behind it stand payloads, not words that a programmer chose.
 MOST_WORDS = 256
 CUT = " …"
@@ -38,6 +41,7 @@ CUT = " …"
 
 _MOST_WORDS_IN_VALUE = 24
 _OPEN_QUOTE = re.compile(r"""=(["'])(?:(?!\1).)*$""")
+_HOLE = re.compile(r"\(\)|\[\]|\{\}|=[ ,;)\]}]")
 _OBJECT_BRACKETS = ("(", "[", "{")
 
 
@@ -54,12 +58,13 @@ class Canonical:
     values: tuple[str | None, ...]
     """What stood at each word; None where a date became one word."""
 
-    @property
-    def wide(self) -> set[int]:
+    @cached_property
+    def wide(self) -> frozenset[int]:
         """The slots that several words became."""
-        return {place for place, value in enumerate(self.values) if value is None or " " in value}
+        return frozenset(place for place, value in enumerate(self.values) if value is None or " " in value)
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def canonical(body: bytes) -> Canonical:
     """The canonical form of a body."""
     split = split_words(body)
@@ -208,13 +213,15 @@ def _is_zone(split: Words, i: int, count: int) -> bool:
 
 def _with_empty_slots(parts: _Parts) -> Canonical:
     """The parts with a slot inside empty brackets and behind a `=` that no value follows."""
+    tail = parts.delimiters[-1]
+    if not (tail.endswith("=") or _HOLE.search("\0".join(parts.delimiters))):
+        return Canonical((*parts.delimiters[:-1], tail.rstrip()), tuple(parts.words), tuple(parts.values))
     whole = _Parts([], [], [])
     for delimiter, word, value in zip(parts.delimiters, parts.words, parts.values, strict=False):
         *before, last = _pieces(delimiter)
         for piece in before:
             whole.add(piece, "", "")
         whole.add(last, word, value)
-    tail = parts.delimiters[-1]
     *before, last = _pieces(f"{tail} " if tail.endswith("=") else tail)
     for piece in before:
         whole.add(piece, "", "")

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from difflib import Match, SequenceMatcher
+from difflib import SequenceMatcher
 
 LEAST_MEMBERS = 2
 LEAST_WITH_OPTIONAL_WORDS = 5
@@ -97,21 +97,39 @@ def _groups(alike: list[Words]) -> list[list[Words]]:
 
 
 def _only_inserted(one: Words, other: Words) -> bool:
-    """Whether two templates differ by inserted words alone, and share most of them."""
-    shared = 0
+    """Whether two templates differ by inserted words alone that tell of no failure, and share most of their words."""
+    least = _LEAST_SHARED * max(len(one), len(other))
+    if min(len(one), len(other)) < least:
+        return False
+    shared = _shared_start(one, other)
+    one, other = one[shared:], other[shared:]
+    behind = _shared_start(one[::-1], other[::-1])
+    one, other = one[: len(one) - behind], other[: len(other) - behind]
+    shared += behind
+    if not (one and other):
+        return shared >= least and not any(word.lower() in _TELLING for word in one or other)
+    # Their first words differ: one of them is inserted only if the other comes later; so with their last words.
+    if any(one[end] not in other and other[end] not in one for end in (0, -1)):
+        return False
     at, there = 0, 0
-    for block in _blocks(one, other):
+    for block in SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks():
         if block.a > at and block.b > there:
             return False  # one word in the place of another
         if any(word.lower() in _TELLING for word in (*one[at : block.a], *other[there : block.b])):
             return False
         shared += block.size
         at, there = block.a + block.size, block.b + block.size
-    return shared >= _LEAST_SHARED * max(len(one), len(other))
+    return shared >= least
 
 
-def _blocks(one: Words, other: Words) -> list[Match]:
-    return SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()
+def _shared_start(one: Words, other: Words) -> int:
+    """How many words both begin with."""
+    length = 0
+    for ours, theirs in zip(one, other, strict=False):
+        if ours != theirs:
+            break
+        length += 1
+    return length
 
 
 def _is_conditional(group: Sequence[Words]) -> bool:

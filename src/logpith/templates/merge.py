@@ -45,7 +45,7 @@ class Members:
 
     shapes: list[int] = field(default_factory=list)
 
-    wide: set[int] = field(default_factory=set)
+    wide: frozenset[int] = frozenset()
     """Positions at which a value may hold blanks: dates, sizes, quoted values."""
 
     def take(self, other: Members) -> None:

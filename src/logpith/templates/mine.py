@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -91,7 +91,8 @@ def mine(table: ShapeTable) -> Templates:
     of_shape = np.full(len(table), -1, np.int32)
     for place, one in enumerate(mined):
         of_shape[list(one.shapes)] = place
-    return Templates(tuple(_template(one, table) for one in mined), of_shape)
+    counts = table.counts.tolist()
+    return Templates(tuple(_template(one, table, counts) for one in mined), of_shape)
 
 
 def template_id(text: str) -> str:
@@ -115,21 +116,21 @@ def _structures(table: ShapeTable) -> list[Structure]:
     return structures
 
 
-def _template(mined: Mined, table: ShapeTable) -> Template:
+def _template(mined: Mined, table: ShapeTable, counts: Sequence[int]) -> Template:
     return Template(
         id=template_id(mined.text),
         text=mined.text,
         typed=mined.typed,
         count=mined.count,
         shapes=mined.shapes,
-        samples=tuple(_diverse_samples(mined, table)),
+        samples=tuple(_diverse_samples(mined, table, counts)),
         forms=mined.forms,
     )
 
 
-def _diverse_samples(mined: Mined, table: ShapeTable) -> Iterator[bytes]:
+def _diverse_samples(mined: Mined, table: ShapeTable, counts: Sequence[int]) -> Iterator[bytes]:
     """One body of each of the most frequent shapes, then second ones."""
-    frequent = sorted(mined.shapes, key=lambda shape: (-table.counts[shape], shape))[:_MOST_SAMPLES]
+    frequent = sorted(mined.shapes, key=lambda shape: (-counts[shape], shape))[:_MOST_SAMPLES]
     rounds: dict[int, list[bytes]] = defaultdict(list)
     for shape in frequent:
         for turn, sample in enumerate(table.samples[shape]):
