@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -58,21 +57,19 @@ def join_structures(patterns: Iterable[Merged]) -> list[Mined]:
 
 def _folded(delimiters: Sequence[str], words: Pattern) -> str:
     """The text of a pattern with lists as their first item: `<*> <*> <*>`, `<*>=<*>, <*>=<*>`, `<*> (up) <*> (up)`."""
-    if words.count(WILDCARD) < 2:
-        return (
-            "".join(map(operator.add, delimiters, ("<*>" if word == WILDCARD else word for word in words)))
-            + delimiters[-1]
-        )
     tokens = list(zip(delimiters, ("<*>" if word == WILDCARD else word for word in words), strict=False))
     kept: list[tuple[str, str]] = []
     place = 0
     while place < len(tokens):
         kept.append(tokens[place])
         place += 1
-        for length in range(1, min(_LONGEST_ITEM, len(kept)) + 1):
-            item = kept[-length:]
-            while _is_next_item(item, tokens[place : place + length]):
-                place += length
+        for length in range(1, min(_LONGEST_ITEM, len(kept), len(tokens) - place) + 1):
+            if kept[-length][1] == tokens[place][1]:
+                start = place
+                while _is_next_item(kept[-length:], tokens[place : place + length]):
+                    place += length
+                if place > start:
+                    break
     return "".join(part for token in kept for part in token) + delimiters[-1]
 
 
