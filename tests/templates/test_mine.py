@@ -5,6 +5,7 @@ import importlib.util
 import random
 import re
 import string
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,15 +53,17 @@ def texts_by_body(bodies, tables):
 def test_shuffling_and_splitting_leave_templates_equal(bodies, chance):
     shuffled = list(bodies)
     chance.shuffle(shuffled)
-    cut = chance.randrange(len(bodies) + 1)
-    parts = ShapeTable.union(shape_table_of(part)[0] for part in (shuffled[:cut], shuffled[cut:]) if part)
+    cuts = sorted(chance.choices(range(len(bodies) + 1), k=4))
+    pieces = [shuffled[start:end] for start, end in pairwise([0, *cuts, len(bodies)])]
+    parts = ShapeTable.union(shape_table_of(piece)[0] for piece in pieces if piece)
 
     whole = mine(shape_table_of(bodies)[0])
     again = mine(parts)
 
-    assert [(t.id, t.text, t.typed, t.count, t.samples) for t in again.templates] == [
-        (t.id, t.text, t.typed, t.count, t.samples) for t in whole.templates
+    assert [(t.id, t.text, t.typed, t.regex, t.count, t.samples) for t in again.templates] == [
+        (t.id, t.text, t.typed, t.regex, t.count, t.samples) for t in whole.templates
     ]
+    assert again.of_shape.tolist() == whole.of_shape.tolist()
 
 
 @given(BODIES)
@@ -98,6 +101,15 @@ def test_the_words_of_a_template_are_in_all_its_bodies(bodies):
         (["login of user= done", "login of user=anna done", "login of user=bert done"], 1),
         (["took 31 ms", "took 9 ms"], 1),
         (["delete blk_1601 blk_1602", "delete blk_1603", "delete blk_1604 blk_1605 blk_1606"], 1),
+        (["weights of db21=7, db22=8", "weights of db21=7", "weights of db21=7, db22=8, db23=9"], 1),
+        (["peers are 10.0.0.1 (up) 10.0.0.2 (up)", "peers are 10.0.0.1 (up)"], 1),
+        (["peers are 10.0.0.1 (up) 10.0.0.2 (down)", "peers are 10.0.0.1 (up)"], 2),
+        (["fans ( 10 12 14 )", "fans ( 10 **** 14 )"], 2),
+        ([f"link is {state} now" for state in ("UP", "DOWN", "READY", "BROKEN")], 1),
+        ([f"link is {state} now" for state in ("good", "bad", "slow", "lost")], 4),
+        (['lock tag="*job*/a.b", uid=1', 'lock tag="Audio Mix", uid=1', 'lock tag="*x*", uid=1'], 1),
+        (["IN=eth0 OUT= LEN=52", "IN=eth1 OUT=eth2 LEN=52"], 1),
+        (["call failed", "call failed: quota exceeded", "call failed: no route"], 3),
     ],
 )
 def test_bodies_that_a_person_would_group_are_grouped(bodies, expected):

@@ -7,15 +7,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from logpith.templates.canonical import WILDCARD
+from logpith.templates.canonical import CLOSING, WILDCARD
 from logpith.templates.families import find_families
 from logpith.templates.merge import Members, Pattern
+from logpith.templates.regex import Form
 from logpith.templates.slots import render
 
 _OPTIONAL_PART = re.compile(r" ?\((?:<\*>[ ,]*)*\)")
 _WORD = re.compile(r"[A-Za-z]{2,}")
 _LEAST_WORDS = 3
 _BETWEEN_ITEMS = (" ", ", ", ",")
+_LONGEST_ITEM = 4
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class Mined:
     typed: str
     count: int
     shapes: tuple[int, ...]
+    forms: tuple[Form, ...]
+    """All patterns that are this template."""
 
 
 Merged = tuple[tuple[str, ...], Pattern, Members]
@@ -52,16 +56,31 @@ def join_structures(patterns: Iterable[Merged]) -> list[Mined]:
 
 
 def _folded(delimiters: Sequence[str], words: Pattern) -> str:
-    """The text of a pattern with lists of values as one value."""
-    written: list[str] = []
-    for position, word in enumerate(words):
-        is_next_item = position > 0 and word == words[position - 1] == WILDCARD
-        separator = delimiters[position]
-        if is_next_item and (separator in _BETWEEN_ITEMS or separator == delimiters[position - 1]):
-            continue
-        written += (delimiters[position], "<*>" if word == WILDCARD else word)
-    written.append(delimiters[-1])
-    return "".join(written)
+    """The text of a pattern with lists as their first item: `<*> <*> <*>`, `<*>=<*>, <*>=<*>`, `<*> (up) <*> (up)`."""
+    tokens = list(zip(delimiters, ("<*>" if word == WILDCARD else word for word in words), strict=False))
+    kept: list[tuple[str, str]] = []
+    place = 0
+    while place < len(tokens):
+        kept.append(tokens[place])
+        place += 1
+        for length in range(1, min(_LONGEST_ITEM, len(kept), len(tokens) - place) + 1):
+            if kept[-length][1] == tokens[place][1]:
+                start = place
+                while _is_next_item(kept[-length:], tokens[place : place + length]):
+                    place += length
+                if place > start:
+                    break
+    return "".join(part for token in kept for part in token) + delimiters[-1]
+
+
+def _is_next_item(item: Sequence[tuple[str, str]], following: Sequence[tuple[str, str]]) -> bool:
+    """Whether what follows a list's item is another one: the same words, holding a value, behind a comma or blank."""
+    if len(following) < len(item):
+        return False
+    (before, word), *inside = item
+    (separator, other), *others = following
+    is_list = separator == before or separator.lstrip(CLOSING) in _BETWEEN_ITEMS
+    return word == other and is_list and inside == others and any(text == "<*>" for _, text in item)
 
 
 def _written(fold: str, members: Sequence[Merged]) -> Iterable[Mined]:
@@ -72,7 +91,8 @@ def _written(fold: str, members: Sequence[Merged]) -> Iterable[Mined]:
         typed = render(delimiters, words, pattern_members.samples, typed=True)
         if len(lengths) > 1:
             text = typed = fold.strip()
-        yield Mined(text, typed, pattern_members.count, tuple(pattern_members.shapes))
+        form = Form(delimiters, words, pattern_members.wide)
+        yield Mined(text, typed, pattern_members.count, tuple(sorted(pattern_members.shapes)), (form,))
 
 
 def _without_optional_parts(by_fold: dict[str, list[Merged]]) -> dict[str, str]:
@@ -87,12 +107,15 @@ def _without_optional_parts(by_fold: dict[str, list[Merged]]) -> dict[str, str]:
 
 def _one(parts: Sequence[Mined]) -> Mined:
     """Several templates as one, written as the most frequent."""
+    if len(parts) == 1:
+        return parts[0]
     leader = max(parts, key=lambda mined: (mined.count, mined.text))
     return Mined(
         leader.text,
         leader.typed,
         sum(mined.count for mined in parts),
         tuple(sorted(shape for mined in parts for shape in mined.shapes)),
+        tuple(form for mined in parts for form in mined.forms),
     )
 
 

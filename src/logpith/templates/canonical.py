@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 from logpith.scan.words import Words, split_words
@@ -31,9 +32,16 @@ _SIZE_UNITS = frozenset(("B", "KB", "MB", "GB", "TB", "PB", "KiB", "MiB", "GiB",
 _TRUTH_VALUES = frozenset(("true", "false", "null"))
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _BLANKS = re.compile(r"[ \t]+")
+# While records come in, the same table is mined again and again with a few shapes more. Some 3 kB each.
+_MOST_REMEMBERED = 8_192
 # Longer bodies are mined by their head: behind it stand payloads, not words that a programmer chose.
 MOST_WORDS = 256
+CUT = " …"
+"""The tail of a longer body. No other tail is it: `…` is no delimiter."""
+
 _MOST_WORDS_IN_VALUE = 24
+_OPEN_QUOTE = re.compile(r"""=(["'])(?:(?!\1).)*$""")
+_HOLE = re.compile(r"\(\)|\[\]|\{\}|=[ ,;)\]}]")
 _OBJECT_BRACKETS = ("(", "[", "{")
 
 
@@ -48,14 +56,35 @@ class Canonical:
     """A word, WILDCARD, or "" where a value may stand and none does."""
 
     values: tuple[str | None, ...]
-    """What stood at each word; None where several words became one."""
+    """What stood at each word; None where a date became one word."""
+
+    @cached_property
+    def wide(self) -> frozenset[int]:
+        """The slots that several words became."""
+        return frozenset(place for place, value in enumerate(self.values) if value is None or " " in value)
 
 
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def canonical(body: bytes) -> Canonical:
     """The canonical form of a body."""
     split = split_words(body)
     delimiters = tuple(_BLANKS.sub(" ", delimiter) for delimiter in split.delimiters)
     return _with_empty_slots(_folded(replace(split, delimiters=delimiters)))
+
+
+@dataclass(frozen=True)
+class _LongValue:
+    """A value that is more than one word."""
+
+    before: str
+    """The delimiter up to it."""
+
+    text: str
+    end: int
+    """The place of the word behind it."""
+
+    rest: str
+    """What is left of the delimiter behind it."""
 
 
 @dataclass
@@ -81,13 +110,13 @@ def _folded(split: Words) -> _Parts:
     while i < count:
         word, masked = split.words[i], split.masked[i]
         date_end = 0 if masked else _date_end(split, i, count)
-        value_end, rest = _long_value(split, delimiter, i, count)
+        long = _long_value(split, delimiter, i, count)
         if date_end:
             parts.add(delimiter, WILDCARD, None)
             i, rest = date_end, split.delimiters[date_end]
-        elif value_end > i:
-            parts.add(delimiter, WILDCARD, _text_between(split, i, value_end))
-            i = value_end
+        elif long:
+            parts.add(long.before, WILDCARD, long.text)
+            i, rest = long.end, long.rest
         elif masked and _is_size(split, i, count):
             parts.add(delimiter, WILDCARD, f"{word} {split.words[i + 1]}")
             i, rest = i + 2, split.delimiters[i + 2]
@@ -95,32 +124,35 @@ def _folded(split: Words) -> _Parts:
             parts.add(delimiter, WILDCARD if masked or word.lower() in _TRUTH_VALUES else word, word)
             i, rest = i + 1, split.delimiters[i + 1]
         delimiter = rest
-    parts.delimiters.append(delimiter if count == len(split.words) else " …")
+    parts.delimiters.append(delimiter if count == len(split.words) else CUT)
     return parts
 
 
-def _long_value(split: Words, before: str, i: int, count: int) -> tuple[int, str]:
-    """The place behind a value that begins at word `i`, and what is left of the delimiter there; `i` when it is short.
+def _long_value(split: Words, before: str, i: int, count: int) -> _LongValue | None:
+    """The value of several words or signs that begins at or before word `i`; None when it is one plain word.
 
     A key's value may be quoted, and hold blanks: `tag="Audio Mix"`; or be an object as Java and Python write it:
     `ws=WorkSource{10113 com.x}`, `key=Point(x=1, y=2)`.
     """
-    if before.endswith(('="', "='")):
-        for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):
-            if before[-1] in split.delimiters[end]:
-                return (
-                    (end, split.delimiters[end][split.delimiters[end].index(before[-1]) :])
-                    if end > i + 1
-                    else (i, "")
-                )
+    furthest = min(count, i + _MOST_WORDS_IN_VALUE)
+    quoted = _OPEN_QUOTE.search(before) if "=" in before else None
+    if quoted:
+        quote, start = quoted[1], quoted.end(1)
+        for end in range(i + 1, furthest + 1):
+            inside, closing, behind = split.delimiters[end].partition(quote)
+            if closing:
+                is_plain = end == i + 1 and start == len(before) and not inside
+                value = f"{before[start:]}{_text_between(split, i, end)}{inside}"
+                return None if is_plain else _LongValue(before[:start], value, end, closing + behind)
     elif before.endswith("=") and not split.masked[i] and split.delimiters[i + 1][:1] in _OBJECT_BRACKETS:
         depth = 0
-        for end in range(i + 1, min(count, i + _MOST_WORDS_IN_VALUE) + 1):
-            for place, sign in enumerate(split.delimiters[end]):
+        for end in range(i + 1, furthest + 1):
+            for place, sign in enumerate(split.delimiters[end], start=1):
                 depth += (sign in "([{") - (sign in ")]}")
                 if depth == 0:
-                    return end, split.delimiters[end][place + 1 :]
-    return i, ""
+                    closing, rest = split.delimiters[end][:place], split.delimiters[end][place:]
+                    return _LongValue(before, _text_between(split, i, end) + closing, end, rest)
+    return None
 
 
 def _text_between(split: Words, start: int, end: int) -> str:
@@ -181,13 +213,15 @@ def _is_zone(split: Words, i: int, count: int) -> bool:
 
 def _with_empty_slots(parts: _Parts) -> Canonical:
     """The parts with a slot inside empty brackets and behind a `=` that no value follows."""
+    tail = parts.delimiters[-1]
+    if not (tail.endswith("=") or _HOLE.search("\0".join(parts.delimiters))):
+        return Canonical((*parts.delimiters[:-1], tail.rstrip()), tuple(parts.words), tuple(parts.values))
     whole = _Parts([], [], [])
     for delimiter, word, value in zip(parts.delimiters, parts.words, parts.values, strict=False):
         *before, last = _pieces(delimiter)
         for piece in before:
             whole.add(piece, "", "")
         whole.add(last, word, value)
-    tail = parts.delimiters[-1]
     *before, last = _pieces(f"{tail} " if tail.endswith("=") else tail)
     for piece in before:
         whole.add(piece, "", "")

@@ -6,6 +6,7 @@ The numbers are bits, roughly: two values at a position are one bit, and at VARI
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from logpith.templates.canonical import CLOSING, OPENING, WILDCARD
@@ -30,12 +31,12 @@ _TAKES_VALUE = frozenset(
     "class".split()
 )
 _PREPOSITIONS = frozenset(("for", "from", "by", "to", "at", "of", "on", "in", "with", "as"))
-_ODD_SIGNS = "_.@$/\\-"
+_ODD_SIGN = re.compile(r"[\d_.@$/\\-]")
 
 
 def looks_like_name(word: str) -> bool:
     """Whether a word looks like an identifier and not like a word of a language."""
-    return any(sign.isdigit() or sign in _ODD_SIGNS for sign in word)
+    return _ODD_SIGN.search(word) is not None
 
 
 def context(delimiters: Sequence[str], words: Sequence[str], position: int) -> float:
@@ -80,6 +81,8 @@ def is_variable(context_bits: float, values: Sequence[str], fixed_words: int, th
     score = context_bits + math.log2(len(values))
     if plain:
         score += 1.5 * names / len(plain)
+        if all(word.isupper() and len(word) > 1 for word in plain):
+            score += 0.6  # constants in capitals: states, methods, protocols
     if has_wildcard:
         score += 1.0
     if fixed_words == 1:

@@ -71,6 +71,16 @@ def group(
     return tuple(sorted(clusters, key=lambda cluster: (-cluster.count, cluster.leader)))
 
 
+def likeness(text: str, others: Sequence[str]) -> list[float]:
+    """How alike a text is to each of some others, from 0.0 to 1.0."""
+    from rapidfuzz import process  # noqa: PLC0415  only clustering needs it
+    from rapidfuzz.distance import LCSseq  # noqa: PLC0415
+
+    first, *rest = _as_code_points([text, *others])
+    found = process.cdist([first], rest, scorer=LCSseq.normalized_similarity, dtype=np.float64)
+    return [float(one) for one in found[0]]
+
+
 def _as_code_points(texts: Sequence[str]) -> list[str]:
     """Each text with one character a token, so that a quick comparison of strings compares tokens."""
     codes: dict[str, str] = {}

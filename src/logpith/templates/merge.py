@@ -45,10 +45,14 @@ class Members:
 
     shapes: list[int] = field(default_factory=list)
 
+    wide: frozenset[int] = frozenset()
+    """Positions at which a value may hold blanks: dates, sizes, quoted values."""
+
     def take(self, other: Members) -> None:
         """Makes the members of another pattern members of this one."""
         self.count += other.count
         self.shapes += other.shapes
+        self.wide |= other.wide
         self.samples += other.samples[: max(0, _MOST_SAMPLES - len(self.samples))]
 
 
@@ -138,7 +142,7 @@ class Structure:
     def _without_likely_values(self, pattern: Pattern) -> Pattern:
         return tuple(
             WILDCARD
-            if word not in (WILDCARD, "")
+            if word != WILDCARD
             and ((position > 0 and looks_like_name(word)) or self.context(pattern, position) >= NAMES_A_VALUE)
             else word
             for position, word in enumerate(pattern)

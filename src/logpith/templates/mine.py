@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from logpith.templates.across import Mined, join_structures
 from logpith.templates.canonical import canonical
 from logpith.templates.merge import Members, Structure, propagate
+from logpith.templates.regex import Form, regex_of
 from logpith.templates.shapes import ShapeTable
 
 _ID_BYTES = 6
@@ -44,10 +45,21 @@ class Template:
     samples: tuple[bytes, ...]
     """Up to five bodies, of as many shapes as there are."""
 
+    forms: tuple[Form, ...] = field(repr=False)
+    """The patterns that this template is, as `regex` is made of them."""
+
     @property
     def static_parts(self) -> tuple[str, ...]:
         """The text between the values."""
         return tuple(part for part in _SLOT.split(self.text) if part)
+
+    @cached_property
+    def regex(self) -> str | None:
+        """An RE2 pattern that matches each body of this template from end to end; None when it would be too long.
+
+        It is for bodies as text: decoded as UTF-8, with U+FFFD for each broken byte.
+        """
+        return regex_of(self.forms)
 
 
 @dataclass(frozen=True)
@@ -79,7 +91,8 @@ def mine(table: ShapeTable) -> Templates:
     of_shape = np.full(len(table), -1, np.int32)
     for place, one in enumerate(mined):
         of_shape[list(one.shapes)] = place
-    return Templates(tuple(_template(one, table) for one in mined), of_shape)
+    counts = table.counts.tolist()
+    return Templates(tuple(_template(one, table, counts) for one in mined), of_shape)
 
 
 def template_id(text: str) -> str:
@@ -96,27 +109,28 @@ def _structures(table: ShapeTable) -> list[Structure]:
         structure = found.setdefault(first.delimiters, Structure(first.delimiters))
         members = structure.patterns.setdefault(first.words, Members())
         values = [form.values for form in forms if form.delimiters == first.delimiters]
-        members.take(Members(count, values, [place]))
+        members.take(Members(count, values, [place], first.wide))
     structures = [found[delimiters] for delimiters in sorted(found)]
     for structure in structures:
         structure.patterns = dict(sorted(structure.patterns.items()))
     return structures
 
 
-def _template(mined: Mined, table: ShapeTable) -> Template:
+def _template(mined: Mined, table: ShapeTable, counts: Sequence[int]) -> Template:
     return Template(
         id=template_id(mined.text),
         text=mined.text,
         typed=mined.typed,
         count=mined.count,
         shapes=mined.shapes,
-        samples=tuple(_diverse_samples(mined, table)),
+        samples=tuple(_diverse_samples(mined, table, counts)),
+        forms=mined.forms,
     )
 
 
-def _diverse_samples(mined: Mined, table: ShapeTable) -> Iterator[bytes]:
+def _diverse_samples(mined: Mined, table: ShapeTable, counts: Sequence[int]) -> Iterator[bytes]:
     """One body of each of the most frequent shapes, then second ones."""
-    frequent = sorted(mined.shapes, key=lambda shape: (-table.counts[shape], shape))[:_MOST_SAMPLES]
+    frequent = sorted(mined.shapes, key=lambda shape: (-counts[shape], shape))[:_MOST_SAMPLES]
     rounds: dict[int, list[bytes]] = defaultdict(list)
     for shape in frequent:
         for turn, sample in enumerate(table.samples[shape]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from logpith.scan.words import walk
 
 MOST_SAMPLES = 3
+_NO_SPANS = np.empty((1, 3), np.int64)
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,18 @@ class ShapeTable:
     value_hashes: tuple[tuple[int, ...], ...]
     """The hashes of the samples' values."""
 
+    @staticmethod
+    def gathered(counts: Mapping[int, int], samples: Mapping[int, Mapping[int, bytes]]) -> ShapeTable:
+        """The table of shapes with their records and, by the hash of their values, some of their bodies."""
+        shapes = sorted(counts)
+        chosen = [sorted(samples[shape].items())[:MOST_SAMPLES] for shape in shapes]
+        return ShapeTable(
+            hashes=np.array(shapes, np.uint64),
+            counts=np.array([counts[shape] for shape in shapes], np.int64),
+            samples=tuple(tuple(body for _, body in pairs) for pairs in chosen),
+            value_hashes=tuple(tuple(value for value, _ in pairs) for pairs in chosen),
+        )
+
     def __len__(self) -> int:
         return len(self.hashes)
 
@@ -41,31 +54,25 @@ class ShapeTable:
             ):
                 counts[shape] = counts.get(shape, 0) + count
                 samples.setdefault(shape, {}).update(zip(values, bodies, strict=True))
-        return _table(counts, samples)
+        return ShapeTable.gathered(counts, samples)
+
+
+def shape_of(body: bytes) -> tuple[int, int]:
+    """A body's shape and the hash of its values."""
+    buf = np.frombuffer(body + b"\n\0\0\0\0", np.uint8)
+    shape, values, _ = walk(buf, 0, len(body), _NO_SPANS, False)
+    return int(shape), int(values)
 
 
 def shape_table_of(bodies: Sequence[bytes]) -> tuple[ShapeTable, NDArray[np.int32]]:
     """The table of some bodies, and the place in it of each: for small inputs, one call a body."""
-    spans = np.empty((1, 3), np.int64)
     counts: dict[int, int] = {}
     samples: dict[int, dict[int, bytes]] = {}
     shapes = np.empty(len(bodies), np.uint64)
     for place, body in enumerate(bodies):
-        buf = np.frombuffer(body + b"\n\0\0\0\0", np.uint8)
-        shape, values, _ = walk(buf, 0, len(body), spans, False)
+        shape, values = shape_of(body)
         shapes[place] = shape
-        counts[int(shape)] = counts.get(int(shape), 0) + 1
-        samples.setdefault(int(shape), {}).setdefault(int(values), body)
-    table = _table(counts, samples)
+        counts[shape] = counts.get(shape, 0) + 1
+        samples.setdefault(shape, {}).setdefault(values, body)
+    table = ShapeTable.gathered(counts, samples)
     return table, np.searchsorted(table.hashes, shapes).astype(np.int32)
-
-
-def _table(counts: dict[int, int], samples: dict[int, dict[int, bytes]]) -> ShapeTable:
-    shapes = sorted(counts)
-    chosen = [sorted(samples[shape].items())[:MOST_SAMPLES] for shape in shapes]
-    return ShapeTable(
-        hashes=np.array(shapes, np.uint64),
-        counts=np.array([counts[shape] for shape in shapes], np.int64),
-        samples=tuple(tuple(body for _, body in pairs) for pairs in chosen),
-        value_hashes=tuple(tuple(value for value, _ in pairs) for pairs in chosen),
-    )
