@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpith.files import text as text_module
+from logpith.files.encoding import looks_binary
 from logpith.files.roots import Roots
-from logpith.files.text import TextFile, TextStream, looks_binary
+from logpith.files.text import TextFile, TextStream
 from logpith_emit.errors import Refused
 
 lines_of_bytes = st.lists(st.text("ab0 \t\ré🙂", max_size=40).map(str.encode), max_size=60)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -14,12 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Columns, Corpus, Source
-from logpith.corpus.refs import source_key
-from logpith.files.text import Block, Text, TextFile
+from logpith.corpus.refs import file_key, source_key
+from logpith.files.archive import AnyText, TextMember
+from logpith.files.text import Block, TextFile
 from logpith.formats.recognise import Recognised
 from logpith.scan.records import JSON, Reading, Records, read_records
 from logpith.scan.shape_index import ShapeIndex
 from logpith.templates.shapes import ShapeTable
+from logpith_emit.errors import Refused
 
 Progress = Callable[[int, int, int], None]
 """Told (bytes done, bytes in all or 0 when unknown, lines done)."""
@@ -33,13 +35,14 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class _SourceSoFar:
     """A source while its blocks come in."""
 
-    text: Text
+    text: AnyText
     recognised: Recognised
     first: int
     records: int = 0
     lines: int = 0
     kinds: Counter[int] = field(default_factory=Counter)
     size_bytes: int = 0
+    trouble: str = ""
 
 
 @dataclass
@@ -89,29 +92,44 @@ class CorpusReader:
         self._records = 0
         self._done_bytes = 0
         self._done_lines = 0
+        self._streams: Mapping[str, str] = {}
 
-    def read(self, texts: Sequence[Text], skipped: tuple[str, ...] = ()) -> Corpus:
-        """All records of `texts`; `skipped` tells what else was asked for and could not be opened.
+    def read(
+        self,
+        texts: Sequence[AnyText],
+        skipped: tuple[str, ...] = (),
+        streams: Mapping[str, str] | None = None,
+    ) -> Corpus:
+        """All records of `texts`; `skipped` tells what else was asked for and could not be opened, `streams` which
+        logs the texts are pieces of, by their names.
 
         What ends before its time is named by its source's `trouble`, never raised.
         """
+        self._streams = streams or {}
         workers = os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
             waiting: deque[tuple[int, Block, Future[Records]]] = deque()
             for source, block, reading in self._blocks(texts):
-                waiting.append((source, block, pool.submit(read_records, block.buf, 0, block.end, reading)))
+                waiting.append(
+                    (source, block, pool.submit(read_records, block.buf, block.begin, block.end, reading))
+                )
                 if len(waiting) > workers:
                     self._take(*waiting.popleft())
             while waiting:
                 self._take(*waiting.popleft())
         return self._corpus(skipped)
 
-    def _blocks(self, texts: Sequence[Text]) -> Iterator[tuple[int, Block, Reading]]:
+    def _blocks(self, texts: Sequence[AnyText]) -> Iterator[tuple[int, Block, Reading]]:
         for number, text in enumerate(texts):
             recognised = Recognised(newest_ns=text.changed_ns, whole_lines=self._whole_lines)
             self._sources.append(_SourceSoFar(text, recognised, first=-1))
-            for block in text.blocks():
-                yield number, block, recognised.look_at(block.buf, 0, block.end)
+            try:
+                for block in text.blocks():
+                    yield number, block, recognised.look_at(block.buf, block.begin, block.end)
+            except (
+                Refused
+            ) as refused:  # deleted, rotated or truncated since it was opened: the others are still there
+                self._sources[number].trouble = refused.problem.removeprefix(text.name).strip()
 
     def _take(self, number: int, block: Block, scanned: Future[Records]) -> None:
         """Adds a block's records to the corpus; blocks come in order."""
@@ -120,7 +138,9 @@ class CorpusReader:
         if source.first < 0:
             source.first = self._records
         skip = 0
-        if records.continues and source.records and len(records):
+        # What stands behind a hole belongs to no line before it.
+        joined = block.base <= source.size_bytes
+        if records.continues and joined and source.records and len(records):
             self._extend_last(block.base + int(records.end[0]), int(records.lines[0]))
             skip = 1
         kept = slice(skip, len(records))
@@ -204,7 +224,10 @@ class CorpusReader:
         text = source.text
         key = source_key(text.name, 0, 0)
         if isinstance(text, TextFile):
-            key = source_key(str(text.path.absolute()), text.identity.device, text.identity.inode)
+            key = file_key(text.identity)
+        elif isinstance(text, TextMember):
+            place = f"{text.entry.name}@{text.entry.offset}"
+            key = source_key(place, text.identity.device, text.identity.inode)
         return Source(
             name=text.name,
             text=text,
@@ -214,7 +237,8 @@ class CorpusReader:
             lines=source.lines,
             formats=formats,
             size_bytes=source.size_bytes,
-            trouble=text.trouble,
+            stream=self._streams.get(text.name, text.name),
+            trouble=source.trouble or text.trouble,
         )
 
 

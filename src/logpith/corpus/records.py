@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from logpith.answer import Coverage, Evidence
 from logpith.corpus.refs import make_ref
-from logpith.files.text import Text
+from logpith.files.archive import AnyText
 from logpith.formats.severity_words import severity_in
 from logpith.quote import Quoter
 from logpith.scan.shape_index import NO_SHAPE
@@ -29,7 +29,7 @@ class Source:
     """One text, read."""
 
     name: str
-    text: Text
+    text: AnyText
     key: str
     """Four hex digits that refs carry."""
 
@@ -43,6 +43,9 @@ class Source:
 
     size_bytes: int
     """Of the unpacked text."""
+
+    stream: str = ""
+    """The name of the log that it is a piece of: that of the live file."""
 
     trouble: str = ""
 
@@ -88,6 +91,16 @@ class Corpus:
     def lines(self) -> int:
         """Lines of text in all sources."""
         return sum(source.lines for source in self.sources)
+
+    @cached_property
+    def streams(self) -> Mapping[str, tuple[Source, ...]]:
+        """The pieces of each log, oldest first; a log that was not rotated has one, and its name."""
+        streams: dict[str, list[Source]] = {}
+        for source in self.sources:
+            streams.setdefault(source.stream or source.name, []).append(source)
+        return {
+            name if len(pieces) > 1 else pieces[0].name: tuple(pieces) for name, pieces in streams.items()
+        }
 
     @cached_property
     def templates(self) -> Templates:
@@ -188,7 +201,7 @@ class Corpus:
         return Coverage(
             lines=self.lines,
             records=len(self),
-            sources=len(self.sources),
+            sources=len(self.streams),
             start=format_ns(span[0]) if span else "",
             end=format_ns(span[1]) if span else "",
             undated=round(undated / len(self), 4) if len(self) else 0.0,

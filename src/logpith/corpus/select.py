@@ -40,6 +40,7 @@ from logpith.query.regex import compile_block_regex
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import TimeRange
+from logpith_emit.errors import Refused
 
 Mask = NDArray[np.bool_]
 ALWAYS = TimeRange()
@@ -114,6 +115,11 @@ def _windows(corpus: Corpus, source: Source) -> Iterator[_Window]:
         else:
             yield _Window(corpus, block, first, begins, ends)
         done = behind
+    if done < source.records:
+        raise Refused(
+            f"{source.name} was rotated or truncated while it was read",
+            remedy="Ask again: it is read anew then",
+        )
 
 
 def _by_columns(corpus: Corpus, predicates: ColumnPredicates) -> Mask:
@@ -154,7 +160,7 @@ def _ask(window: _Window, query: Query, within: Mask) -> Mask:
             return within & ~_ask(window, query.operand, within)
         case Word(field=None) | Phrase(field=None) if query.text.isascii():
             return _ask_words(window, query, within)
-        case Substring() if query.text.isascii() or not query.ignore_case:
+        case Substring() if query.text.isascii():
             text = query.text.lower() if query.ignore_case else query.text
             return within & _marked(window, Literal(text.encode(), query.ignore_case))
         case Regex(field=None):

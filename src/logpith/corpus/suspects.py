@@ -103,12 +103,12 @@ def find_suspects(corpus: Corpus, most: int) -> list[Suspect]:
 
 
 def _places(corpus: Corpus) -> NDArray[np.float64]:
-    """Where in its source each record stands, from 0 to 1: by time, or as it stands where there is none."""
+    """Where in its log each record stands, from 0 to 1: by time, or as it stands where there is none."""
     places = np.empty(len(corpus), np.float64)
-    for source in corpus.sources:
-        inside = slice(source.first, source.first + source.records)
+    for pieces in corpus.streams.values():
+        inside = np.concatenate([np.arange(piece.first, piece.first + piece.records) for piece in pieces])
         order = _order_in_time(corpus.columns.time_ns[inside])
-        places[inside][order] = np.arange(source.records) / max(source.records, 1)
+        places[inside[order]] = np.arange(len(inside)) / max(len(inside), 1)
     return places
 
 

@@ -17,8 +17,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.files.packing import Unpacker, packing_of
+from logpith.files.encoding import UTF_8_MARK
+from logpith.files.holes import BlocksAroundHoles
+from logpith.files.kind import HEAD_BYTES, head_of, kind_of
+from logpith.files.packing import Unpacker
 from logpith.files.roots import Roots, is_regular
+from logpith.files.seeking import Points, parts_of, read_spans
 from logpith.scan.records import PADDING
 from logpith_emit.errors import Refused
 
@@ -26,7 +30,8 @@ BLOCK_BYTES = 8 << 20
 # A line longer than this is cut into records of this size: a file without newlines must fit in memory.
 MOST_LINE_BYTES = 128 << 20
 _NEWLINE = 10
-_HEAD_BYTES = 64 << 10
+# With so many bytes at its beginning a file is known again: a first line, its time among them.
+_FIRST_BYTES = 256
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,12 @@ class Block:
     end: int
     cut: bool = False
     """Whether it ends within a line that is longer than MOST_LINE_BYTES."""
+
+    @property
+    def begin(self) -> int:
+        """Where in `buf` its text begins: behind the mark that some programs put before UTF-8."""
+        marked = self.base == 0 and bytes(self.buf[: len(UTF_8_MARK)]) == UTF_8_MARK
+        return len(UTF_8_MARK) if marked else 0
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,16 @@ class TextFile:
     name: str
     identity: Identity
     packing: str
+    """What lies between the file's bytes and its text, as `Unpacker` takes it; empty when they are the same."""
+
+    is_archive: bool = False
+    """Whether the text is a tar archive: `archive.py` gives the texts of its members."""
+
     trouble: str = field(default="", init=False)
     """Why the text ended before its time; empty when it did not. Known after the last block."""
+
+    _first_bytes: bytes = b""
+    _points: Points = field(default_factory=Points, init=False)
 
     @classmethod
     def open(cls, path: Path, roots: Roots, name: str | None = None) -> TextFile:
@@ -76,15 +95,15 @@ class TextFile:
             os.close(descriptor)
             raise Refused(f"{path} is not a regular file", remedy="Name a file, or pipe the stream in")
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            head = file.read(_HEAD_BYTES)
+            head = head_of(file)
             status = os.fstat(file.fileno())
-        packing = packing_of(head)
-        if not packing and looks_binary(head):
-            raise Refused(
-                f"{path} is binary, not text", remedy="Name a text log, or one packed with gzip or zstd"
-            )
+            first_bytes = os.pread(file.fileno(), _FIRST_BYTES, 0)
+            file.seek(0)
+            kind = kind_of(head, file)
+        if kind.is_binary:
+            raise Refused(f"{path} is binary, not text", remedy="Name a text log, packed or not")
         identity = Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        return cls(path, roots, name or str(path), identity, packing)
+        return cls(path, roots, name or str(path), identity, kind.packing, kind.is_archive, first_bytes)
 
     @property
     def changed_ns(self) -> int:
@@ -92,14 +111,23 @@ class TextFile:
         return self.identity.changed_ns
 
     def blocks(self) -> Iterator[Block]:
-        """The text from the beginning, in order."""
+        """The text from the beginning, in order.
+
+        Raises:
+            Refused: the file is not the one that was opened; when that shows in the midst of it, `trouble` tells.
+        """
         with self._opened() as file:
             if self.packing:
-                unpacker = Unpacker(file, self.packing)
-                yield from _blocks(_fill_from_pieces(unpacker))
-                self.trouble = unpacker.trouble
+                unpacker = Unpacker(file, self.packing, packed_bytes=self.identity.size_bytes)
+                blocks = blocks_of(unpacker)
+                yield from blocks
+                self._points = self._points or Points(members=tuple(unpacker.members))
+                self.trouble = unpacker.trouble or blocks.in_words()
             else:
-                yield from _blocks(_fill_from_file(file, self.identity.size_bytes))
+                fill = _fill_from_file(file, self.identity.size_bytes)
+                blocks = BlocksAroundHoles(_blocks(self._while_same(file, fill)))
+                yield from blocks
+                self.trouble = self.trouble or blocks.in_words()
 
     def parts(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """The bytes of each (start, end) of the unpacked text; `spans` is sorted and does not overlap.
@@ -109,20 +137,69 @@ class TextFile:
         """
         with self._opened() as file:
             if self.packing:
-                return _parts_of_pieces(Unpacker(file, self.packing), spans)
-            return [os.pread(file.fileno(), end - start, start) for start, end in spans]
+                size = self.identity.size_bytes
+                parts, self._points = read_spans(file, self.packing, size, spans, self._points)
+            else:
+                parts = [os.pread(file.fileno(), end - start, start) for start, end in spans]
+                self._require_same(file)
+            if any(len(part) < end - start for part, (start, end) in zip(parts, spans, strict=True)):
+                raise self._changed()
+            return parts
+
+    def saved_points(self) -> bytes:
+        """What makes `parts` of a packed file quick, to be kept by the caller: see `use_points`."""
+        return self._points.to_bytes(self.identity.size_bytes, self.identity.changed_ns)
+
+    def use_points(self, saved: bytes) -> bool:
+        """Takes what `saved_points` gave for this very file; whether it was that, and whole."""
+        points = Points.from_bytes(saved, self.identity.size_bytes, self.identity.changed_ns)
+        self._points = points or self._points
+        return points is not None
+
+    @contextlib.contextmanager
+    def pieces(self, start: int = 0) -> Iterator[Iterable[bytes]]:
+        """The unpacked bytes from `start` on; of a packed file only from the beginning."""
+        with self._opened() as file:
+            if not self.packing:
+                file.seek(start)
+            yield Unpacker(file, self.packing, packed_bytes=self.identity.size_bytes - start)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
         with os.fdopen(self.roots.open(self.path), "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            same = (status.st_dev, status.st_ino) == (self.identity.device, self.identity.inode)
-            if not same or status.st_size < self.identity.size_bytes:
-                raise Refused(
-                    f"{self.name} was rotated or truncated while it was read",
-                    remedy="Ask again: it is read anew then",
-                )
+            self._require_same(file)
             yield file
+
+    def _require_same(self, file: BinaryIO) -> None:
+        """Nothing, when this is still the file that was opened and has all that it had.
+
+        Who truncates a file and fills it again (logrotate's copytruncate) gives it another beginning.
+        """
+        status = os.fstat(file.fileno())
+        same = (status.st_dev, status.st_ino) == (self.identity.device, self.identity.inode)
+        first = os.pread(file.fileno(), len(self._first_bytes), 0)
+        if not same or status.st_size < self.identity.size_bytes or first != self._first_bytes:
+            raise self._changed()
+
+    def _changed(self) -> Refused:
+        return Refused(
+            f"{self.name} was rotated or truncated while it was read",
+            remedy="Ask again: it is read anew then",
+        )
+
+    def _while_same(self, file: BinaryIO, fill: Callable[[memoryview], int]) -> Callable[[memoryview], int]:
+        """As `fill`, but what is read after the file was truncated is none of its text: there it ends."""
+
+        def fill_checked(target: memoryview) -> int:
+            count = fill(target)
+            try:
+                self._require_same(file)
+            except Refused as refused:
+                self.trouble = f"{refused.problem.removeprefix(self.name).strip()}"
+                return 0
+            return count
+
+        return fill_checked
 
 
 @dataclass
@@ -150,47 +227,45 @@ class TextStream:
         size = 0
         head = b""
         while piece := stream.read(1 << 20):
-            if len(head) < _HEAD_BYTES:
-                head += piece[:_HEAD_BYTES]
+            if len(head) < HEAD_BYTES:
+                head += piece[:HEAD_BYTES]
             kept.write(piece)
             size += len(piece)
         kept.flush()
-        packing = packing_of(head)
-        if not packing and looks_binary(head):
+        kept.seek(0)
+        kind = kind_of(head, kept)
+        if kind.is_binary:
             kept.close()
-            raise Refused(
-                f"{name} is binary, not text", remedy="Pipe text in, or text packed with gzip or zstd"
-            )
-        return cls(name, packing, now_ns, kept, size)
+            raise Refused(f"{name} is binary, not text", remedy="Pipe text in, packed or not")
+        return cls(name, kind.packing, now_ns, kept, size)
 
     def blocks(self) -> Iterator[Block]:
         """The text from the beginning, in order."""
         self._kept.seek(0)
         if self.packing:
             unpacker = Unpacker(self._kept, self.packing)
-            yield from _blocks(_fill_from_pieces(unpacker))
-            self.trouble = unpacker.trouble
+            blocks = blocks_of(unpacker)
+            yield from blocks
+            self.trouble = unpacker.trouble or blocks.in_words()
         else:
-            yield from _blocks(_fill_from_file(self._kept, self._size_bytes))
+            blocks = BlocksAroundHoles(_blocks(_fill_from_file(self._kept, self._size_bytes)))
+            yield from blocks
+            self.trouble = blocks.in_words()
 
     def parts(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """As `TextFile.parts`."""
         if self.packing:
             self._kept.seek(0)
-            return _parts_of_pieces(Unpacker(self._kept, self.packing), spans)
+            return parts_of(Unpacker(self._kept, self.packing), spans)
         return [os.pread(self._kept.fileno(), end - start, start) for start, end in spans]
 
 
 Text = TextFile | TextStream
 
 
-def looks_binary(head: bytes) -> bool:
-    """Whether the first bytes of a file are no text: many NULs, or many control bytes that no terminal log has."""
-    if not head:
-        return False
-    counts = np.bincount(np.frombuffer(head, np.uint8), minlength=256)
-    control = int(counts[:32].sum() - counts[[8, 9, 10, 12, 13, 27]].sum() + counts[127])
-    return control > len(head) * 0.1
+def blocks_of(pieces: Iterable[bytes]) -> BlocksAroundHoles:
+    """Blocks of the text that `pieces` put together."""
+    return BlocksAroundHoles(_blocks(_fill_from_pieces(pieces)))
 
 
 def _blocks(fill: Callable[[memoryview], int]) -> Iterator[Block]:
@@ -270,22 +345,3 @@ def _behind_last_newline(buf: NDArray[np.uint8], filled: int) -> int:
         high = low
         window *= 4
     return 0
-
-
-def _parts_of_pieces(pieces: Unpacker, spans: Sequence[tuple[int, int]]) -> list[bytes]:
-    parts: list[bytearray] = [bytearray() for _ in spans]
-    base = 0
-    first = 0
-    for piece in pieces:
-        behind = base + len(piece)
-        for k in range(first, len(spans)):
-            start, end = spans[k]
-            if start >= behind:
-                break
-            parts[k] += piece[max(0, start - base) : end - base]
-            if end <= behind:
-                first = k + 1
-        base = behind
-        if first >= len(spans):
-            break
-    return [bytes(part) for part in parts]
