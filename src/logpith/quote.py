@@ -41,8 +41,6 @@ _WESTERN_WORD = re.compile(
     "[A-Za-z][À-ÖØ-öø-ÿŠŒŽšœžŸ]|[À-ÖØ-öø-ÿŠŒŽšœžŸ][A-Za-z]"
     "|[€£§°±²³µ·«»\u2013\u2014\u2018\u2019\u201c\u201d•…]"
 )
-    r"[A-Za-z][À-ÖØ-öø-ÿŠŒŽšœžŸ]|[À-ÖØ-öø-ÿŠŒŽšœžŸ][A-Za-z]|[€£§°±²³µ·«»\u2013\u2014\u2018\u2019\u201c\u201d•…]"
-)
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 _ALREADY_SHORTENED = re.compile(r"…\[([\d,]+ (?:characters|bytes))\]…")

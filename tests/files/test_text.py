@@ -4,13 +4,11 @@ import gzip
 import io
 import os
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from logpith.files import text as text_module
-from logpith.files.encoding import looks_binary
 from logpith.files.roots import Roots
 from logpith.files.text import TextFile, TextStream
 from logpith_emit.errors import Refused
@@ -100,12 +98,3 @@ def test_a_fifo_and_a_folder_are_no_files(tmp_path):
     for name in ("fifo", "."):
         with pytest.raises(Refused, match="regular file"):
             TextFile.open(tmp_path / name, Roots())
-
-
-def test_binary_is_told_from_text():
-    assert looks_binary(bytes(range(256)) * 10)
-    assert looks_binary(np.random.default_rng(1).bytes(4096))
-    assert not looks_binary("2026-11-20 ready: größer, 日本語 🙂\n".encode() * 50)
-    assert not looks_binary(b"\x1b[31mred\x1b[0m and a\ttab\r\n" * 50)
-    assert not looks_binary(b"a NUL \0 in one line of a text is no reason to refuse it\n" * 20)
-    assert not looks_binary(b"")
