@@ -11,7 +11,7 @@ import contextlib
 import io
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from logpith.files import packing as bounds
@@ -72,7 +72,7 @@ class Archive:
                 # The same name twice is another file each time: tar appends what has changed.
                 names[name] = names.get(name, 0) + 1
                 again = f"{SEPARATOR}{names[name]}" if names[name] > 1 else ""
-                texts.append(TextMember(self, name + again, entry, kind.packing))
+                texts.append(TextMember(self, name + again, replace(entry, head=b""), kind.packing))
             trouble = reader.trouble or getattr(pieces, "trouble", "")
         told = [f"{self.file.name}: {trouble}"] if trouble else []
         told += [f"{self.file.name}: {binary} binary files or archives inside"] if binary else []
