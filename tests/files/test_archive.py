@@ -15,6 +15,7 @@ from logpith.files import packing, tar
 from logpith.files.archive import open_texts
 from logpith.files.roots import Roots
 from logpith.files.tar import TarReader, is_tar
+from logpith.files.text import TextStream
 from logpith_emit.errors import Refused
 
 PACK = {
@@ -212,7 +213,19 @@ def test_packed_members_together_stay_within_the_bound_of_the_archive(texts_in, 
     given_bytes = sum(len(text_of(text)) for text in texts.values())
 
     assert given_bytes < 16 << 20
-    assert all("may hold" in text.trouble for text in texts.values())
+    assert all("stopped after" in text.trouble for text in texts.values())
+
+
+def test_an_archive_cut_between_two_files_is_told_from_a_whole_one(texts_in):
+    texts, skipped = texts_in(archive_of({"a.log": b"one\n", "b.log": b"two\n"})[:1024])
+
+    assert [text_of(text) for text in texts.values()] == [b"one\n"]
+    assert "no end mark" in skipped[0]
+
+
+def test_an_archive_in_a_pipe_is_refused_with_what_to_do():
+    with pytest.raises(Refused, match="tar archive"):
+        TextStream.drain(io.BytesIO(gzip.compress(archive_of(FILES))), "-", 0)
 
 
 def test_text_is_no_archive():

@@ -96,6 +96,8 @@ class TarReader:
             head = self._take(min(size, self._head_bytes))
             yield Entry(name, offset, size, _nanoseconds(header.mtime), head)
             self._pass(offset + _padded(size) - self._place)
+        if not block:
+            self.trouble = self.trouble or "torn: the archive has no end mark"
         return None
 
     def _damaged(self, behind_bytes: int) -> None:

@@ -221,7 +221,7 @@ class TextStream:
         """All that `stream` gives until it ends.
 
         Raises:
-            Refused: it is binary.
+            Refused: it is binary, or an archive.
         """
         kept: BinaryIO = tempfile.TemporaryFile(prefix="logpith-")  # noqa: SIM115  # lives as long as this value
         size = 0
@@ -234,6 +234,11 @@ class TextStream:
         kept.flush()
         kept.seek(0)
         kind = kind_of(head, kept)
+        if kind.is_archive:
+            kept.close()
+            raise Refused(
+                f"{name} is a tar archive", remedy="Name the archive's file instead of piping it in"
+            )
         if kind.is_binary:
             kept.close()
             raise Refused(f"{name} is binary, not text", remedy="Pipe text in, packed or not")
