@@ -17,11 +17,11 @@ from logpith.corpus import cache
 from logpith.corpus.reading import CorpusReader, Progress
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.refs import Ref, file_key, text_key
-from logpith.files.archive import AnyText, TextMember, open_texts
+from logpith.files.archive import AnyText, Inside, TextMember, open_texts
 from logpith.files.finding import Found, find_files
 from logpith.files.roots import Roots
 from logpith.files.rotation import piece_of
-from logpith.files.text import TextFile, TextStream
+from logpith.files.text import Identity, TextFile, TextStream
 from logpith.quote import Quoter
 from logpith.timerange import now_ns
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused
@@ -47,6 +47,7 @@ class Desk:
         self._may_read_stdin = may_read_stdin
         self._kept: OrderedDict[tuple[object, ...], Corpus] = OrderedDict()
         self._streams: dict[str, TextStream] = {}
+        self._archives: dict[tuple[Path, Identity], Inside] = {}
         self._lock = threading.Lock()
 
     def now_ns(self) -> int:
@@ -162,7 +163,7 @@ class Desk:
 
     def _texts_of(self, path: Path) -> tuple[list[AnyText], list[str]]:
         try:
-            return open_texts(path, self.roots)
+            return open_texts(path, self.roots, self._archives)
         except Refused:
             if self.roots.confine or not path.exists() or not stat.S_ISFIFO(path.stat().st_mode):
                 raise

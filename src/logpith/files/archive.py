@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import io
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,10 +27,18 @@ from logpith_emit.errors import Refused
 
 SEPARATOR = "!"
 _MOST_NAME = 200
+_MOST_KNOWN = 32
 
 
-def open_texts(path: Path, roots: Roots) -> tuple[list[AnyText], list[str]]:
+Inside = tuple[list["AnyText"], list[str]]
+
+
+def open_texts(
+    path: Path, roots: Roots, known: MutableMapping[tuple[Path, Identity], Inside] | None = None
+) -> tuple[list[AnyText], list[str]]:
     """The text of the file at `path`, or those in the archive that it is; and `name: reason` for what was left out.
+
+    What an archive holds is kept in `known`, since telling it takes as long as unpacking all of it.
 
     Raises:
         OutsideRoots, NotFound, Refused: see `TextFile.open`; or nothing in the archive is text.
@@ -38,11 +46,17 @@ def open_texts(path: Path, roots: Roots) -> tuple[list[AnyText], list[str]]:
     file = TextFile.open(path, roots)
     if not file.is_archive:
         return [file], []
-    archive = Archive(file)
-    texts, skipped = archive.texts()
-    if not texts:
-        raise Refused(f"{path} holds no text", remedy="Name an archive with logs in it")
-    return list(texts), skipped
+    known = {} if known is None else known
+    key = (path, file.identity)
+    if key not in known:
+        texts, skipped = Archive(file).texts()
+        if not texts:
+            raise Refused(f"{path} holds no text", remedy="Name an archive with logs in it")
+        while len(known) >= _MOST_KNOWN:
+            known.pop(next(iter(known)), None)
+        known[key] = (list(texts), skipped)
+    texts_inside, left_out = known[key]
+    return list(texts_inside), list(left_out)
 
 
 @dataclass
