@@ -42,6 +42,7 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
     named: set[Path] = set()
     skipped: list[str] = []
     for name in names or [str(folder) for folder in roots.folders or (Path(),)]:
+        _require_a_name(name)
         path = Path(name).expanduser()
         if not path.is_absolute() and roots.confine:
             path = next(
@@ -71,6 +72,17 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
         )
     rotated = in_streams(unique[:MOST_FILES], _changed_ns)
     return Found(rotated.paths, frozenset(named), tuple(skipped), rotated.streams)
+
+
+def _require_a_name(name: str) -> None:
+    """Nothing, when a file may be called so; half a surrogate pair is no character of any name."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        raise NotFound(
+            "one of the names cannot be a file's: it has characters that no text has",
+            remedy="Name a file, folder or glob",
+        ) from error
 
 
 def _changed_ns(path: Path) -> int:
