@@ -1,10 +1,14 @@
 """Bad input: a clear error with a remedy or an honest answer; nothing lost, no traceback."""
 
+import bz2
 import gzip
+import io
 import json
+import lzma
 import os
 import subprocess
 import sys
+import tarfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +70,11 @@ def error_of(run):
         ("zeros", b"a\0b\n" * 50 + b"plain text line\n" * 200, 250),
         ("bad utf-8", b"\xff\xfe\x80 caf\xe9 text of a line\n" * 20, 20),
         ("byte order mark", b"\xef\xbb\xbf2026-11-20 13:45:02 x\n" + END * 3, 4),
+        ("utf-16", (END * 4).decode().encode("utf-16"), 4),
+        ("utf-16 without a mark", (END * 4).decode().encode("utf-16-be"), 4),
+        ("half a character of utf-16", (END * 4).decode().encode("utf-16")[:-1], 4),
+        ("western", "2026-11-20 13:45:02 größer für 5 €\n".encode("cp1252") * 9, 9),
+        ("holes", bytes(5000) + END * 2 + bytes(70_000) + END + bytes(90_000), 3),
         ("only newlines", b"\n" * 100_000, 100_000),
         ("deep json", b'{"a":' * 5000 + b"1" + b"}" * 5000 + b"\n" + END, 2),
         ("odd json", b'{"a":1,"a":2,"n":' + b"9" * 10_000 + b',"s":"\\ud800"}\n' + END, 2),
@@ -128,6 +137,54 @@ def test_a_bomb_is_bounded_and_said(logpith, tmp_path):
 
     assert told["coverage"]["lines"] < 300 << 10
     assert "times its size" in told["coverage"]["skipped"][0]
+
+
+@pytest.mark.parametrize("ending", ["bz2", "xz", "tar", "tar.gz"])
+def test_a_file_of_any_packing_cut_anywhere_is_an_answer_or_a_clear_refusal(logpith, tmp_path, ending):
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as archive:
+        info = tarfile.TarInfo("app.log")
+        info.size = len(END) * 300
+        archive.addfile(info, io.BytesIO(END * 300))
+    data = {
+        "bz2": bz2.compress(END * 300),
+        "xz": lzma.compress(END * 300),
+        "tar": written.getvalue(),
+        "tar.gz": gzip.compress(written.getvalue()),
+    }[ending]
+
+    for tenths in range(1, 11):
+        (tmp_path / f"app.{ending}").write_bytes(data[: len(data) * tenths // 10])
+        run = logpith(f"app.{ending}", "--json", folder=tmp_path)
+
+        if run.returncode == 2:
+            error_of(run)
+        else:
+            coverage = answer_of(run)["coverage"]
+            assert coverage["lines"] == 300 or coverage["skipped"]
+    assert coverage["lines"] == 300
+    assert not coverage.get("skipped")
+
+
+def test_an_archive_with_hostile_names_is_shown_inert_and_writes_nothing(logpith, tmp_path):
+    with tarfile.open(tmp_path / "logs.tar", "w") as archive:
+        for name in ("../../evil.log", "/etc/cron.d/evil", "a\x1b[31m\u202e.log", "b\udcff.log"):
+            info = tarfile.TarInfo(name)
+            info.size = len(END)
+            archive.addfile(info, io.BytesIO(END))
+        link = tarfile.TarInfo("link.log")
+        link.type = tarfile.SYMTYPE
+        link.linkname = "/etc/passwd"
+        archive.addfile(link)
+
+    run = logpith("logs.tar", folder=tmp_path)
+    told = answer_of(logpith("logs.tar", "--json", folder=tmp_path))
+
+    assert told["coverage"]["sources"] == 4
+    assert b"\x1b" not in run.stdout
+    assert "\u202e" not in run.stdout.decode()
+    assert b"root:" not in run.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["logs.tar"]
 
 
 def test_a_missing_path_offers_the_nearest_name(logpith, tmp_path):

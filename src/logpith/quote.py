@@ -34,6 +34,13 @@ _HIDDEN = re.compile(
     "\U0001d173-\U0001d17a\ud800-\udfff\U000e0000-\U000e0fff"
     "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0e]"
 )
+# A whole character of UTF-8 beyond ASCII.
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+# A letter beyond ASCII with an ASCII letter beside it, or a sign that stands alone: what cp1252 is used for.
+_WESTERN_WORD = re.compile(
+    "[A-Za-z][À-ÖØ-öø-ÿŠŒŽšœžŸ]|[À-ÖØ-öø-ÿŠŒŽšœžŸ][A-Za-z]"
+    "|[€£§°±²³µ·«»\u2013\u2014\u2018\u2019\u201c\u201d•…]"
+)
 _SHORT_ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 
 _ALREADY_SHORTENED = re.compile(r"…\[([\d,]+ (?:characters|bytes))\]…")
@@ -95,8 +102,28 @@ class Quoter:
         return break_chat_tokens(show_hidden(self._redactor.redact(text)))
 
 
+def decode(text: bytes, errors: str = "backslashreplace") -> str:
+    """Log text as characters: UTF-8, or what Western programs of Windows and older Unix wrote, where it is none.
+
+    A text of mostly UTF-8 with a few damaged bytes (cut within a character, binary data in a message) stays UTF-8,
+    and what is damaged stands as `errors` says.
+    """
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    lenient = text.decode("utf-8", errors)
+    if _MULTIBYTE.search(text):
+        return lenient
+    try:
+        western = text.decode("cp1252")
+    except UnicodeDecodeError:
+        return lenient
+    return western if _WESTERN_WORD.search(western) else lenient
+
+
 def _decode(text: bytes | str) -> str:
-    return text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else text
+    return decode(text) if isinstance(text, bytes) else text
 
 
 def _escape(hidden: re.Match[str]) -> str:

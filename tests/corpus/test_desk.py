@@ -1,16 +1,22 @@
 """The desk: names become a corpus, once, and refs name records that are still what they were."""
 
 import gzip
+import io
 import os
 import subprocess
 import sys
+import tarfile
 
 import pytest
 import zstandard
 
 from logpith.corpus.desk import Desk, record_of
+from logpith.corpus.reading import CorpusReader
 from logpith.corpus.refs import looks_like_ref, make_ref, read_ref, source_key, text_key
+from logpith.corpus.select import read_query, select
 from logpith.files.roots import Roots
+from logpith.files.text import TextFile
+from logpith.query import parse
 from logpith_emit.errors import BadArgument, NotFound, OutsideRoots, Refused
 
 TEXT = "".join(f"2026-11-20 13:45:{i % 60:02d} INFO line {i}\n" for i in range(100))
@@ -185,3 +191,122 @@ def test_what_is_no_ref_is_told_so(word):
     assert not looks_like_ref(word)
     with pytest.raises(BadArgument, match="looks like"):
         read_ref(word)
+
+
+def lines_of_day(day):
+    return "".join(f"2026-11-{day:02d} 13:45:{i % 60:02d} INFO line {i}\n" for i in range(60)).encode()
+
+
+@pytest.fixture
+def rotated(tmp_path):
+    """A folder with app.log, app.log.1 and app.log.2.gz, and another log beside them."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "app.log").write_bytes(lines_of_day(20))
+    (folder / "app.log.1").write_bytes(lines_of_day(19))
+    (folder / "app.log.2.gz").write_bytes(gzip.compress(lines_of_day(18)))
+    (folder / "db.log").write_bytes(lines_of_day(1))
+    return folder
+
+
+def test_rotated_pieces_are_one_log_in_the_order_of_time(rotated):
+    """SRC-034: compressed and rotated files read as one stream."""
+    corpus = Desk().open([str(rotated / "app*")])
+
+    assert [os.path.basename(source.name) for source in corpus.sources] == [  # noqa: PTH119
+        "app.log.2.gz",
+        "app.log.1",
+        "app.log",
+    ]
+    assert list(corpus.streams) == [str(rotated / "app.log")]
+    assert (corpus.columns.time_ns[1:] >= corpus.columns.time_ns[:-1]).all()
+    assert corpus.coverage(Desk().quoter()).sources == 1
+
+
+def test_logs_beside_a_rotated_one_stay_apart(rotated):
+    corpus = Desk().open([str(rotated)])
+
+    assert {os.path.basename(name): len(pieces) for name, pieces in corpus.streams.items()} == {  # noqa: PTH119
+        "app.log": 3,
+        "db.log": 1,
+    }
+    assert corpus.coverage(Desk().quoter()).sources == 2
+
+
+def test_a_ref_stays_valid_when_its_file_is_rotated(rotated):
+    log = rotated / "app.log"
+    desk = Desk()
+    ref = read_ref(desk.open([str(log)]).evidence([41], desk.quoter(), 100)[0].ref)
+    (rotated / "app.log.1").rename(rotated / "app.log.2")
+    log.rename(rotated / "app.log.1")
+    log.write_bytes(lines_of_day(21))
+
+    for asked in (desk, Desk()):
+        corpus, source = asked.find_source(ref, ())
+
+        assert corpus.texts([record_of(corpus, source, ref)]) == [b"2026-11-20 13:45:41 INFO line 41"]
+        assert source.name == str(rotated / "app.log.1")
+
+
+@pytest.fixture
+def archive(tmp_path):
+    path = tmp_path / "logs.tar.gz"
+    with tarfile.open(path, "w:gz") as written:
+        for day, name in enumerate(("var/log/a.log", "var/log/b.log"), 1):
+            info = tarfile.TarInfo(name)
+            info.size = len(lines_of_day(day))
+            written.addfile(info, io.BytesIO(lines_of_day(day)))
+    return path
+
+
+def test_files_in_an_archive_are_sources_with_refs_of_their_own(archive):
+    corpus = Desk().open([str(archive)])
+    ref = read_ref(corpus.evidence([70], Desk().quoter(), 100)[0].ref)
+
+    found, source = Desk().find_source(ref, ())
+
+    assert [source.name for source in corpus.sources] == [
+        f"{archive}!var/log/a.log",
+        f"{archive}!var/log/b.log",
+    ]
+    assert found.texts([record_of(found, source, ref)]) == [b"2026-11-02 13:45:10 INFO line 10"]
+    assert len({source.key for source in corpus.sources}) == 2
+
+
+def test_what_is_gone_between_opening_and_reading_is_told_and_the_rest_is_read(rotated):
+    texts = [TextFile.open(rotated / name, Roots()) for name in ("app.log.1", "app.log", "db.log")]
+    (rotated / "app.log.1").unlink()
+    (rotated / "app.log").write_bytes(b"")
+
+    corpus = CorpusReader().read(texts)
+
+    assert len(corpus) == 60
+    skipped = corpus.coverage(Desk().quoter()).skipped
+    assert "there is no file" in skipped[0]
+    assert "truncated" in skipped[1]
+
+
+def test_records_of_a_file_that_was_replaced_are_refused_not_misread(rotated):
+    log = rotated / "app.log"
+    corpus = Desk().open([str(log)])
+    log.write_bytes(lines_of_day(21) * 2)
+
+    with pytest.raises(Refused, match="truncated"):
+        corpus.texts([5])
+    with pytest.raises(Refused, match="truncated"):
+        select(corpus, parse("line", now_ns=0, end_ns=0))
+
+
+def test_western_text_is_found_and_read_as_its_letters(tmp_path):
+    path = tmp_path / "app.log"
+    path.write_bytes(
+        "".join(f"2026-11-20 13:45:{i:02d} Gerät {i} größer\n" for i in range(60)).encode("cp1252")
+    )
+    desk = Desk()
+    corpus = desk.open([str(path)])
+
+    for query in ("Gerät", "größer", "message:*gr*ßer", "/Ger.t 7 /"):
+        found = select(corpus, read_query(corpus, query, 0).query)
+        assert len(found) == (1 if "7" in query else 60), query
+    assert corpus.evidence([3], desk.quoter(), 100)[0].text == "2026-11-20 13:45:03 Gerät 3 größer"
+    assert corpus.texts([3]) == ["2026-11-20 13:45:03 Gerät 3 größer".encode("cp1252")]

@@ -59,6 +59,12 @@ def test_nothing_found_is_told(folder):
         find_files([str(folder / "empty")], Roots())
 
 
+def test_a_name_that_no_file_can_have_is_told(folder):
+    for roots in (Roots(), Roots.of([folder])):
+        with pytest.raises(NotFound, match="cannot be a file's"):
+            find_files(["\ud800"], roots)
+
+
 def test_a_folder_or_glob_outside_the_roots_is_refused(folder):
     for name in ("..", "../*", str(folder), "/etc"):
         with pytest.raises(OutsideRoots):

@@ -4,15 +4,15 @@ import gzip
 import io
 import os
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from logpith.files import packing
 from logpith.files import text as text_module
 from logpith.files.roots import Roots
-from logpith.files.text import TextFile, TextStream, looks_binary
-from logpith_emit.errors import Refused
+from logpith.files.text import TextFile, TextStream
+from logpith_emit.errors import NotFound, Refused
 
 lines_of_bytes = st.lists(st.text("ab0 \t\ré🙂", max_size=40).map(str.encode), max_size=60)
 
@@ -101,10 +101,87 @@ def test_a_fifo_and_a_folder_are_no_files(tmp_path):
             TextFile.open(tmp_path / name, Roots())
 
 
-def test_binary_is_told_from_text():
-    assert looks_binary(bytes(range(256)) * 10)
-    assert looks_binary(np.random.default_rng(1).bytes(4096))
-    assert not looks_binary("2026-11-20 ready: größer, 日本語 🙂\n".encode() * 50)
-    assert not looks_binary(b"\x1b[31mred\x1b[0m and a\ttab\r\n" * 50)
-    assert not looks_binary(b"a NUL \0 in one line of a text is no reason to refuse it\n" * 20)
-    assert not looks_binary(b"")
+LINES = b"".join(b"2026-11-20 13:45:%02d line %d\n" % (i % 60, i) for i in range(2000))
+
+
+def test_what_is_read_after_a_truncation_is_no_part_of_the_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_module, "BLOCK_BYTES", 4096)
+    path = tmp_path / "app.log"
+    path.write_bytes(LINES)
+    text = TextFile.open(path, Roots())
+    blocks = text.blocks()
+    found = [next(blocks)]
+
+    os.truncate(path, 100)
+    found += blocks
+
+    assert LINES.startswith(covered(found).removesuffix(b"\n"))
+    assert len(covered(found)) < 8192
+    assert "truncated" in text.trouble
+
+
+def test_a_file_that_was_truncated_and_filled_again_gives_no_wrong_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_module, "BLOCK_BYTES", 4096)
+    path = tmp_path / "app.log"
+    path.write_bytes(LINES)
+    text = TextFile.open(path, Roots())
+    blocks = text.blocks()
+    found = [next(blocks)]
+
+    with path.open("r+b") as file:
+        file.truncate(0)
+        file.write(LINES.replace(b"2026-11-20", b"2026-11-21") * 2)
+    found += blocks
+
+    assert LINES.startswith(covered(found).removesuffix(b"\n"))
+    assert "truncated" in text.trouble
+    with pytest.raises(Refused, match="truncated"):
+        text.parts([(0, 10)])
+    with pytest.raises(Refused, match="truncated"):
+        next(text.blocks())
+
+
+def test_a_file_that_is_deleted_while_it_is_read_is_read_to_its_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_module, "BLOCK_BYTES", 4096)
+    path = tmp_path / "app.log"
+    path.write_bytes(LINES)
+    text = TextFile.open(path, Roots())
+    blocks = text.blocks()
+    found = [next(blocks)]
+
+    path.unlink()
+    found += blocks
+
+    assert covered(found) == LINES
+    assert text.trouble == ""
+    with pytest.raises(NotFound):
+        text.parts([(0, 10)])
+    with pytest.raises(NotFound):
+        next(text.blocks())
+
+
+def test_a_packed_file_that_is_truncated_while_it_is_read_is_torn(tmp_path, monkeypatch):
+    monkeypatch.setattr(text_module, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(packing, "_CHUNK", 512)
+    path = tmp_path / "app.log.gz"
+    path.write_bytes(gzip.compress(LINES))
+    text = TextFile.open(path, Roots())
+    blocks = text.blocks()
+    found = [next(blocks)]
+
+    os.truncate(path, 1000)
+    found += blocks
+
+    assert LINES.startswith(covered(found).removesuffix(b"\n"))
+    assert "torn" in text.trouble
+    with pytest.raises(Refused, match="truncated"):
+        text.parts([(0, 10)])
+
+
+def test_a_part_that_is_not_there_is_refused(tmp_path):
+    for name, data in (("app.log", LINES), ("app.log.gz", gzip.compress(LINES))):
+        path = tmp_path / name
+        path.write_bytes(data)
+
+        with pytest.raises(Refused, match="truncated"):
+            TextFile.open(path, Roots()).parts([(len(LINES) - 5, len(LINES) + 5)])

@@ -1,5 +1,7 @@
 """log_overview: what is here, and what deserves a look, with reasons."""
 
+import gzip
+
 import pytest
 
 from logpith.corpus.judging import failure_words
@@ -160,3 +162,25 @@ def test_a_file_of_which_much_is_stack_traces_is_still_recognised(answer):
 
     assert (told.coverage.lines, told.coverage.records) == (320, 200)
     assert "ISO 8601 100%" in told.summary
+
+
+def test_rotated_pieces_are_one_row_and_one_source(answer, tmp_path):
+    (tmp_path / "app.log").write_text(lines(30, "request {} done", start=7200))
+    (tmp_path / "app.log.1").write_text(lines(20, "request {} done", start=3600))
+    (tmp_path / "app.log.2.gz").write_bytes(gzip.compress(lines(10, "request {} done").encode()))
+
+    told = answer("log_overview", None, sources=[str(tmp_path / "app.log*")])
+
+    (row,) = [item for item in told.items if item["kind"] == "source"]
+    assert (row["name"], row["pieces"], row["lines"]) == (str(tmp_path / "app.log"), 3, 60)
+    assert told.coverage.sources == 1
+    assert "sources" not in told.summary
+
+
+def test_what_is_new_in_the_live_file_is_new_in_its_log(answer, tmp_path):
+    (tmp_path / "app.log").write_text(lines(300, "upstream refused call {}", start=7200, level="WARN"))
+    (tmp_path / "app.log.1").write_text(lines(3000, "request {} done"))
+
+    told = answer("log_overview", None, sources=[str(tmp_path / "app.log*")])
+
+    assert suspects(told)[0]["why"].startswith("new since 2026-11-20T02:00:00Z")

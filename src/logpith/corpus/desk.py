@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +16,12 @@ import numpy as np
 from logpith.corpus import cache
 from logpith.corpus.reading import CorpusReader, Progress
 from logpith.corpus.records import Corpus, Source
-from logpith.corpus.refs import Ref, text_key
+from logpith.corpus.refs import Ref, file_key, text_key
+from logpith.files.archive import AnyText, Inside, TextMember, open_texts
 from logpith.files.finding import Found, find_files
 from logpith.files.roots import Roots
-from logpith.files.text import Text, TextFile, TextStream
+from logpith.files.rotation import piece_of
+from logpith.files.text import Identity, TextFile, TextStream
 from logpith.quote import Quoter
 from logpith.timerange import now_ns
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused
@@ -44,6 +47,7 @@ class Desk:
         self._may_read_stdin = may_read_stdin
         self._kept: OrderedDict[tuple[object, ...], Corpus] = OrderedDict()
         self._streams: dict[str, TextStream] = {}
+        self._archives: dict[tuple[Path, Identity], Inside] = {}
         self._lock = threading.Lock()
 
     def now_ns(self) -> int:
@@ -60,16 +64,12 @@ class Desk:
         Raises:
             NotFound, Refused, OutsideRoots: nothing of what was named can be read.
         """
-        texts, skipped = self._texts(tuple(sources) or self._default_sources)
-        key = (
-            whole_lines,
-            skipped,
-            tuple(text.identity if isinstance(text, TextFile) else text.name for text in texts),
-        )
+        texts, skipped, streams = self._texts(tuple(sources) or self._default_sources)
+        key = (whole_lines, skipped, tuple(_identity(text) for text in texts))
         with self._lock:  # a second question about the same text waits for the first one's reading
             corpus = self._kept.get(key)
             if corpus is None:
-                corpus = self._read(texts, skipped, whole_lines=whole_lines)
+                corpus = self._read(texts, skipped, streams, whole_lines=whole_lines)
                 self._kept[key] = corpus
                 while len(self._kept) > _KEPT_CORPORA:
                     self._kept.popitem(last=False)
@@ -84,7 +84,7 @@ class Desk:
         """
         names = (
             tuple(sources)
-            or tuple(str(path) for path in cache.paths_of(ref.source_key))
+            or tuple(_where_it_is(cache.paths_of(ref.source_key), ref.source_key))
             or self._default_sources
         )
         for name in names:
@@ -100,27 +100,41 @@ class Desk:
             remedy="Ask log_overview or log_grep again and use the refs of that answer",
         )
 
-    def _read(self, texts: Sequence[Text], skipped: tuple[str, ...], *, whole_lines: bool) -> Corpus:
+    def _read(
+        self,
+        texts: Sequence[AnyText],
+        skipped: tuple[str, ...],
+        streams: Mapping[str, str],
+        *,
+        whole_lines: bool,
+    ) -> Corpus:
         reader = CorpusReader(whole_lines=whole_lines, progress=self._progress)
-        corpus = reader.read(texts, skipped)
+        corpus = reader.read(texts, skipped, streams)
         cache.remember_sources(
-            {source.key: source.text.path for source in corpus.sources if isinstance(source.text, TextFile)}
+            {
+                source.key: source.text.path
+                for source in corpus.sources
+                if isinstance(source.text, TextFile | TextMember)
+            }
         )
         return corpus
 
-    def _texts(self, names: tuple[str, ...]) -> tuple[list[Text], tuple[str, ...]]:
-        texts: list[Text] = []
+    def _texts(self, names: tuple[str, ...]) -> tuple[list[AnyText], tuple[str, ...], dict[str, str]]:
+        """The texts that `names` mean, what was left out, and the stream of each text that is a piece of one."""
+        texts: list[AnyText] = []
         if STANDARD_INPUT in names:
             texts.append(self._stdin())
             names = tuple(name for name in names if name != STANDARD_INPUT)
             if not names:
-                return texts, ()
+                return texts, (), {}
         found = find_files(names, self.roots)
         skipped = list(found.skipped)
         refusal: LogpithError | None = None
         for path in found.paths:
             try:
-                texts.append(self._text(path))
+                inside, left_out = self._texts_of(path)
+                texts += inside
+                skipped += left_out
             except NotFound:
                 if path in found.named:
                     raise  # a name that somebody wrote, and wrote wrong: the others are not what was meant
@@ -131,7 +145,8 @@ class Desk:
                     refusal = refusal or error
         if not texts:
             raise refusal or NotFound("there is nothing to read", remedy="Name a file, folder or glob")
-        return texts, self._shortened(found, skipped)
+        streams = {str(path): stream for path, stream in found.streams.items()}
+        return texts, self._shortened(found, skipped), streams
 
     def _shortened(self, found: Found, skipped: list[str]) -> tuple[str, ...]:
         """What was skipped; binary files of a folder are counted, not listed: every /var/log has some."""
@@ -143,13 +158,13 @@ class Desk:
             listed.append(f"{uncounted} binary files")
         return tuple(listed)
 
-    def _text(self, path: Path) -> Text:
+    def _texts_of(self, path: Path) -> tuple[list[AnyText], list[str]]:
         try:
-            return TextFile.open(path, self.roots)
+            return open_texts(path, self.roots, self._archives)
         except Refused:
             if self.roots.confine or not path.exists() or not stat.S_ISFIFO(path.stat().st_mode):
                 raise
-        return self._fifo(path)
+        return [self._fifo(path)], []
 
     def _fifo(self, path: Path) -> TextStream:
         """A FIFO read to its end, once; without a writer that is at once."""
@@ -167,6 +182,26 @@ class Desk:
         if STANDARD_INPUT not in self._streams:
             self._streams[STANDARD_INPUT] = TextStream.drain(sys.stdin.buffer, STANDARD_INPUT, now_ns())
         return self._streams[STANDARD_INPUT]
+
+
+def _identity(text: AnyText) -> object:
+    """What tells a text from another, and from itself after a change or under another name."""
+    return text.name if isinstance(text, TextStream) else (text.name, text.identity)
+
+
+def _where_it_is(paths: Sequence[Path], key: str) -> Iterator[str]:
+    """Where files that were read under these paths can be now: there, or beside, when rotation has renamed them."""
+    for path in paths:
+        yield str(path)
+        stream = piece_of(path.name).live
+        try:
+            beside = [entry for entry in os.scandir(path.parent) if piece_of(entry.name).live == stream]
+        except OSError:
+            continue
+        for entry in beside:
+            with contextlib.suppress(OSError):
+                if entry.name != path.name and file_key(entry.stat()) == key:
+                    yield entry.path
 
 
 def record_of(corpus: Corpus, source: Source, ref: Ref) -> int:

@@ -36,7 +36,8 @@ from logpith.corpus.columns import (
     Table,
     tally_of,
 )
-from logpith.files.text import Text, TextFile
+from logpith.files.archive import AnyText
+from logpith.files.text import TextFile
 from logpith.scan.checksum import checksum
 from logpith.scan.grams import SIGNATURE_BYTES
 from logpith.scan.shape_index import ShapeIndex
@@ -141,7 +142,7 @@ def wants_index(text: TextFile) -> bool:
     return text.identity.size_bytes >= least
 
 
-def open_table(text: Text, *, may_keep: bool = True) -> Table | Start:
+def open_table(text: AnyText, *, may_keep: bool = True) -> Table | Start:
     """The table of a source whose index can be used as it is, or else where to begin reading."""
     if not isinstance(text, TextFile) or not may_keep or not wants_index(text):
         return Start(ColumnStore(None))
@@ -172,19 +173,21 @@ def open_table(text: Text, *, may_keep: bool = True) -> Table | Start:
 
 
 def finish_table(
-    text: Text,
+    text: AnyText,
     store: ColumnStore,
     growing: Growing,
     formats: Counter[tuple[str, str]],
     border: Border | None,
+    trouble: str,
     note: str,
 ) -> Table:
     """The table of a source that has been read to its end; its index is kept where that can be done."""
     store.finish()
-    facts = _Facts(growing, formats, text.trouble, note)
+    facts = _Facts(growing, formats, trouble, note)
     if store.draft is not None and isinstance(text, TextFile):
         try:
-            return _publish(text, store.draft, facts, border)
+            # A text with holes or other trouble is not gone on from: it is read anew when it has grown.
+            return _publish(text, store.draft, facts, None if trouble else border)
         except (OSError, Refused) as error:
             store.fall_back(str(error))
     if store.trouble:

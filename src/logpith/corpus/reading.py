@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,11 +17,13 @@ import numpy as np
 from logpith.corpus.columns import MOST_LENGTH, NONE, Chunks, Growing, Table, chunks_of
 from logpith.corpus.index import Border, Start, finish_table, open_table
 from logpith.corpus.records import Corpus, Source, join_tables
-from logpith.corpus.refs import source_key
-from logpith.files.text import Block, Text, TextFile
+from logpith.corpus.refs import file_key, source_key
+from logpith.files.archive import AnyText, TextMember
+from logpith.files.text import Block, TextFile, TextStream
 from logpith.formats.recognise import Recognised
 from logpith.scan.records import JSON, Reading, Records, read_records
 from logpith.scan.tally import add_times
+from logpith_emit.errors import Refused
 
 Progress = Callable[[int, int, int], None]
 """Told (bytes done, bytes in all or 0 when unknown, lines done)."""
@@ -42,8 +44,14 @@ class CorpusReader:
         self._done_bytes = 0
         self._done_lines = 0
 
-    def read(self, texts: Sequence[Text], skipped: tuple[str, ...] = ()) -> Corpus:
-        """All records of `texts`; `skipped` tells what else was asked for and could not be opened.
+    def read(
+        self,
+        texts: Sequence[AnyText],
+        skipped: tuple[str, ...] = (),
+        streams: Mapping[str, str] | None = None,
+    ) -> Corpus:
+        """All records of `texts`; `skipped` tells what else was asked for and could not be opened, `streams` which
+        logs the texts are pieces of, by their names.
 
         What ends before its time is named by its source's `trouble`, never raised.
         """
@@ -61,7 +69,12 @@ class CorpusReader:
             for job in jobs.values():
                 job.give_up()
             raise
-        return join_tables([_source(text, tables[number]) for number, text in enumerate(texts)], skipped)
+        named = streams or {}
+        sources = [
+            _source(text, tables[number], named.get(text.name, text.name))
+            for number, text in enumerate(texts)
+        ]
+        return join_tables(sources, skipped)
 
     def _read(self, jobs: dict[int, _SourceReader]) -> dict[int, Table]:
         workers = os.cpu_count() or 1
@@ -106,14 +119,14 @@ class _Scanned:
 
 
 def _scan(block: Block, reading: Reading, is_signed: bool) -> _Scanned:
-    records = read_records(block.buf, 0, block.end, reading)
+    records = read_records(block.buf, block.begin, block.end, reading)
     return _Scanned(block, records, chunks_of(block, records.start, signed=is_signed))
 
 
 class _SourceReader:
     """One text on its way to a table. Blocks are given out ahead of what is taken back."""
 
-    def __init__(self, text: Text, start: Start, *, whole_lines: bool) -> None:
+    def __init__(self, text: AnyText, start: Start, *, whole_lines: bool) -> None:
         self._text = text
         self._store = start.store
         self._note = start.note
@@ -126,6 +139,7 @@ class _SourceReader:
             self._base, self._read_to = start.border.base, start.border.read_to
         self._known_before_last: dict[str, object] | None = None
         self._border: Border | None = None
+        self._trouble = ""
 
     @property
     def is_signed(self) -> bool:
@@ -137,31 +151,43 @@ class _SourceReader:
         """How much there is to read; 0 when that cannot be told."""
         if self._text.packing:
             return 0
-        whole = self._text.identity.size_bytes if isinstance(self._text, TextFile) else self._text.size_bytes
-        return whole - self._base
+        match self._text:
+            case TextFile():
+                return self._text.identity.size_bytes - self._base
+            case TextMember():
+                return self._text.entry.size_bytes
+            case TextStream():
+                return self._text.size_bytes
 
     def blocks(self) -> Iterator[tuple[Block, Reading]]:
         """Each block and how to read it."""
         text = self._text
         blocks = (
             text.blocks(self._base, self._read_to)
-            if isinstance(text, TextFile) and not text.packing
+            if isinstance(text, TextFile) and text.seekable
             else text.blocks()
         )
-        for block in blocks:
-            if block.last:
-                self._known_before_last = self._recognised.state()
-            yield block, self._recognised.look_at(block.buf, 0, block.end)
+        try:
+            for block in blocks:
+                if block.last and self._known_before_last is None:
+                    self._known_before_last = self._recognised.state()
+                yield block, self._recognised.look_at(block.buf, block.begin, block.end)
+        except (
+            Refused
+        ) as refused:  # deleted, rotated or truncated since it was opened: the others are still there
+            self._trouble = refused.problem.removeprefix(text.name).strip()
 
     def take(self, scanned: _Scanned) -> tuple[int, int]:
         """Adds a block's records to the table; (bytes, lines) of the block. Blocks come in order."""
         block, records = scanned.block, scanned.records
         growing = self._growing
-        if block.last:
+        if block.last and self._border is None:
             self._mark_border(block)
         last = self._store.last
         skip = 0
-        if records.continues and growing.records and len(records):
+        # What stands behind a hole belongs to no line before it.
+        is_joined = block.base <= growing.size_bytes
+        if records.continues and is_joined and growing.records and len(records):
             end = block.base + int(records.end[0])
             last["length"][-1] = min(end - int(last["start"][-1]), MOST_LENGTH)
             skip = 1
@@ -203,7 +229,10 @@ class _SourceReader:
         formats: Counter[tuple[str, str]] = Counter()
         for kind, count in self._growing.kinds.items():
             formats[self._recognised.format_of(kind)] += count
-        return finish_table(self._text, self._store, self._growing, formats, self._border, self._note)
+        trouble = self._trouble or self._text.trouble
+        return finish_table(
+            self._text, self._store, self._growing, formats, self._border, trouble, self._note
+        )
 
     def give_up(self) -> None:
         """Leaves nothing of a draft behind."""
@@ -239,11 +268,14 @@ class _SourceReader:
         return services.setdefault(text, len(services) + 1)
 
 
-def _source(text: Text, table: Table) -> Source:
+def _source(text: AnyText, table: Table, stream: str) -> Source:
     key = source_key(text.name, 0, 0)
     if isinstance(text, TextFile):
-        key = source_key(str(text.path.absolute()), text.identity.device, text.identity.inode)
-    return Source(name=text.name, text=text, key=key, table=table)
+        key = file_key(text.identity)
+    elif isinstance(text, TextMember):
+        place = f"{text.entry.name}@{text.entry.offset}"
+        key = source_key(place, text.identity.device, text.identity.inode)
+    return Source(name=text.name, text=text, key=key, table=table, stream=stream)
 
 
 def _body(block: Block, records: Records, record: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +17,7 @@ from logpith.answer import Coverage, Evidence
 from logpith.corpus.columns import Table
 from logpith.corpus.mining import Mined, mined
 from logpith.corpus.refs import make_ref
-from logpith.files.text import Text
+from logpith.files.archive import AnyText
 from logpith.formats.severity_words import severity_in
 from logpith.quote import Quoter
 from logpith.scan.shape_index import NO_SHAPE
@@ -36,13 +36,19 @@ class Source:
     """One text, read."""
 
     name: str
-    text: Text
+    text: AnyText
     key: str
     """Four hex digits that refs carry."""
 
     table: Table
+    stream: str = ""
+    """The name of the log that it is a piece of: that of the live file."""
+
     first: int = 0
     """Its first record's number."""
+
+    share: tuple[float, float] = (0.0, 1.0)
+    """From where to where it goes in its log, counted in records: all of a log that was not rotated."""
 
     @property
     def records(self) -> int:
@@ -66,10 +72,18 @@ class Source:
     def trouble(self) -> str:
         return self.table.trouble
 
-    def span_text(self) -> tuple[str, str]:
-        """The first and the last time; both empty when no record has one."""
-        start, end = self.table.times[[START, END]].tolist()
-        return (format_ns(start), format_ns(end)) if start != NO_TIME else ("", "")
+
+def span_of(sources: Sequence[Source]) -> tuple[str, str]:
+    """The first and the last time of some sources; both empty when no record has one."""
+    span = _span_ns(sources)
+    return (format_ns(span[0]), format_ns(span[1])) if span else ("", "")
+
+
+def _span_ns(sources: Sequence[Source]) -> tuple[int, int] | None:
+    dated = [source.table.times for source in sources if source.table.times[START] != NO_TIME]
+    if not dated:
+        return None
+    return min(int(times[START]) for times in dated), max(int(times[END]) for times in dated)
 
 
 class Columns:
@@ -189,6 +203,16 @@ class Corpus:
         return sum(source.lines for source in self.sources)
 
     @cached_property
+    def streams(self) -> Mapping[str, tuple[Source, ...]]:
+        """The pieces of each log, oldest first; a log that was not rotated has one, and its name."""
+        streams: dict[str, list[Source]] = {}
+        for source in self.sources:
+            streams.setdefault(source.stream or source.name, []).append(source)
+        return {
+            name if len(pieces) > 1 else pieces[0].name: tuple(pieces) for name, pieces in streams.items()
+        }
+
+    @cached_property
     def templates(self) -> Templates:
         """The templates of all records."""
         return self.mined.templates
@@ -228,9 +252,8 @@ class Corpus:
     @cached_property
     def shape_tally(self) -> Tally:
         """All records by shape."""
-        tables = [source.table for source in self.sources]
         joined = join_tallies(
-            [table.tally for table in tables],
+            [source.table.tally.within(*source.share) for source in self.sources],
             [places[:-1] for places in self.codes.shapes],
             [source.first for source in self.sources],
             len(self.shapes),
@@ -263,10 +286,7 @@ class Corpus:
     @cached_property
     def span_ns(self) -> tuple[int, int] | None:
         """The first and the last time, or None when no record has one."""
-        times = [source.table.times for source in self.sources]
-        starts = [int(of_source[START]) for of_source in times if of_source[START] != NO_TIME]
-        ends = [int(of_source[END]) for of_source in times if of_source[START] != NO_TIME]
-        return (min(starts), max(ends)) if starts else None
+        return _span_ns(self.sources)
 
     @property
     def undated(self) -> int:
@@ -347,7 +367,7 @@ class Corpus:
         return Coverage(
             lines=self.lines,
             records=len(self),
-            sources=len(self.sources),
+            sources=len(self.streams),
             start=format_ns(span[0]) if span else "",
             end=format_ns(span[1]) if span else "",
             undated=round(undated / len(self), 4) if len(self) else 0.0,
@@ -365,12 +385,20 @@ def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = ()) -> Cor
     service_maps: list[NDArray[np.int32]] = []
     placed: list[Source] = []
     first = 0
+    in_stream = Counter[str]()
+    for source in sources:
+        in_stream[source.stream] += source.records
+    before = Counter[str]()
     for source in sources:
         places = np.searchsorted(table.hashes, source.table.shapes.hashes)
         shape_maps.append(np.append(places, NO_SHAPE).astype(np.int32))
         codes = [names.setdefault(name, len(names)) for name in source.table.services]
         service_maps.append(np.array([0, *codes], np.int32))
-        placed.append(replace(source, first=first))
+        low = before[source.stream]
+        before[source.stream] += source.records
+        whole = max(in_stream[source.stream], 1)
+        share = (low / whole, before[source.stream] / whole) if source.records else (0.0, 1.0)
+        placed.append(replace(source, first=first, share=share))
         first += source.records
     return Corpus(
         sources=tuple(placed),

@@ -7,10 +7,15 @@ When either is not what it was, the ref is refused.
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from logpith_emit.errors import BadArgument
+
+if TYPE_CHECKING:
+    from logpith.files.text import Identity
 
 _REF = re.compile(r"e([1-9][0-9]{0,17})@([0-9a-f]{4})([0-9a-f]{4})")
 
@@ -28,9 +33,16 @@ def _four_digits(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=2).hexdigest()
 
 
+def file_key(status: os.stat_result | Identity) -> str:
+    """The key of a file as a source: the same when rotation gives it another name."""
+    if isinstance(status, os.stat_result):
+        return source_key("", status.st_dev, status.st_ino)
+    return source_key("", status.device, status.inode)
+
+
 def source_key(name: str, device: int, inode: int) -> str:
     """The key of a source: changes when another file takes its name."""
-    return _four_digits(f"{device}:{inode}:{name}".encode())
+    return _four_digits(f"{device}:{inode}:{name}".encode("utf-8", "backslashreplace"))
 
 
 def text_key(text: bytes) -> str:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.view import CorpusRecordView
+from logpith.files.archive import AnyText, TextMember
 from logpith.query import (
     And,
     ColumnPredicates,
@@ -45,10 +46,13 @@ from logpith.scan.records import PADDING
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import TimeRange
+from logpith_emit.errors import Refused
 
 Mask = NDArray[np.bool_]
 ALWAYS = TimeRange()
 PIECE_BYTES = 4 << 20
+_NEWLINE = 10
+_NOTHING = np.empty(0, np.uint8)
 _BACKSLASH = Literal(b"\\")
 
 
@@ -166,17 +170,44 @@ def _asked(
     def ask(piece: _Piece, buf: NDArray[np.uint8]) -> tuple[_Piece, Mask]:
         return piece, _ask(_window(corpus, source, piece, buf), query, wanted[piece.low : piece.high])
 
-    if not source.text.seekable:
-        spans = [(piece.start, piece.end) for piece in pieces]
-        for piece, raw in zip(pieces, source.text.parts_in_order(spans), strict=True):
-            yield ask(piece, np.frombuffer(bytearray(raw + b"\n" + bytes(PADDING)), np.uint8))
+    text = source.text
+    if isinstance(text, TextMember) or not text.seekable:
+        for piece, buf in _from_blocks(text, pieces):
+            yield ask(piece, buf)
         return
     if len(pieces) < 2:
         for piece in pieces:
-            yield ask(piece, source.text.read(piece.start, piece.end))
+            yield ask(piece, text.read(piece.start, piece.end))
         return
     with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="select") as pool:
-        yield from pool.map(lambda piece: ask(piece, source.text.read(piece.start, piece.end)), pieces)
+        yield from pool.map(lambda piece: ask(piece, text.read(piece.start, piece.end)), pieces)
+
+
+def _from_blocks(text: AnyText, pieces: Sequence[_Piece]) -> Iterator[tuple[_Piece, NDArray[np.uint8]]]:
+    """Each piece with its bytes, out of a text that must be read from the beginning."""
+    waiting = iter(pieces)
+    piece = next(waiting, None)
+    buf = _NOTHING
+    for block in text.blocks():
+        behind = block.base + block.end
+        while piece is not None and piece.start < behind:
+            if not len(buf):
+                buf = np.zeros(piece.end - piece.start + 1 + PADDING, np.uint8)
+                buf[piece.end - piece.start] = _NEWLINE
+            low, high = max(piece.start, block.base), min(piece.end, behind)
+            buf[low - piece.start : high - piece.start] = block.buf[low - block.base : high - block.base]
+            if piece.end > behind:
+                break
+            yield piece, buf
+            buf = _NOTHING
+            piece = next(waiting, None)
+        if piece is None:
+            return
+    if piece is not None:
+        raise Refused(
+            f"{text.name} was rotated or truncated while it was read",
+            remedy="Ask again: it is read anew then",
+        )
 
 
 def _window(corpus: Corpus, source: Source, piece: _Piece, buf: NDArray[np.uint8]) -> _Window:
@@ -231,7 +262,7 @@ def _ask(window: _Window, query: Query, within: Mask) -> Mask:
             return within & ~_ask(window, query.operand, within)
         case Word(field=None) | Phrase(field=None) if query.text.isascii():
             return _ask_words(window, query, within)
-        case Substring() if query.text.isascii() or not query.ignore_case:
+        case Substring() if query.text.isascii():
             text = query.text.lower() if query.ignore_case else query.text
             return within & _marked(window, Literal(text.encode(), query.ignore_case))
         case Regex(field=None):

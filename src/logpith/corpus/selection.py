@@ -88,7 +88,7 @@ class Selection:
         return None if in_order else time_ranks(self.time_ns)
 
     def shares(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Where in the order of time some records stand, from 0 to 1: each in its source, or in this part of all."""
+        """Where in the order of time some records stand, from 0 to 1: each in its log, or in this part of all."""
         if self.chosen is not None:
             return (places if self._ranks is None else self._ranks[places]) / max(len(self), 1)
         shares = np.empty(len(places), np.float64)
@@ -97,7 +97,8 @@ class Selection:
             own = places[inside] - source.first
             is_ranked = len(own) > 0 and source.table.times[DISORDERED] > 0
             ranks = time_ranks(source.table.columns["time_ns"])[own] if is_ranked else own
-            shares[inside] = ranks / max(source.records, 1)
+            low, high = source.share
+            shares[inside] = low + ranks / max(source.records, 1) * (high - low)
         return shares
 
     @cached_property

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from logpith.query import Value
+from logpith.quote import decode
 from logpith.scan.timestamps import NO_TIME
 from logpith_emit.record import Record, record_from_mapping
 
@@ -25,7 +26,7 @@ class CorpusRecordView:
     def __init__(self, corpus: Corpus, record: int, raw: bytes) -> None:
         self._corpus = corpus
         self._record = record
-        self.text = raw.decode("utf-8", "surrogateescape")
+        self.text = decode(raw, "surrogateescape")
 
     def column(self, name: str) -> Value:
         """A column that the corpus holds, or else what the text says."""

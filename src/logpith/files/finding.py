@@ -1,14 +1,18 @@
-"""Finding: names, globs and folders → the files they mean, in a stable order, and why some were left out."""
+"""Finding: names, globs and folders → the files they mean, in a stable order, and why some were left out.
+
+Pieces of one rotated log stand together, from the oldest to the one that is written to now.
+"""
 
 from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from logpith.files.roots import Roots
+from logpith.files.rotation import in_streams
 from logpith_emit.errors import NotFound
 
 MOST_FILES = 2_000
@@ -23,6 +27,8 @@ class Found:
     """Those that the caller named one by one: not being able to read one of them is an error."""
 
     skipped: tuple[str, ...] = ()
+    streams: Mapping[Path, str] = field(default_factory=dict)
+    """The live file's name of each path: the same for all pieces of a rotated log."""
 
 
 def find_files(names: Sequence[str], roots: Roots) -> Found:
@@ -36,6 +42,7 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
     named: set[Path] = set()
     skipped: list[str] = []
     for name in names or [str(folder) for folder in roots.folders or (Path(),)]:
+        _require_a_name(name)
         path = Path(name).expanduser()
         if not path.is_absolute() and roots.confine:
             path = next(
@@ -63,7 +70,27 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
         skipped.append(
             f"{len(unique) - MOST_FILES} files: more than {MOST_FILES} were found, the first ones are read"
         )
-    return Found(tuple(unique[:MOST_FILES]), frozenset(named), tuple(skipped))
+    rotated = in_streams(unique[:MOST_FILES], _changed_ns)
+    return Found(rotated.paths, frozenset(named), tuple(skipped), rotated.streams)
+
+
+def _require_a_name(name: str) -> None:
+    """Nothing, when a file may be called so; half a surrogate pair is no character of any name."""
+    try:
+        os.fsencode(name)
+    except UnicodeEncodeError as error:
+        raise NotFound(
+            "one of the names cannot be a file's: it has characters that no text has",
+            remedy="Name a file, folder or glob",
+        ) from error
+
+
+def _changed_ns(path: Path) -> int:
+    """When a file was last written to; 0 for one that is gone, which is told when it is opened."""
+    try:
+        return path.lstat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _files_below(folder: Path, skipped: list[str]) -> Iterator[Path]:

@@ -17,8 +17,12 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.files.packing import Unpacker, packing_of
+from logpith.files.encoding import UTF_8_MARK
+from logpith.files.holes import BlocksAroundHoles
+from logpith.files.kind import HEAD_BYTES, head_of, kind_of
+from logpith.files.packing import Unpacker
 from logpith.files.roots import Roots, is_regular
+from logpith.files.seeking import Points, parts_of, read_spans
 from logpith.scan.records import PADDING
 from logpith_emit.errors import Refused
 
@@ -26,7 +30,8 @@ BLOCK_BYTES = 8 << 20
 # A line longer than this is cut into records of this size: a file without newlines must fit in memory.
 MOST_LINE_BYTES = 128 << 20
 _NEWLINE = 10
-_HEAD_BYTES = 64 << 10
+# With so many bytes at its beginning a file is known again: a first line, its time among them.
+_FIRST_BYTES = 256
 _NOTHING = np.empty(0, np.uint8)
 
 
@@ -48,6 +53,12 @@ class Block:
     last: bool = False
     """Whether the text ended in it: it would be another block if there were more text."""
 
+    @property
+    def begin(self) -> int:
+        """Where in `buf` its text begins: behind the mark that some programs put before UTF-8."""
+        marked = self.base == 0 and bytes(self.buf[: len(UTF_8_MARK)]) == UTF_8_MARK
+        return len(UTF_8_MARK) if marked else 0
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -68,8 +79,16 @@ class TextFile:
     name: str
     identity: Identity
     packing: str
+    """What lies between the file's bytes and its text, as `Unpacker` takes it; empty when they are the same."""
+
+    is_archive: bool = False
+    """Whether the text is a tar archive: `archive.py` gives the texts of its members."""
+
     trouble: str = field(default="", init=False)
     """Why the text ended before its time; empty when it did not. Known after the last block."""
+
+    _first_bytes: bytes = b""
+    _points: Points = field(default_factory=Points, init=False)
 
     @classmethod
     def open(cls, path: Path, roots: Roots, name: str | None = None) -> TextFile:
@@ -83,15 +102,15 @@ class TextFile:
             os.close(descriptor)
             raise Refused(f"{path} is not a regular file", remedy="Name a file, or pipe the stream in")
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            head = file.read(_HEAD_BYTES)
+            head = head_of(file)
             status = os.fstat(file.fileno())
-        packing = packing_of(head)
-        if not packing and looks_binary(head):
-            raise Refused(
-                f"{path} is binary, not text", remedy="Name a text log, or one packed with gzip or zstd"
-            )
+            first_bytes = os.pread(file.fileno(), _FIRST_BYTES, 0)
+            file.seek(0)
+            kind = kind_of(head, file)
+        if kind.is_binary:
+            raise Refused(f"{path} is binary, not text", remedy="Name a text log, packed or not")
         identity = Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-        return cls(path, roots, name or str(path), identity, packing)
+        return cls(path, roots, name or str(path), identity, kind.packing, kind.is_archive, first_bytes)
 
     @property
     def changed_ns(self) -> int:
@@ -107,31 +126,24 @@ class TextFile:
         """The text in order, from the beginning, or from a block on: its base, and how far was read before it.
 
         Only what is `seekable` can begin at a later block.
+
+        Raises:
+            Refused: the file is not the one that was opened; when that shows in the midst of it, `trouble` tells.
         """
         with self._opened() as file:
             if self.packing:
-                unpacker = Unpacker(file, self.packing)
-                yield from _blocks(_fill_from_pieces(unpacker))
-                self.trouble = unpacker.trouble
+                unpacker = Unpacker(file, self.packing, packed_bytes=self.identity.size_bytes)
+                blocks = blocks_of(unpacker)
+                yield from blocks
+                self._points = self._points or Points(members=tuple(unpacker.members))
+                self.trouble = unpacker.trouble or blocks.in_words()
             else:
-                carry = os.pread(file.fileno(), read_to - start, start)
+                carry = np.frombuffer(os.pread(file.fileno(), read_to - start, start), np.uint8)
                 file.seek(read_to)
                 fill = _fill_from_file(file, self.identity.size_bytes - read_to)
-                yield from _blocks(fill, start, np.frombuffer(carry, np.uint8))
-
-    def read(self, start: int, end: int) -> NDArray[np.uint8]:
-        """The bytes from `start` to `end` of a seekable text, with a newline and PADDING behind; from any thread.
-
-        Raises:
-            Refused: the file is not the one that was opened, or has become shorter.
-        """
-        with self._opened() as file:
-            return _read_at(file.fileno(), start, end, self.name)
-
-    def raw(self, start: int, end: int) -> bytes:
-        """Bytes of the file as it is, packed or not; fewer where it ends."""
-        with self._opened() as file:
-            return os.pread(file.fileno(), end - start, start)
+                blocks = BlocksAroundHoles(_blocks(self._while_same(file, fill), start, carry))
+                yield from blocks
+                self.trouble = self.trouble or blocks.in_words()
 
     def parts(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """The bytes of each (start, end) of the unpacked text; `spans` is sorted and does not overlap.
@@ -141,22 +153,87 @@ class TextFile:
         """
         with self._opened() as file:
             if self.packing:
-                return list(_parts_of_pieces(Unpacker(file, self.packing), spans))
-            return [os.pread(file.fileno(), end - start, start) for start, end in spans]
+                size = self.identity.size_bytes
+                parts, self._points = read_spans(file, self.packing, size, spans, self._points)
+            else:
+                parts = [os.pread(file.fileno(), end - start, start) for start, end in spans]
+                self._require_same(file)
+            if any(len(part) < end - start for part, (start, end) in zip(parts, spans, strict=True)):
+                raise self._changed()
+            return parts
 
-    def parts_in_order(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-        """As `parts`, of a packed text, one at a time: they need not all fit in memory."""
+    def read(self, start: int, end: int) -> NDArray[np.uint8]:
+        """The bytes from `start` to `end` of a seekable text, with a newline and PADDING behind; from any thread.
+
+        Raises:
+            Refused: the file is not the one that was opened, or has become shorter.
+        """
         with self._opened() as file:
-            yield from _parts_of_pieces(Unpacker(file, self.packing), spans)
+            buf = _read_at(file.fileno(), start, end)
+            self._require_same(file)
+        if buf is None:
+            raise self._changed()
+        return buf
+
+    def raw(self, start: int, end: int) -> bytes:
+        """Bytes of the file as it is, packed or not; fewer where it ends."""
+        with self._opened() as file:
+            return os.pread(file.fileno(), end - start, start)
+
+    def saved_points(self) -> bytes:
+        """What makes `parts` of a packed file quick, to be kept by the caller: see `use_points`."""
+        return self._points.to_bytes(self.identity.size_bytes, self.identity.changed_ns)
+
+    def use_points(self, saved: bytes) -> bool:
+        """Takes what `saved_points` gave for this very file; whether it was that, and whole."""
+        points = Points.from_bytes(saved, self.identity.size_bytes, self.identity.changed_ns)
+        self._points = points or self._points
+        return points is not None
+
+    @contextlib.contextmanager
+    def pieces(self, start: int = 0) -> Iterator[Iterable[bytes]]:
+        """The unpacked bytes from `start` on; of a packed file only from the beginning."""
+        with self._opened() as file:
+            if not self.packing:
+                file.seek(start)
+            yield Unpacker(file, self.packing, packed_bytes=self.identity.size_bytes - start)
 
     @contextlib.contextmanager
     def _opened(self) -> Iterator[BinaryIO]:
         with os.fdopen(self.roots.open(self.path), "rb", buffering=0) as file:
-            status = os.fstat(file.fileno())
-            same = (status.st_dev, status.st_ino) == (self.identity.device, self.identity.inode)
-            if not same or status.st_size < self.identity.size_bytes:
-                raise _changed(self.name)
+            self._require_same(file)
             yield file
+
+    def _require_same(self, file: BinaryIO) -> None:
+        """Nothing, when this is still the file that was opened and has all that it had.
+
+        Who truncates a file and fills it again (logrotate's copytruncate) gives it another beginning.
+        """
+        status = os.fstat(file.fileno())
+        same = (status.st_dev, status.st_ino) == (self.identity.device, self.identity.inode)
+        first = os.pread(file.fileno(), len(self._first_bytes), 0)
+        if not same or status.st_size < self.identity.size_bytes or first != self._first_bytes:
+            raise self._changed()
+
+    def _changed(self) -> Refused:
+        return Refused(
+            f"{self.name} was rotated or truncated while it was read",
+            remedy="Ask again: it is read anew then",
+        )
+
+    def _while_same(self, file: BinaryIO, fill: Callable[[memoryview], int]) -> Callable[[memoryview], int]:
+        """As `fill`, but what is read after the file was truncated is none of its text: there it ends."""
+
+        def fill_checked(target: memoryview) -> int:
+            count = fill(target)
+            try:
+                self._require_same(file)
+            except Refused as refused:
+                self.trouble = f"{refused.problem.removeprefix(self.name).strip()}"
+                return 0
+            return count
+
+        return fill_checked
 
 
 @dataclass
@@ -178,92 +255,88 @@ class TextStream:
         """All that `stream` gives until it ends.
 
         Raises:
-            Refused: it is binary.
+            Refused: it is binary, or an archive.
         """
         kept: BinaryIO = tempfile.TemporaryFile(prefix="logpith-")  # noqa: SIM115  # lives as long as this value
         size = 0
         head = b""
         while piece := stream.read(1 << 20):
-            if len(head) < _HEAD_BYTES:
-                head += piece[:_HEAD_BYTES]
+            if len(head) < HEAD_BYTES:
+                head += piece[:HEAD_BYTES]
             kept.write(piece)
             size += len(piece)
         kept.flush()
-        packing = packing_of(head)
-        if not packing and looks_binary(head):
+        kept.seek(0)
+        kind = kind_of(head, kept)
+        if kind.is_archive:
             kept.close()
             raise Refused(
-                f"{name} is binary, not text", remedy="Pipe text in, or text packed with gzip or zstd"
+                f"{name} is a tar archive", remedy="Name the archive's file instead of piping it in"
             )
-        return cls(name, packing, now_ns, kept, size)
+        if kind.is_binary:
+            kept.close()
+            raise Refused(f"{name} is binary, not text", remedy="Pipe text in, packed or not")
+        return cls(name, kind.packing, now_ns, kept, size)
 
     @property
     def seekable(self) -> bool:
         """As `TextFile.seekable`."""
         return not self.packing
 
-    def read(self, start: int, end: int) -> NDArray[np.uint8]:
-        """As `TextFile.read`."""
-        return _read_at(self._kept.fileno(), start, end, self.name)
-
     @property
     def size_bytes(self) -> int:
         """Of what was piped in."""
         return self._size_bytes
+
+    def read(self, start: int, end: int) -> NDArray[np.uint8]:
+        """As `TextFile.read`."""
+        buf = _read_at(self._kept.fileno(), start, end)
+        if buf is None:
+            raise Refused(f"{self.name} cannot be read again", remedy="Pipe it in anew")
+        return buf
 
     def blocks(self) -> Iterator[Block]:
         """The text from the beginning, in order."""
         self._kept.seek(0)
         if self.packing:
             unpacker = Unpacker(self._kept, self.packing)
-            yield from _blocks(_fill_from_pieces(unpacker))
-            self.trouble = unpacker.trouble
+            blocks = blocks_of(unpacker)
+            yield from blocks
+            self.trouble = unpacker.trouble or blocks.in_words()
         else:
-            yield from _blocks(_fill_from_file(self._kept, self._size_bytes))
-
-    def parts_in_order(self, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-        """As `TextFile.parts_in_order`."""
-        self._kept.seek(0)
-        yield from _parts_of_pieces(Unpacker(self._kept, self.packing), spans)
+            blocks = BlocksAroundHoles(_blocks(_fill_from_file(self._kept, self._size_bytes)))
+            yield from blocks
+            self.trouble = blocks.in_words()
 
     def parts(self, spans: Sequence[tuple[int, int]]) -> list[bytes]:
         """As `TextFile.parts`."""
         if self.packing:
             self._kept.seek(0)
-            return list(_parts_of_pieces(Unpacker(self._kept, self.packing), spans))
+            return parts_of(Unpacker(self._kept, self.packing), spans)
         return [os.pread(self._kept.fileno(), end - start, start) for start, end in spans]
 
 
 Text = TextFile | TextStream
 
 
-def looks_binary(head: bytes) -> bool:
-    """Whether the first bytes of a file are no text: many NULs, or many control bytes that no terminal log has."""
-    if not head:
-        return False
-    counts = np.bincount(np.frombuffer(head, np.uint8), minlength=256)
-    control = int(counts[:32].sum() - counts[[8, 9, 10, 12, 13, 27]].sum() + counts[127])
-    return control > len(head) * 0.1
+def blocks_of(pieces: Iterable[bytes]) -> BlocksAroundHoles:
+    """Blocks of the text that `pieces` put together."""
+    return BlocksAroundHoles(_blocks(_fill_from_pieces(pieces)))
 
 
-def _read_at(descriptor: int, start: int, end: int, name: str) -> NDArray[np.uint8]:
+def _read_at(descriptor: int, start: int, end: int) -> NDArray[np.uint8] | None:
+    """The bytes with a newline and PADDING behind; None where they end too soon."""
     buf = np.empty(end - start + 1 + PADDING, np.uint8)
     target = buf.data[: end - start]
     done = 0
     while done < len(target):
         count = os.preadv(descriptor, [target[done:]], start + done)
         if not count:
-            raise _changed(name)
+            return None
         done += count
     buf[end - start] = _NEWLINE
     buf[end - start + 1 :] = 0
     return buf
-
-
-def _changed(name: str) -> Refused:
-    return Refused(
-        f"{name} was rotated or truncated while it was read", remedy="Ask again: it is read anew then"
-    )
 
 
 def _blocks(
@@ -346,27 +419,3 @@ def _behind_last_newline(buf: NDArray[np.uint8], filled: int) -> int:
         high = low
         window *= 4
     return 0
-
-
-def _parts_of_pieces(pieces: Unpacker, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
-    waiting = iter(spans)
-    span = next(waiting, None)
-    part = bytearray()
-    base = 0
-    for piece in pieces:
-        behind = base + len(piece)
-        while span is not None and span[0] < behind:
-            start, end = span
-            part += piece[max(0, start - base) : end - base]
-            if end > behind:
-                break
-            yield bytes(part)
-            part.clear()
-            span = next(waiting, None)
-        base = behind
-        if span is None:
-            return
-    while span is not None:  # the packed file has become shorter, or is torn now
-        yield bytes(part)
-        part.clear()
-        span = next(waiting, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,15 @@ class Tally:
         """The severity that most records of each group have, the worse one of two as frequent; 0 where unknown."""
         known = self.severities[:, 1:]
         return np.where(known.any(axis=1), SEVERITIES - 1 - np.argmax(known[:, ::-1], axis=1), 0)
+
+    def within(self, low: float, high: float) -> Tally:
+        """The same records as a part of more, which goes from `low` to `high` of the whole."""
+        if (low, high) == (0.0, 1.0):
+            return self
+        middles = low + (np.arange(SLICES) + 0.5) / SLICES * (high - low)
+        slices = np.zeros_like(self.slices)
+        np.add.at(slices.T, np.minimum((middles * SLICES).astype(np.int64), SLICES - 1), self.slices.T)
+        return replace(self, onset=low + self.onset * (high - low), slices=slices)
 
 
 def no_tally(groups: int) -> Tally:

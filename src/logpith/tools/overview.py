@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -80,22 +80,34 @@ def _suspect_item(corpus: Corpus, suspect: Suspect, ref: str, quoter: Quoter) ->
 
 
 def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
-    for source in corpus.sources[:_MOST_SOURCES]:
+    """One row for each log, its rotated pieces put together."""
+    for name, pieces in list(corpus.streams.items())[:_MOST_SOURCES]:
+        formats = _formats_of(pieces)
         yield {
             "kind": "source",
-            "name": quoter.quote(source.name, 200),
-            "lines": source.lines,
-            "bytes": source.size_bytes,
-            "format": _format_text(source.formats),
-            "time": _time_format_text(source),
-            **_source_span(corpus, source),
+            "name": quoter.quote(name, 200),
+            **({"pieces": len(pieces)} if len(pieces) > 1 else {}),
+            "lines": sum(piece.lines for piece in pieces),
+            "bytes": sum(piece.size_bytes for piece in pieces),
+            "format": _format_text(formats),
+            "time": _time_format_text(formats),
+            **_stream_span(corpus, pieces),
         }
 
 
-def _source_span(corpus: Corpus, source: Source) -> dict[str, Json]:
-    if len(corpus.sources) == 1:
+def _formats_of(pieces: Iterable[Source]) -> Counter[tuple[str, str]]:
+    formats: Counter[tuple[str, str]] = Counter()
+    for piece in pieces:
+        formats.update(piece.formats)
+    return formats
+
+
+def _stream_span(corpus: Corpus, pieces: Sequence[Source]) -> dict[str, Json]:
+    from logpith.corpus.records import span_of
+
+    if len(corpus.streams) == 1:
         return {}  # coverage tells it
-    first, last = source.span_text()
+    first, last = span_of(pieces)
     return {"from": first, "to": last}
 
 
@@ -110,27 +122,19 @@ def _format_text(formats: Counter[tuple[str, str]]) -> str:
     return ", ".join(f"{name} {_percent(count / total)}" for name, count in by_format.most_common(4))
 
 
-def _time_format_text(source: Source) -> str:
+def _time_format_text(formats: Counter[tuple[str, str]]) -> str:
     layouts: Counter[str] = Counter()
-    for (_, layout), count in source.formats.items():
+    for (_, layout), count in formats.items():
         if layout:
             layouts[layout] += count
-    return ", ".join(f"{name} {_percent(count / source.records)}" for name, count in layouts.most_common(2))
+    return ", ".join(f"{name} {_percent(count / formats.total())}" for name, count in layouts.most_common(2))
 
 
 def _formats_text(corpus: Corpus) -> str:
-    """The formats of all sources; of a single one also how its times are written."""
-    if len(corpus.sources) == 1:
-        times = _time_format_text(corpus.sources[0])
-        return (
-            f"{_format_text(corpus.sources[0].formats)}, {times}"
-            if times
-            else _format_text(corpus.sources[0].formats)
-        )
-    together: Counter[tuple[str, str]] = Counter()
-    for source in corpus.sources:
-        together.update(source.formats)
-    return _format_text(together)
+    """The formats of all sources; of a single log also how its times are written."""
+    formats = _formats_of(corpus.sources)
+    times = _time_format_text(formats) if len(corpus.streams) == 1 else ""
+    return f"{_format_text(formats)}, {times}" if times else _format_text(formats)
 
 
 def _percent(share: float) -> str:
@@ -151,7 +155,7 @@ def _summary(selection: Selection, suspects: list[Suspect]) -> str:
     lines = f"{corpus.lines:,} line{'s' * (corpus.lines != 1)}"
     if selection.chosen is not None:
         lines = f"{len(selection):,} of {len(corpus):,} records"
-    many = f" from {len(corpus.sources)} sources" if len(corpus.sources) > 1 else ""
+    many = f" from {len(corpus.streams)} sources" if len(corpus.streams) > 1 else ""
     parts = [f"{lines}{many} ({_formats_text(corpus)}){over}: {_severities_text(selection)}."]
     if suspects:
         parts.append(
