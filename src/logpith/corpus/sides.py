@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.selection import Selection
-from logpith.scan.buckets import BEFORE, NOW
-from logpith.scan.timestamps import NO_TIME
+from logpith.scan.buckets import BEFORE, NOW, mark_sides
 from logpith.timerange import TimeRange, format_ns, format_span, parse_range, parse_time
 from logpith_emit.errors import BadArgument
 
@@ -97,10 +96,7 @@ def sides_in_time(selection: Selection, baseline: TimeRange | None, now: TimeRan
                 f"nothing lies in the {name}: all records are from {format_ns(first)} to {format_ns(span[1])}",
                 remedy="Give `since`, or `baseline` as a period such as end-4h..end-2h, within that time",
             )
-    times = selection.time_ns
-    dated = times != NO_TIME
-    side = np.where(dated & (times >= start_b) & (times < end_b), np.uint8(BEFORE), np.uint8(0))
-    side |= np.where(dated & (times >= start_n) & (times < until), np.uint8(NOW), np.uint8(0))
+    side = mark_sides(selection.time_ns, (start_b, end_b), (start_n, until))
     return Sides(
         selection=selection,
         side=side,
@@ -116,7 +112,9 @@ def sides_by_source(selection: Selection, baseline: frozenset[str], now: frozens
     of_source = np.array([BEFORE * (name in baseline) | NOW * (name in now) for name in names], np.uint8)
     side = of_source[selection.source]
     many = _sources(len(now & set(names)))
-    return Sides(selection=selection, side=side, told=f"{many} against {_sources(len(baseline & set(names)))}")
+    return Sides(
+        selection=selection, side=side, told=f"{many} against {_sources(len(baseline & set(names)))}"
+    )
 
 
 def _sources(count: int) -> str:

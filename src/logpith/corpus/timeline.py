@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from logpith.corpus.anomalies import Episode
 from logpith.corpus.selection import Selection
-from logpith.scan.buckets import BEFORE, NOW, count_buckets, count_sides
+from logpith.scan.buckets import count_buckets, count_sides, mark_sides
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import FIRST_NS, NS_PER_D, NS_PER_H, NS_PER_MIN, NS_PER_S, TimeRange
 from logpith_emit.severity import ERROR
@@ -18,7 +18,7 @@ from logpith_emit.severity import ERROR
 FEWEST_BUCKETS, MOST_BUCKETS = 10, 40
 
 # Neighbours differ by less than four times, so that for any span one of them gives 10 to 40 buckets.
-ROUND_WIDTHS_NS = (
+ROUND_WIDTHS_NS: tuple[int, ...] = (
     *(count * 10**power for power in range(9) for count in (1, 2, 5)),
     *(count * NS_PER_S for count in (1, 2, 5, 10, 15, 30)),
     *(count * NS_PER_MIN for count in (1, 2, 5, 10, 15, 30)),
@@ -141,21 +141,21 @@ class Rise:
     """Records in as long a time elsewhere."""
 
     first: int
-    """The place in the selection of the episode's first one."""
+    """The number of the episode's first record of it."""
 
 
 def rises_within(
     selection: Selection, timeline: Timeline, episode: Episode, *, errors_only: bool = False
 ) -> list[Rise]:
     """The templates that explain an episode, the one that says most about it first."""
-    times = selection.time_ns
-    begin, end = timeline.start_of(episode.first), timeline.start_of(episode.last + 1)
-    inside = (times >= begin) & (times < end)
-    sides = np.where(inside, NOW, BEFORE).astype(np.uint8)
-    group = np.where(selection.severity >= ERROR, selection.template, -1) if errors_only else selection.template
+    if errors_only:
+        selection = selection.only(np.flatnonzero(selection.severity >= ERROR))
+    inside = (timeline.start_of(episode.first), timeline.start_of(episode.last + 1))
+    side = mark_sides(selection.time_ns, (timeline.start_ns, timeline.end_ns), inside)
     groups = len(selection.corpus.templates.templates)
-    tally = count_sides(group.astype(np.int32, copy=False), groups, sides, times)
-    elsewhere, within = tally.count
+    tally = count_sides(selection.template, groups, side, selection.time_ns)
+    everywhere, within = tally.count
+    elsewhere = everywhere - within
     length = episode.last - episode.first + 1
     usual = elsewhere * (length / max(len(timeline) - length, 1))
     # The likelihood ratio of Poisson counts; half a record is as usual as what was never seen can be.
@@ -168,7 +168,7 @@ def rises_within(
             template=place,
             count=int(within[place]),
             usual=float(usual[place]),
-            first=int(tally.first[1, place]),
+            first=selection.record(int(tally.first[1, place])),
         )
         for place in order.tolist()
     ]

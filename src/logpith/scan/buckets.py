@@ -65,25 +65,47 @@ class SideTally:
 
 
 @kernel
-def _count_sides(group: Any, side: Any, time: Any, count: Any, first: Any, last: Any) -> None:
+def _mark_sides(time: Any, before: Any, now: Any, side: Any) -> None:
+    for i in range(time.shape[0]):
+        t = time[i]
+        if t == NO_TIME:
+            continue
+        bits = 0
+        if before[0] <= t < before[1]:
+            bits |= BEFORE
+        if now[0] <= t < now[1]:
+            bits |= NOW
+        side[i] = bits
+
+
+def mark_sides(
+    time_ns: NDArray[np.int64], before: tuple[int, int], now: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """On which sides each record is, both being periods from their first moment on and before their second."""
+    side = np.zeros(len(time_ns), np.uint8)
+    _mark_sides(time_ns, np.array(before, np.int64), np.array(now, np.int64), side)
+    return side
+
+
+@kernel
+def _count_sides(
+    group: Any, side: Any, time: Any, count: Any, first: Any, last: Any, start: Any, end: Any
+) -> None:
     for i in range(group.shape[0]):
         g = group[i]
-        if g < 0:
+        if g < 0 or side[i] == 0:
             continue
         t = time[i]
         for s in range(2):
             if not side[i] & (1 << s):
                 continue
+            if count[s, g] == 0 or (t != NO_TIME and (start[s, g] == NO_TIME or t < start[s, g])):
+                first[s, g] = i
+                start[s, g] = t
+            if count[s, g] == 0 or t >= end[s, g]:
+                last[s, g] = i
+                end[s, g] = t
             count[s, g] += 1
-            if first[s, g] < 0:
-                first[s, g] = i
-                last[s, g] = i
-                continue
-            known = time[first[s, g]]
-            if t != NO_TIME and (known == NO_TIME or t < known):
-                first[s, g] = i
-            if t >= time[last[s, g]]:
-                last[s, g] = i
 
 
 def count_sides(
@@ -91,7 +113,7 @@ def count_sides(
 ) -> SideTally:
     """The tally of records by `group`, which is from 0 to `groups`, or negative for none; `side` holds bits."""
     count = np.zeros((2, groups), np.int64)
-    first = np.full((2, groups), -1, np.int64)
-    last = np.full((2, groups), -1, np.int64)
-    _count_sides(group, side, time_ns, count, first, last)
+    first, last = np.full((2, groups), -1, np.int64), np.full((2, groups), -1, np.int64)
+    start, end = np.full((2, groups), NO_TIME, np.int64), np.full((2, groups), NO_TIME, np.int64)
+    _count_sides(group, side, time_ns, count, first, last, start, end)
     return SideTally(count=count, first=first, last=last)

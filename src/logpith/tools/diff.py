@@ -101,10 +101,12 @@ class DiffTool(FilteredTool):
             return sides_by_source(chosen, before, now)
         corpus = desk.open(self.sources)
         span = corpus.span_ns
-        moments = {"now_ns": desk.now_ns(), "end_ns": span[1] if span else None}
-        period = read_period(baseline, **moments) if names_period(baseline) else None
+        now_ns, end_ns = desk.now_ns(), span[1] if span else None
+        period = read_period(baseline, now_ns=now_ns, end_ns=end_ns) if names_period(baseline) else None
         chosen = select_records(corpus, self.query, "", "", desk.now_ns())
-        return sides_in_time(chosen, period, parse_range(self.since, self.until, **moments))
+        return sides_in_time(
+            chosen, period, parse_range(self.since, self.until, now_ns=now_ns, end_ns=end_ns)
+        )
 
 
 def _weight(sides: Sides, difference: Difference, severity: int) -> float:
@@ -171,30 +173,30 @@ def _summary(
     from collections import Counter
 
     before, now = totals
-    counted = Counter(one.verdict for one in differences)
+    counted = Counter[str](one.verdict for one in differences)
     words = {"new": "new", "gone": "gone", "up": "more frequent", "down": "less frequent"}
     told = ", ".join(f"{counted[verdict]} {word}" for verdict, word in words.items() if counted[verdict])
     parts = [f"{sides.told}: {now:,} records against {before:,}."]
-    parts.append(f"Of {groups:,} templates {told}." if told else f"None of {groups:,} templates differs beyond chance.")
+    parts.append(
+        f"Of {groups:,} templates {told}." if told else f"None of {groups:,} templates differs beyond chance."
+    )
     if volume := _volume_text(sides, totals, growth):
         parts.append(volume)
     return " ".join([*parts, *sides.selection.notes])
 
 
 def _volume_text(sides: Sides, totals: tuple[int, int], growth: float) -> str:
-    """That everything has become more or less frequent, which is one change and in no row."""
+    """That everything has become more or less frequent: one change, which is in no row."""
     if sides.lengths_ns is None:
-        return f"`ratio` is beside the typical template, which has {growth:.2g} times as many records."
+        return f"The typical template has {growth:.2g} times as many records; `ratio` is beyond that."
     length_before, length_now = sides.lengths_ns
     rate = growth * length_before / length_now
     if 0.5 < rate < 2:
         return ""
-    return f"The volume as a whole is {rate:.2g} times what it was; `ratio` is beyond that."
+    return f"The typical template is {rate:.2g} times as frequent as it was; `ratio` is beyond that."
 
 
-def _next_calls(
-    items: Sequence[Mapping[str, Json]], evidence: Sequence[Evidence]
-) -> tuple[str, ...]:
+def _next_calls(items: Sequence[Mapping[str, Json]], evidence: Sequence[Evidence]) -> tuple[str, ...]:
     if not items:
         return ("log_timeline()",)
     return (

@@ -117,7 +117,7 @@ class TimelineTool(FilteredTool):
         if spike:
             period = {"since": _moment(timeline, spike.first), "until": _moment(timeline, spike.last + 1)}
             same = {"query": self.query or None, "cluster_id": self.cluster_id or None}
-            if not self.cluster_id:
+            if not self.cluster_id and spike.first:
                 calls.append(_spelled_call("log_diff", {"query": self.query or None, **period}))
             calls.append(spell_call(type(self), {**same, **period}))
         if evidence:
@@ -184,7 +184,8 @@ def _bucket_items(timeline: Timeline, marks: Sequence[str], *, plain: bool) -> I
     from logpith.bars import Bar
 
     full = _full_bar(timeline)
-    has_errors = bool(timeline.errors.any())
+    # Where each record is an error, the column would say everything twice.
+    has_errors = bool(timeline.errors.any()) and bool((timeline.errors < timeline.counts).any())
     columns = zip(timeline.counts.tolist(), timeline.errors.tolist(), marks, strict=True)
     for bucket, (count, errors, mark) in enumerate(columns):
         row: dict[str, Json] = {"start": _moment(timeline, bucket), "count": count}
@@ -213,17 +214,20 @@ def _risen(
 
     largest = sorted([*_spikes(episodes), *error_spikes], key=_surplus, reverse=True)[:_MOST_PROVEN]
     found = [
-        (episode, rises_within(selection, timeline, episode, errors_only=episode in error_spikes)[:_MOST_RISEN])
+        (
+            episode,
+            rises_within(selection, timeline, episode, errors_only=episode in error_spikes)[:_MOST_RISEN],
+        )
         for episode in largest
     ]
-    firsts = [selection.record(rises[0].first) for _, rises in found if rises]
+    firsts = [rises[0].first for _, rises in found if rises]
     evidence = selection.corpus.evidence(firsts, quoter, _EVIDENCE_WIDTH)
     refs = {record: line.ref for record, line in zip(firsts, evidence, strict=True)}
     templates = selection.corpus.templates.templates
     items: list[dict[str, Json]] = []
     for episode, rises in found:
         for rise in rises:
-            ref = refs.get(selection.record(rise.first))
+            ref = refs.get(rise.first)
             items.append(
                 {
                     "kind": "rose",
@@ -253,6 +257,9 @@ def _summary(
         f"{dated:,} {of_what} in {len(timeline)} buckets of {format_span(timeline.width_ns)} (UTC), most "
         f"{int(timeline.counts[peak]):,} from {_moment(timeline, peak)}."
     ]
+    if len(selection) < len(selection.corpus):
+        first, last = selection.span_text()
+        parts.append(f"First {first}, last {last}.")
     told = [_episode_text(timeline, episode, episode.kind) for episode in episodes]
     told += [_episode_text(timeline, episode, "error spike") for episode in error_spikes]
     if told:
@@ -269,10 +276,10 @@ def _summary(
 
 
 def _episode_text(timeline: Timeline, episode: Episode, kind: str) -> str:
-    """`spike 2026-11-20T13:45 to 2026-11-20T14:00 (412, usual 20)`."""
+    """`spike 2026-11-20T13:45 to 14:00 (412, usual 20)`."""
     usual = episode.usual * (episode.last - episode.first + 1)
     about = f"{usual:,.0f}" if usual >= 10 else f"{usual:.2g}"
-    return (
-        f"{kind} {_moment(timeline, episode.first)} to {_moment(timeline, episode.last + 1)} "
-        f"({episode.count:,}, usual {about})"
-    )
+    first, end = _moment(timeline, episode.first), _moment(timeline, episode.last + 1)
+    if "T" in end and end.partition("T")[0] == first.partition("T")[0]:
+        end = end.partition("T")[2]
+    return f"{kind} {first} to {end} ({episode.count:,}, usual {about})"
