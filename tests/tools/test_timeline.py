@@ -1,6 +1,7 @@
 """log_timeline: counts that add up, marks where something is unusual, and the line that began it."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -124,7 +125,7 @@ def test_one_cluster_is_named_by_the_beginning_of_its_id(answer):
 
 
 def test_a_cluster_is_all_of_its_templates(answer):
-    text = "".join(stamped(i, f"INFO a: call to {i % 3 and 'db' or 'web'} took {i} ms") for i in range(90))
+    text = "".join(stamped(i, f"INFO a: call to {'db' if i % 3 else 'web'} took {i} ms") for i in range(90))
     cluster = answer("log_cluster", text).items[0]
 
     told = answer("log_timeline", text, cluster_id=cluster["id"])
@@ -218,4 +219,4 @@ def test_the_clock_decides_where_buckets_begin(answer):
 
     starts = [parse_time(item["start"], now_ns=0) for item in buckets(told)]
     assert all(start % (5 * NS_PER_MIN) == 0 for start in starts)
-    assert {b - a for a, b in zip(starts, starts[1:], strict=False)} == {5 * NS_PER_MIN}
+    assert {b - a for a, b in pairwise(starts)} == {5 * NS_PER_MIN}

@@ -85,7 +85,8 @@ def sides_in_time(selection: Selection, baseline: TimeRange | None, now: TimeRan
         baseline, now = TimeRange(first, since), TimeRange(since, until)
         told = "all before (the last tenth was chosen, since no `since` was given)"
     else:
-        baseline = TimeRange(max(first, 2 * now.start_ns - until), now.start_ns)
+        length = (until if now.end_ns is None else now.end_ns) - now.start_ns
+        baseline = TimeRange(max(first, now.start_ns - length), now.start_ns)
         told = "as long before" if baseline.start_ns != first else "all before"
     start_b = first if baseline.start_ns is None else max(first, baseline.start_ns)
     end_b = end if baseline.end_ns is None else min(end, baseline.end_ns)
