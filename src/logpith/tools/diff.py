@@ -25,9 +25,8 @@ _EVIDENCE_WIDTH = 180
 
 @dataclass(frozen=True, kw_only=True)
 class DiffTool(FilteredTool):
-    """What differs between two periods, or two sets of sources: templates that are new, gone, more or less frequent
-    beyond chance, the most severe and surprising first. For "what changed since …" and "why this file and not that
-    one". When something happened: log_timeline."""
+    """What changed between two periods or two sets of sources: templates new, gone, more or less frequent beyond
+    chance, worst first. When something happened: log_timeline."""
 
     name: ClassVar[str] = "log_diff"
     command: ClassVar[str] = "diff"
@@ -40,8 +39,8 @@ class DiffTool(FilteredTool):
     flags: ClassVar[Mapping[str, str]] = {"query": "q", "baseline": "b"}
 
     baseline: str = "previous"
-    """What to compare with: `previous` (as long a time just before `since`; without `since`, the last tenth of the time
-    is compared with all before), a period (2026-11-20T10:00..2026-11-20T12:00, end-4h..end-2h), or a file or glob."""
+    """`previous` (as long just before `since`; without `since`, the last tenth against all before), a period
+    (end-4h..end-2h, ..2026-11-20T10:00), or a file or glob."""
 
     budget: int = field(default=1200, metadata={"minimum": 100, "maximum": 20_000})
     """Most tokens the answer may take, a token being 4 bytes."""

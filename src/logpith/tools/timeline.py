@@ -28,8 +28,8 @@ _USUAL_BARS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class TimelineTool(FilteredTool):
-    """Records (and errors) over time in 10 to 40 equal buckets, with spikes, drops and gaps marked, and what rose in
-    each spike. For a whole log, a query, or one cluster of log_cluster. What differs between two periods: log_diff."""
+    """Records and errors over time, with spikes, drops and gaps marked, and what rose in a spike: of all, a query or
+    a cluster. What differs between two periods: log_diff."""
 
     name: ClassVar[str] = "log_timeline"
     command: ClassVar[str] = "timeline"
@@ -42,13 +42,13 @@ class TimelineTool(FilteredTool):
     flags: ClassVar[Mapping[str, str]] = {"query": "q"}
 
     cluster_id: str = ""
-    """Only this cluster: an id of log_cluster or log_overview, or its first 4 digits or more."""
+    """Only this cluster: an id of log_cluster or log_overview, or its beginning."""
 
     buckets: int = field(default=24, metadata={"minimum": 10, "maximum": 40})
-    """About how many; their width is round."""
+    """About how many."""
 
     method: Literal["robust", "sigma"] = "robust"
-    """How to tell the unusual: by medians, or as what is above the mean by two sigma (many false alarms)."""
+    """What is a spike: robust (medians), or sigma (mean + 2 sigma: noisy)."""
 
     ascii: bool = False
     """Draw bars with # only."""
