@@ -108,11 +108,13 @@ def test_help_loads_nothing_heavy_and_teaches_every_command():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.endswith("\n[]\n")
-    for command in ("overview", "cluster", "fetch", "grep", "demo", "mcp"):
+    for command in ("overview", "cluster", "diff", "fetch", "grep", "timeline", "demo", "mcp"):
         assert f"\n  {command} " in done.stdout
 
 
-@pytest.mark.parametrize("command", ["overview", "cluster", "fetch", "grep", "demo", "mcp"])
+@pytest.mark.parametrize(
+    "command", ["overview", "cluster", "diff", "fetch", "grep", "timeline", "demo", "mcp"]
+)
 def test_each_command_has_help_with_an_example_and_the_exit_codes(command, capsys):
     assert main([command, "--help"]) == 0
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from logpith.bars import Bar
 from logpith.quote import shorten
 
 Json = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -406,8 +407,12 @@ def _table(rows: Sequence[Mapping[str, Json]], title: str) -> str:
 
 
 def _without_empty(row: Mapping[str, Json]) -> dict[str, Json]:
-    """The row without what says nothing; a zero or a no may say something."""
-    return {name: value for name, value in row.items() if value is not None and value not in ("", [], (), {})}
+    """The row without what says nothing; a zero or a no may say something, a drawing only repeats a number."""
+    return {
+        name: value
+        for name, value in row.items()
+        if value is not None and value not in ("", [], (), {}) and not isinstance(value, Bar)
+    }
 
 
 def _without_zero(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from logpith.answer import (
     omitted_in_words,
     split_constants,
 )
+from logpith.bars import MOST_CELLS, Bar
 from logpith.progress import size_in_words
 from logpith.quote import show_hidden
 
@@ -38,6 +39,9 @@ _SOURCE_COLUMNS = ("source", "name")
 _LEAST_TEXT_CELLS = 48
 _MOST_CELLS = 44
 _MOST_LINES = 4
+_BESIDE_BARS = 50
+"""Cells that the other columns of a row with a bar need."""
+
 _GAP = "  "
 _INDENT = "    "
 
@@ -56,7 +60,11 @@ _COLUMN_STYLES = {
     "time": "dim",
     "flag": "bold magenta",
     "why": "yellow",
+    "start": "dim",
+    "bar": "cyan",
+    "mark": "bold yellow",
 }
+_VERDICT_STYLES = {"new": "bold red", "up": "yellow", "down": "cyan", "gone": "dim"}
 _SEVERITY_WORD = re.compile(r"(fatal|error|warn|info|debug|trace)")
 _SLOT = re.compile(r"<[\w*:]{1,24}>")
 
@@ -98,7 +106,8 @@ def _lines(answer: Answer, width: int) -> Iterator[Text]:
 def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterator[Text]:
     rows, folder = _without_shared_folder(rows)
     columns, constants = split_constants(rows)
-    spelled = [{name: _spelled(name, row.get(name)) for name in columns} for row in rows]
+    bar_cells = min(MOST_CELLS, max(width - _BESIDE_BARS, 8))
+    spelled = [{name: _spelled(name, row.get(name), bar_cells) for name in columns} for row in rows]
     widths = _column_widths(columns, spelled, width)
     below = [name for name in columns if name not in widths]
     left = sum(widths.values()) + len(_GAP) * len(widths)
@@ -113,7 +122,10 @@ def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterat
     header = _row({name: Text(name, "dim") for name in widths}, widths, right)
     yield _stripped(header.append(beside, "dim"))
     for row, texts in zip(rows, spelled, strict=True):
-        head = _row({name: Text(texts[name], _style(name, texts[name])) for name in widths}, widths, right)
+        styles = {name: _style(name, texts[name]) for name in widths}
+        if row.get("mark"):
+            styles["bar"] = styles["mark"]
+        head = _row({name: Text(texts[name], styles[name]) for name in widths}, widths, right)
         # Who fetched records wants to read all of each.
         most_lines = len(texts.get(beside, "")) if "line" in row else _MOST_LINES
         first, *more = (
@@ -171,8 +183,10 @@ def _has_room(name: str, cells: int) -> bool:
     return name in LONG_COLUMNS and cells >= _LEAST_TEXT_CELLS
 
 
-def _spelled(name: str, value: Json) -> str:
+def _spelled(name: str, value: Json, bar_cells: int) -> str:
     match name, value:
+        case _, Bar():
+            return value.drawn(bar_cells)
         case "share", int() | float():
             return f"{value:.1%}"
         case "bytes", int():
@@ -189,6 +203,8 @@ def _style(name: str, text: str) -> str:
     if name == "severity":
         word = _SEVERITY_WORD.match(text)
         return _SEVERITY_STYLES[word[1]] if word else ""
+    if name == "verdict":
+        return _VERDICT_STYLES.get(text, "")
     return _COLUMN_STYLES.get(name, "")
 
 

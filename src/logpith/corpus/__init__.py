@@ -5,6 +5,10 @@ reading.py   texts → columns and shapes, on all cores
 records.py   the corpus itself: columns, templates, texts of records, coverage
 select.py    a query → the records that match
 selection.py some records of a corpus and what is counted about them; what tools work on
+suspects.py  the templates that most deserve a look
+clusters.py  similar templates side by side, and what the id of one means
+timeline.py  records by bucket of time; anomalies.py says which buckets are unusual
+sides.py     two periods, or two sets of sources, to compare; difference.py says in what they differ
 refs.py      `e12@3f9ac21b`: names for records that are refused, not misread, when their source changed
 cache.py     what we remember between processes, in the cache folder
 """

@@ -76,6 +76,15 @@ class Desk:
             self._kept.move_to_end(key)
         return corpus
 
+    def names_of(self, sources: Sequence[str]) -> frozenset[str]:
+        """What the sources that `sources` mean are called in a corpus.
+
+        Raises:
+            NotFound, Refused, OutsideRoots: nothing of what was named can be read.
+        """
+        texts, _ = self._texts(tuple(sources) or self._default_sources)
+        return frozenset(text.name for text in texts)
+
     def find_source(self, ref: Ref, sources: Sequence[str]) -> tuple[Corpus, Source]:
         """The corpus and source that a ref is from: one of `sources`, or else one that was read before.
 

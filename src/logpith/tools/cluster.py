@@ -55,10 +55,11 @@ class ClusterTool(Tool):
     def answer(self, desk: Desk) -> Answer:
         """Clusters in the asked order, then the row for the rest; their counts add up to all records."""
         from logpith.answer import Answer
+        from logpith.corpus.clusters import find_clusters
 
         corpus = desk.open(self.sources)
         quoter = desk.quoter()
-        clusters = _clusters(corpus, self.threshold)
+        clusters = find_clusters(corpus, self.threshold)
         order = _sorted(corpus, clusters, self.sort)
         shown, rest = order[: self.max_clusters], order[self.max_clusters :]
         items: list[dict[str, Json]] = []
@@ -80,35 +81,6 @@ class ClusterTool(Tool):
         )
 
 
-def _clusters(corpus: Corpus, threshold: float) -> tuple[Cluster, ...]:
-    """All clusters, largest first. Templates of different severity never share one."""
-    import numpy as np
-
-    from logpith.templates.group import group
-
-    templates = corpus.templates.templates
-    kinds = _typical_severity(corpus) // 4
-    # Debug, info and unknown say the same about a line: nothing is wrong.
-    kinds = np.where(kinds < 3, 0, kinds)
-    return group(
-        [template.text for template in templates],
-        [template.count for template in templates],
-        kinds.tolist(),
-        threshold,
-    )
-
-
-def _typical_severity(corpus: Corpus) -> NDArray[np.int64]:
-    """The severity that most records of each template have, less one: 0 to 23, and 0 where unknown."""
-    import numpy as np
-
-    count = len(corpus.templates.templates)
-    inside = corpus.template >= 0
-    codes = corpus.template[inside].astype(np.int64) * 32 + corpus.severity[inside]
-    table = np.bincount(codes, minlength=count * 32).reshape(-1, 32)[:count, 1:25]
-    return np.where(table.any(axis=1), 23 - np.argmax(table[:, ::-1], axis=1), 0)
-
-
 def _sorted(corpus: Corpus, clusters: tuple[Cluster, ...], sort: Sort) -> list[Cluster]:
     """Clusters in the asked order; equal ones stay by size."""
     if sort == "count":
@@ -116,7 +88,9 @@ def _sorted(corpus: Corpus, clusters: tuple[Cluster, ...], sort: Sort) -> list[C
     if sort == "rare":
         return sorted(clusters, key=lambda cluster: cluster.count)
     if sort == "severity":
-        severity = _typical_severity(corpus)
+        from logpith.corpus.clusters import typical_severity
+
+        severity = typical_severity(corpus)
         return sorted(clusters, key=lambda cluster: -max(int(severity[member]) for member in cluster.members))
     first = {
         cluster.leader: min(int(corpus.by_template[member][0]) for member in cluster.members)
