@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logpith.answer import TOKEN_BYTES
-from logpith.server.mcp import INSTRUCTIONS, OUTPUT_SCHEMA, LazyDesk, answer_call, definition
+from logpith.server.lazy_desk import LazyDesk
+from logpith.server.mcp import OUTPUT_SCHEMA, answer_call, definition
+from logpith.server.toolsets import instructions
 from logpith.tools import tools
 
 OLD, NEW = "2025-11-25", "2026-07-28"
@@ -121,7 +123,7 @@ def test_an_agent_lists_and_calls_the_tools(folder: Path, era: str):
         listed = agent.ask("tools/list")["result"]["tools"]
         overview = agent.call("log_overview")
 
-    assert agent.hello["instructions"] == INSTRUCTIONS
+    assert agent.hello["instructions"] == instructions(tools())
     assert [tool["name"] for tool in listed] == sorted(tools())
     assert overview["structuredContent"]["coverage"]["lines"] == 3000
     assert overview["content"][0]["text"].startswith(overview["structuredContent"]["summary"])
@@ -298,7 +300,8 @@ import sys
 from dataclasses import dataclass
 
 from logpith.answer import Answer, Coverage
-from logpith.server.mcp import serve_stdio, stop_if_cancelled
+from logpith.server.mcp import serve_stdio
+from logpith.server.waiting import note_progress
 from logpith.tools import Tool
 
 NOTHING_READ = Coverage(lines=0, records=0, sources=0)
@@ -337,7 +340,7 @@ class EndlessTool(Tool):
     def answer(self, desk):
         print("began", file=sys.stderr, flush=True)
         while True:
-            stop_if_cancelled(0, 0, 0)
+            note_progress(0, 0, 0)
 
 
 sys.exit(serve_stdio(["."], {tool.name: tool for tool in (NoisyTool, FaultyTool, EndlessTool)}))
@@ -423,13 +426,11 @@ def test_what_an_agent_must_read_before_it_asks_is_short():
 
     size = len(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode())
     assert size <= 2000 * TOKEN_BYTES
-    assert len(INSTRUCTIONS.split()) <= 120
+    assert len(instructions(tools()).split()) <= 120
     for tool in listed:
         assert len(tool["description"].split()) <= 60
         assert tool["annotations"] == {
             "readOnlyHint": True,
-            "idempotentHint": True,
-            "destructiveHint": False,
             "openWorldHint": False,
         }
         jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
@@ -438,7 +439,7 @@ def test_what_an_agent_must_read_before_it_asks_is_short():
 def test_listing_the_tools_loads_nothing_heavy():
     heavy = "{'numpy', 'numba', 'rich', 'duckdb', 're2'}"
     script = (
-        "import sys; from logpith.server.mcp import *; make_server(LazyDesk(['.']), tools());"
+        "import sys; from logpith.server.mcp import *; from logpith.tools import tools; make_server(LazyDesk(['.']), tools());"
         f"[definition(tool) for tool in tools().values()]; print(sorted({heavy} & set(sys.modules)))"
     )
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +27,25 @@ Progress = Callable[[int, int, int], None]
 """Told (bytes done, bytes in all or 0 when unknown, lines done)."""
 
 _MOST_SAMPLE_BYTES = 8 << 10
+
+Clock = Callable[[], float]
+"""Seconds, from any beginning, that never go back."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """How long reading may go on, from when this was made."""
+
+    limit_s: float
+    clock: Clock = time.monotonic
+    begun_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "begun_s", self.clock())
+
+    def is_over(self) -> bool:
+        """Whether it is time to stop."""
+        return self.clock() - self.begun_s >= self.limit_s
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -65,6 +86,12 @@ class _ColumnsSoFar:
             source=_joined(self.source, np.int32),
         )
 
+    def put_back(self, columns: Columns) -> None:
+        """Takes back what `joined` gave out: reading goes on behind it. A last record that goes on there is
+        made longer, so the two columns that say how long are copied; the corpus given out stays as it is."""
+        for name, values in vars(columns).items():
+            getattr(self, name).append(values.copy() if name in {"length", "lines"} else values)
+
 
 def _joined(parts: list[NDArray[Scalar]], kind: type[Scalar]) -> NDArray[Scalar]:
     joined = np.concatenate(parts) if parts else np.empty(0, kind)
@@ -76,9 +103,18 @@ class CorpusReader:
     """Reads texts one after the other into one corpus."""
 
     def __init__(
-        self, *, whole_lines: bool = False, progress: Progress | None = None, total_bytes: int = 0
+        self,
+        *,
+        whole_lines: bool = False,
+        progress: Progress | None = None,
+        total_bytes: int = 0,
+        deadline: Deadline | None = None,
     ) -> None:
         self._whole_lines = whole_lines
+        self._deadline = deadline
+        self._texts: Sequence[Text] = ()
+        self._skipped: tuple[str, ...] = ()
+        self._ahead: Iterator[tuple[int, Block, Reading]] = iter(())
         self._progress = progress
         self._total_bytes = total_bytes
         self._sources: list[_SourceSoFar] = []
@@ -93,18 +129,47 @@ class CorpusReader:
     def read(self, texts: Sequence[Text], skipped: tuple[str, ...] = ()) -> Corpus:
         """All records of `texts`; `skipped` tells what else was asked for and could not be opened.
 
-        What ends before its time is named by its source's `trouble`, never raised.
+        What ends before its time is named by its source's `trouble`, never raised. At the deadline the corpus
+        holds what was read until then, is not `whole`, and `go_on` may follow.
         """
+        self._texts, self._skipped = texts, skipped
+        self._ahead = self._blocks(texts)
+        return self._read_ahead()
+
+    def go_on(self, deadline: Deadline) -> Corpus:
+        """Reads on where the last deadline ended the reading: all records from the beginning until now."""
+        self._deadline = deadline
+        return self._read_ahead()
+
+    def _read_ahead(self) -> Corpus:
         workers = os.cpu_count() or 1
         with ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
             waiting: deque[tuple[int, Block, Future[Records]]] = deque()
-            for source, block, reading in self._blocks(texts):
+            # One block at least, or asking again would never come to an end.
+            for source, block, reading in self._ahead:
                 waiting.append((source, block, pool.submit(read_records, block.buf, 0, block.end, reading)))
                 if len(waiting) > workers:
                     self._take(*waiting.popleft())
+                if self._deadline and self._deadline.is_over():
+                    break
             while waiting:
                 self._take(*waiting.popleft())
-        return self._corpus(skipped)
+        following = next(self._ahead, None)
+        if following is None:
+            return self._corpus(self._skipped)
+        self._ahead = chain([following], self._ahead)
+        return self._corpus((self._where_it_stopped(following[0]), *self._skipped), whole=False)
+
+    def _where_it_stopped(self, number: int) -> str:
+        """`stopped after 25 s: 61 % of app.log read; ask again to go on`."""
+        text = self._texts[number]
+        read = self._sources[number].size_bytes
+        size = text.identity.size_bytes if isinstance(text, TextFile) and not text.packing else 0
+        share = f"{int(100 * read / size)} %" if size else f"{self._sources[number].lines:,} lines"
+        behind = len(self._texts) - number - 1
+        others = f", nothing of {behind} more source{'s' * (behind > 1)}" if behind else ""
+        limit_s = self._deadline.limit_s if self._deadline else 0
+        return f"stopped after {limit_s:g} s: {share} of {text.name} read{others}; ask again to go on"
 
     def _blocks(self, texts: Sequence[Text]) -> Iterator[tuple[int, Block, Reading]]:
         for number, text in enumerate(texts):
@@ -177,8 +242,10 @@ class CorpusReader:
         text = name.decode("utf-8", "backslashreplace")
         return self._services.setdefault(text, len(self._services) + 1)
 
-    def _corpus(self, skipped: tuple[str, ...]) -> Corpus:
+    def _corpus(self, skipped: tuple[str, ...], *, whole: bool = True) -> Corpus:
         columns = self._columns.joined()
+        if not whole:
+            self._columns.put_back(columns)
         # A corpus has its shapes in the order of their hashes, whatever came first.
         order = np.argsort(self._index.hashes)
         place = np.empty(len(order) + 1, np.int32)
@@ -193,7 +260,12 @@ class CorpusReader:
         columns = Columns(**{**vars(columns), "shape": place[columns.shape]})
         sources = tuple(self._source(number) for number in range(len(self._sources)))
         return Corpus(
-            sources=sources, columns=columns, services=("", *self._services), shapes=table, skipped=skipped
+            sources=sources,
+            columns=columns,
+            services=("", *self._services),
+            shapes=table,
+            skipped=skipped,
+            whole=whole,
         )
 
     def _source(self, number: int) -> Source:

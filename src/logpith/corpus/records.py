@@ -80,6 +80,8 @@ class Corpus:
     services: tuple[str, ...]
     shapes: ShapeTable
     skipped: tuple[str, ...] = ()
+    whole: bool = True
+    """Whether the sources were read to their ends; `skipped` begins with why not."""
 
     def __len__(self) -> int:
         return len(self.columns.start)
@@ -192,7 +194,11 @@ class Corpus:
             start=format_ns(span[0]) if span else "",
             end=format_ns(span[1]) if span else "",
             undated=round(undated / len(self), 4) if len(self) else 0.0,
-            skipped=tuple(quoter.quote(text, 200) for text in (*troubles, *self.skipped)),
+            skipped=tuple(quoter.quote(text, 200) for text in self._skipped(troubles)),
             redacted=quoter.redacted,
             flagged=quoter.flagged,
         )
+
+    def _skipped(self, troubles: Sequence[str]) -> tuple[str, ...]:
+        """What is missing, the weightiest first: budgets cut from the tail."""
+        return (*troubles, *self.skipped) if self.whole else (self.skipped[0], *troubles, *self.skipped[1:])
