@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from logpith.answer import TOKEN_BYTES
 from logpith.server.lazy_desk import LazyDesk
 from logpith.server.mcp import OUTPUT_SCHEMA, answer_call, definition
-from logpith.server.toolsets import instructions
+from logpith.server.toolsets import choose_tools, instructions
 from logpith.tools import tools
 
 OLD, NEW = "2025-11-25", "2026-07-28"
@@ -44,6 +44,9 @@ class Client:
     def ask(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         return self.read(self.send(method, params))
 
+    def result(self, method: str, **params: Any) -> dict[str, Any]:
+        return self.ask(method, params)["result"]
+
     def send(self, method: str, params: dict[str, Any] | None = None) -> int:
         self.asked += 1
         self._write({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": self._in_era(params)})
@@ -53,14 +56,20 @@ class Client:
         self._write({"jsonrpc": "2.0", "method": method, "params": params or {}})
 
     def read(self, number: int) -> dict[str, Any]:
+        while (message := self.read_one()).get("id") != number:
+            pass
+        return message
+
+    def read_one(self) -> dict[str, Any]:
+        """The next message; one that answers nothing is also among the notices."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            message = json.loads(line)
-            assert message["jsonrpc"] == "2.0"
-            if message.get("id") == number:
-                return message
+        line = self.process.stdout.readline()
+        assert line, "the server closed its output"
+        message: dict[str, Any] = json.loads(line)
+        assert message["jsonrpc"] == "2.0"
+        if "id" not in message:
             self.notices.append(message)
-        raise AssertionError("the server closed its output")
+        return message
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         return self.ask("tools/call", {"name": tool, "arguments": arguments})["result"]
@@ -72,7 +81,8 @@ class Client:
             f"{prefix}clientCapabilities": {},
             f"{prefix}clientInfo": CLIENT,
         }
-        return {**(params or {}), **({"_meta": meta} if self.era == NEW else {})}
+        given = dict(params or {})
+        return {**given, "_meta": {**meta, **given.get("_meta", {})}} if self.era == NEW else given
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
@@ -343,7 +353,22 @@ class EndlessTool(Tool):
             note_progress(0, 0, 0)
 
 
-sys.exit(serve_stdio(["."], {tool.name: tool for tool in (NoisyTool, FaultyTool, EndlessTool)}))
+@dataclass(frozen=True, kw_only=True)
+class SteppingTool(Tool):
+    """Reads on until somebody says enough."""
+
+    name = "log_stepping"
+
+    def answer(self, desk):
+        done = 0
+        while not os.path.exists("enough"):
+            done += 1_000
+            note_progress(done, 10**12, done // 10)
+        return Answer(summary="Read.", coverage=NOTHING_READ)
+
+
+TOOLS = (NoisyTool, FaultyTool, EndlessTool, SteppingTool)
+sys.exit(serve_stdio(["."], {tool.name: tool for tool in TOOLS}))
 '''
 
 
@@ -401,6 +426,143 @@ def test_a_client_that_leaves_while_work_goes_on_leaves_no_process_behind(tmp_pa
         wait_until_it_began(agent)
 
 
+@both_eras
+def test_who_asks_for_progress_is_told_while_it_is_read_and_never_after_the_answer(tmp_path, serve_own, era):
+    with client(tmp_path, era, serve_own) as agent:
+        asked = {"name": "log_stepping", "arguments": {}, "_meta": {"progressToken": "mine"}}
+        number = agent.send("tools/call", asked)
+        while len(agent.notices) < 2:
+            agent.read_one()
+        (tmp_path / "enough").touch()
+        answer = agent.read(number)
+        told = [notice["params"] for notice in agent.notices]
+        later = agent.call("log_noisy")
+
+    assert answer["result"]["structuredContent"]["summary"] == "Read."
+    assert {notice["method"] for notice in agent.notices} == {"notifications/progress"}
+    assert {step["progressToken"] for step in told} == {"mine"}
+    progress = [step["progress"] for step in told]
+    assert progress == sorted(set(progress))
+    assert {step["total"] for step in told} == {10**12}
+    assert [step["message"] for step in told] == [f"{int(done) // 10:,} lines read" for done in progress]
+    assert [notice["params"] for notice in agent.notices] == told
+    assert later["structuredContent"]["summary"] == "Printed."
+
+
+@both_eras
+def test_who_does_not_ask_for_progress_is_told_nothing(tmp_path, serve_own, era):
+    (tmp_path / "enough").touch()
+    with client(tmp_path, era, serve_own) as agent:
+        agent.call("log_stepping")
+
+    assert agent.notices == []
+
+
+@both_eras
+def test_the_query_syntax_and_any_record_can_be_read_as_resources(folder: Path, era: str):
+    with client(folder, era) as agent:
+        listed = agent.result("resources/list")["resources"]
+        templates = agent.result("resources/templates/list")["resourceTemplates"]
+        (syntax,) = agent.result("resources/read", uri="logpith://query-syntax")["contents"]
+        ref = agent.call("log_grep", pattern="upload failed")["structuredContent"]["evidence"][0]["ref"]
+        (record,) = agent.result("resources/read", uri=f"logpith://evidence/{ref}")["contents"]
+        (encoded,) = agent.result("resources/read", uri=f"logpith://evidence/{ref.replace('@', '%40')}")["contents"]
+        fetched = agent.call("log_fetch", refs=[ref], before=3, after=3)
+
+    assert [resource["uri"] for resource in listed] == ["logpith://query-syntax"]
+    assert [template["uriTemplate"] for template in templates] == ["logpith://evidence/{ref}"]
+    assert "level>=warn" in syntax["text"]
+    assert syntax["mimeType"] == "text/markdown"
+    assert record["text"] == encoded["text"] == fetched["content"][0]["text"]
+    assert "upload failed" in record["text"]
+    assert SECRET not in record["text"]
+    assert "7 records for 1 refs" in record["text"]
+
+
+MISSING = ["logpith://nothing", "logpith://evidence/e1@00000000", "logpith://evidence/x", "file:///etc/passwd", ""]
+
+
+@both_eras
+def test_a_resource_that_is_not_there_is_told_in_the_words_of_its_era(folder: Path, era: str):
+    with client(folder, era) as agent:
+        errors = [agent.ask("resources/read", {"uri": uri})["error"] for uri in MISSING]
+
+    assert {error["code"] for error in errors} == {-32002 if era == OLD else -32602}
+    assert [error["data"]["uri"] for error in errors] == MISSING
+    assert all(". " in error["message"] for error in errors)
+    assert "root:" not in json.dumps(errors)
+
+
+@both_eras
+def test_prompts_are_listed_and_written(folder: Path, era: str):
+    with client(folder, era) as agent:
+        listed = agent.result("prompts/list")["prompts"]
+        triage = agent.result("prompts/get", name="triage", arguments={"sources": "app.log"})
+        changed = agent.result("prompts/get", name="what_changed")
+        unknown = agent.ask("prompts/get", {"name": "triag"})["error"]
+        wrong = agent.ask("prompts/get", {"name": "triage", "arguments": {"source": "x"}})["error"]
+
+    assert [prompt["name"] for prompt in listed] == ["triage", "what_changed"]
+    assert [argument["name"] for argument in listed[1]["arguments"]] == ["since", "baseline"]
+    assert 'log_overview(sources=["app.log"])' in triage["messages"][0]["content"]["text"]
+    assert changed["messages"][0]["role"] == "user"
+    assert unknown["code"] == wrong["code"] == -32602
+    assert "Did you mean 'triage'?" in unknown["message"]
+    assert "Did you mean 'sources'?" in wrong["message"]
+
+
+def test_only_chosen_tools_are_offered(folder: Path):
+    with client(folder, argv=[*SERVE, "--tools", "log_grep,fetch"]) as agent:
+        listed = agent.result("tools/list")["tools"]
+        refused = agent.ask("tools/call", {"name": "log_overview", "arguments": {}})["error"]
+
+    assert [tool["name"] for tool in listed] == ["log_fetch", "log_grep"]
+    assert "The tools are log_fetch, log_grep" in refused["message"]
+    assert "log_overview" not in agent.hello["instructions"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--tools", "log_grp"], b"Did you mean 'grep'?"),
+        (["--toolsets", "croe"], b"Did you mean 'core'?"),
+        (["--tools", "grep", "--toolsets", "core"], b"exclude each other"),
+        (["--time-limit", "soon"], b"--time-limit 25"),
+        (["logs"], b"--root logs"),
+    ],
+)
+def test_a_server_that_cannot_start_as_asked_says_why(folder: Path, words: list[str], told: bytes):
+    done = subprocess.run([*SERVE, *words], cwd=folder, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert told in done.stderr
+
+
+def test_toolsets_may_be_named_by_a_variable(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOGPITH_TOOLSETS", "nothing-of-this-name")
+
+    done = subprocess.run(SERVE, cwd=folder, capture_output=True, check=False)
+
+    assert done.returncode == 2
+    assert b"nothing-of-this-name" in done.stderr
+
+
+def test_a_question_that_may_read_only_so_long_answers_with_what_it_has(folder: Path):
+    many = (folder / "app.log").read_bytes() * 200
+    (folder / "many.log").write_bytes(many)
+    with client(folder, argv=[*SERVE, "--time-limit", "0.001"]) as agent:
+        first = agent.call("log_overview", sources=["many.log"])["structuredContent"]["coverage"]
+        answers = [first]
+        while "skipped" in answers[-1]:
+            answers.append(agent.call("log_overview", sources=["many.log"])["structuredContent"]["coverage"])
+
+    assert first["skipped"][0].startswith("stopped after 0.001 s: ")
+    assert first["skipped"][0].endswith("read; ask again to go on")
+    lines = [answer["lines"] for answer in answers]
+    assert lines == sorted(set(lines))
+    assert lines[-1] == many.count(b"\n")
+
+
 def test_an_input_that_is_no_protocol_does_not_end_the_server(folder: Path):
     with client(folder) as agent:
         assert agent.process.stdin is not None
@@ -421,7 +583,7 @@ def test_a_root_that_is_no_folder_is_told_on_standard_error(tmp_path):
 def test_what_an_agent_must_read_before_it_asks_is_short():
     listed = [
         definition(tool).model_dump(by_alias=True, exclude_none=True, mode="json")
-        for tool in tools().values()
+        for tool in choose_tools().values()
     ]
 
     size = len(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode())

@@ -22,19 +22,17 @@ _ROUTES: Mapping[str, str] = {
 def choose_tools(toolsets: str = DEFAULT_TOOLSETS, names: str = "") -> Mapping[str, type[Tool]]:
     """The tools of the named toolsets, or exactly the named tools, by name and in the order of their names.
 
-    Both are lists with commas between.
+    Both are lists with commas between; a tool may be named by its command, too.
 
     Raises:
         BadArgument: there is no such toolset or tool, or none is named.
     """
     every = tools()
     if names:
-        wanted = _listed(names)
-        _refuse_unknown("tool", wanted, set(every))
-        return {name: tool for name, tool in every.items() if name in wanted}
-    wanted = _listed(toolsets)
-    known = {tool.toolset for tool in every.values()}
-    _refuse_unknown("toolset", wanted, known)
+        commands = {tool.command for tool in every.values()}
+        wanted = _listed(names, "tool", commands, also=set(every))
+        return {name: tool for name, tool in every.items() if wanted & {name, tool.command}}
+    wanted = _listed(toolsets, "toolset", {tool.toolset for tool in every.values()})
     return {name: tool for name, tool in every.items() if tool.toolset in wanted}
 
 
@@ -56,15 +54,16 @@ def instructions(offered: Mapping[str, type[Tool]]) -> str:
     )
 
 
-def _listed(text: str) -> list[str]:
-    return [word.strip() for word in text.split(",") if word.strip()]
-
-
-def _refuse_unknown(kind: str, wanted: list[str], known: set[str]) -> None:
-    unknown = [name for name in wanted if name not in known]
-    if not wanted or unknown:
-        problem = f"there is no {kind} named '{unknown[0]}'" if unknown else f"no {kind} is named"
-        hint = nearest(unknown[0], known).strip() if unknown else ""
-        raise BadArgument(
-            problem, remedy=" ".join(filter(None, [hint, f"The {kind}s are {', '.join(sorted(known))}"]))
-        )
+def _listed(text: str, kind: str, known: set[str], also: frozenset[str] | set[str] = frozenset()) -> set[str]:
+    """The words between commas, each of which is known; `also` are those that nobody need be told of."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    told = f"The {kind}s are {', '.join(sorted(known))}"
+    if not words:
+        raise BadArgument(f"no {kind} is named", remedy=told)
+    for word in words:
+        if word not in known | also:
+            hint = nearest(word.removeprefix("log_"), known).strip()
+            raise BadArgument(
+                f"there is no {kind} named '{word}'", remedy=" ".join(filter(None, [hint, told]))
+            )
+    return set(words)
