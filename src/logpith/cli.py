@@ -585,7 +585,7 @@ _COMMANDS: Mapping[str, Command] = {
             ),
             examples=(
                 "logpith mcp --root ./logs",
-                "logpith mcp --root /var/log --tools log_overview,log_fetch",
+                "logpith mcp --root /var/log --tools overview,grep,fetch",
                 "claude mcp add logpith -- logpith mcp --root /var/log",
             ),
             run=_serve_mcp,

@@ -8,8 +8,11 @@ structured content and others only the text, so each of them is the whole answer
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import os
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -34,7 +37,7 @@ from logpith.server.resources import EVIDENCE_URI_TEMPLATE, NEIGHBOURS, QUERY_SY
 from logpith.server.toolsets import choose_tools, instructions
 from logpith.server.waiting import CURRENT, NobodyWaits, Waiting
 from logpith.tools import Tool
-from logpith_emit.errors import LogpithError, nearest
+from logpith_emit.errors import BadArgument, LogpithError, nearest
 
 Context = ServerRequestContext[Any]
 Result = TypeVar("Result")
@@ -88,6 +91,10 @@ def serve_stdio(
         anyio.run(_serve, make_server(desk, offered or choose_tools()))
     except* (BrokenPipeError, ConnectionResetError):
         log.info("the client left in the middle of an answer")
+    if threading.active_count() > 1:
+        # A thread still compiles, or works for nobody. Python's own end would stop it within LLVM, which aborts.
+        sys.stderr.flush()
+        os._exit(0)
     return 0
 
 
@@ -240,6 +247,7 @@ async def _tell_progress(session: ServerSession, waiting: Waiting) -> None:
 def answer_call(desk: LazyDesk, tool: type[Tool], arguments: Mapping[str, object]) -> types.CallToolResult:
     """The answer to a call, or what was wrong with it; never an exception."""
     try:
+        _refuse_half_characters(arguments)
         return _result(ask(build(tool, arguments), desk.get()))
     except LogpithError as error:
         return _error(str(error))
@@ -249,6 +257,19 @@ def answer_call(desk: LazyDesk, tool: type[Tool], arguments: Mapping[str, object
         # What else went wrong is ours to repair. Its text may quote a log, so the model must not read it.
         log.exception("%s failed", tool.name)
         return _error(f"{tool.name} failed inside logpith. The server's standard error has the details")
+
+
+def _refuse_half_characters(arguments: Mapping[str, object]) -> None:
+    """Nothing, when all texts can be written as UTF-8: JSON can spell halves of characters, nothing else can.
+
+    Raises:
+        BadArgument: one cannot.
+    """
+    try:
+        json.dumps(arguments, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        remedy = r"Write whole characters: \ud83d needs its second half"
+        raise BadArgument("an argument holds half a character", remedy=remedy) from error
 
 
 def read_call(desk: LazyDesk, uri: str) -> Page | str:
