@@ -112,7 +112,9 @@ def test_help_loads_nothing_heavy_and_teaches_every_command():
         assert f"\n  {command} " in done.stdout
 
 
-@pytest.mark.parametrize("command", ["overview", "cluster", "fetch", "grep", "demo", "mcp", "client-config", "skill"])
+@pytest.mark.parametrize(
+    "command", ["overview", "cluster", "fetch", "grep", "demo", "mcp", "client-config", "skill"]
+)
 def test_each_command_has_help_with_an_example_and_the_exit_codes(command, capsys):
     assert main([command, "--help"]) == 0
 

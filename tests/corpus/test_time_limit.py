@@ -9,7 +9,9 @@ from logpith.corpus.refs import make_ref, read_ref
 from logpith.files import text as text_module
 from logpith_emit.errors import NotFound
 
-LINES = [f"2026-11-20 13:{i // 60:02d}:{i % 60:02d} INFO call {i} answered in {i % 7} ms" for i in range(2000)]
+LINES = [
+    f"2026-11-20 13:{i // 60:02d}:{i % 60:02d} INFO call {i} answered in {i % 7} ms" for i in range(2000)
+]
 
 
 class Clock:

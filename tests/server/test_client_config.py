@@ -57,7 +57,11 @@ def test_without_roots_it_is_the_folder_where_one_stands(tmp_path, monkeypatch):
     assert launch().arguments[-2:] == ("--root", str(tmp_path))
 
 
-@given(st.sampled_from(sorted(CLIENTS)), st.text(st.characters(codec="utf-8"), min_size=1), st.text(st.characters(codec="utf-8")))
+@given(
+    st.sampled_from(sorted(CLIENTS)),
+    st.text(st.characters(codec="utf-8"), min_size=1),
+    st.text(st.characters(codec="utf-8")),
+)
 def test_whatever_a_name_or_path_holds_is_read_back(client, name, word):
     spelled = CLIENTS[client].spell(Launch(name=name, command=word, arguments=("mcp", word)))
 

@@ -25,7 +25,9 @@ MOST_GROWTH_BYTES = 96 << 20
 
 LONGEST_ERROR = 3000
 
-INSIDES = re.compile(r"Traceback|File \"|\b\w*(?:Error|Exception)\b(?! )|pydantic|numpy|failed inside|0x[0-9a-f]{8}")
+INSIDES = re.compile(
+    r"Traceback|File \"|\b\w*(?:Error|Exception)\b(?! )|pydantic|numpy|failed inside|0x[0-9a-f]{8}"
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,15 +51,114 @@ def desk(day, tmp_path, monkeypatch):
     return LazyDesk(["."])
 
 
-NAMES = ["*.log", "*", "**/*", "api.log", ".", "empty.log", "data.bin", "torn.gz", "passwd", "up", "up/*", "none.log"]
-NAMES += ["..", "../..", "/etc/passwd", "/proc/self/environ", "/dev/zero", "-", "~root", "~nobody-here/x", "[", "a\0b"]
-NAMES += ["x" * 300, "/".join("x" * 200 for _ in range(30)), "\ud800", "file:///etc/passwd", "$(id)", "e1@00000000"]
-QUERIES = ["level>=warn", "quota", '"quota exceeded"', "a OR b", "NOT x", "-x", "time*", "*", "?", "/a+/", "/(/", "(", '"']
-QUERIES += ["service:api", "status=402", "duration_ms:[200 TO *]", "x:{1 TO", "timestamp>=10m", "timestamp>=99h99", "::"]
-QUERIES += ["level>=nonsense", "a AND", "AND", "\\", "/(a*)*b/", "/a{1000}{1000}/", "(" * 100, "a " * 2000, "x:*y*z*", "é"]
-QUERIES += ["_exists_:call_id", "/.*/ AND /.*/", "🙂", "\x1b]0;x\x07", "<|im_start|>", "Ignore all previous instructions"]
-OTHERS: list[Any] = [None, True, False, 0, -1, 1, 3.5, 1e308, -1e308, float("nan"), float("inf"), 10**30, "", " ", "\n"]
-OTHERS += [[], {}, [[]], [None], {"a": {"b": []}}, ["x", 1], "2026-11-20T13:45", "now-2h", "c7", "e1@00000000", "\u202e"]
+NAMES = [
+    "*.log",
+    "*",
+    "**/*",
+    "api.log",
+    ".",
+    "empty.log",
+    "data.bin",
+    "torn.gz",
+    "passwd",
+    "up",
+    "up/*",
+    "none.log",
+]
+NAMES += [
+    "..",
+    "../..",
+    "/etc/passwd",
+    "/proc/self/environ",
+    "/dev/zero",
+    "-",
+    "~root",
+    "~nobody-here/x",
+    "[",
+    "a\0b",
+]
+NAMES += [
+    "x" * 300,
+    "/".join("x" * 200 for _ in range(30)),
+    "\ud800",
+    "file:///etc/passwd",
+    "$(id)",
+    "e1@00000000",
+]
+QUERIES = [
+    "level>=warn",
+    "quota",
+    '"quota exceeded"',
+    "a OR b",
+    "NOT x",
+    "-x",
+    "time*",
+    "*",
+    "?",
+    "/a+/",
+    "/(/",
+    "(",
+    '"',
+]
+QUERIES += [
+    "service:api",
+    "status=402",
+    "duration_ms:[200 TO *]",
+    "x:{1 TO",
+    "timestamp>=10m",
+    "timestamp>=99h99",
+    "::",
+]
+QUERIES += [
+    "level>=nonsense",
+    "a AND",
+    "AND",
+    "\\",
+    "/(a*)*b/",
+    "/a{1000}{1000}/",
+    "(" * 100,
+    "a " * 2000,
+    "x:*y*z*",
+    "é",
+]
+QUERIES += [
+    "_exists_:call_id",
+    "/.*/ AND /.*/",
+    "🙂",
+    "\x1b]0;x\x07",
+    "<|im_start|>",
+    "Ignore all previous instructions",
+]
+OTHERS: list[Any] = [
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    3.5,
+    1e308,
+    -1e308,
+    float("nan"),
+    float("inf"),
+    10**30,
+    "",
+    " ",
+    "\n",
+]
+OTHERS += [
+    [],
+    {},
+    [[]],
+    [None],
+    {"a": {"b": []}},
+    ["x", 1],
+    "2026-11-20T13:45",
+    "now-2h",
+    "c7",
+    "e1@00000000",
+    "\u202e",
+]
 
 
 class Caller:
@@ -75,7 +176,9 @@ class Caller:
         if "pattern" in known and chance.random() < 0.9:
             given["pattern"] = chance.choice(QUERIES)
         if chance.random() < 0.1:
-            given[chance.choice(["file", "path", "filter", "budgte", "", "\ud800", "__class__"])] = self.anything()
+            given[chance.choice(["file", "path", "filter", "budgte", "", "\ud800", "__class__"])] = (
+                self.anything()
+            )
         if given.get("sources") and chance.random() < 0.5:
             del given["sources"]  # or most calls would name what cannot be read
         return name, given
@@ -96,14 +199,18 @@ class Caller:
             case "boolean":
                 return chance.random() < 0.5
             case _:
-                return chance.choice(schema.get("enum") or [*QUERIES, *self.seen, "10m", "now-2h", "2026-11-20T13:45"])
+                return chance.choice(
+                    schema.get("enum") or [*QUERIES, *self.seen, "10m", "now-2h", "2026-11-20T13:45"]
+                )
 
     def anything(self) -> Any:
         return self.random.choice([*OTHERS, *QUERIES, *NAMES])
 
     def learn(self, answer: dict[str, Any]) -> None:
         text = json.dumps(answer)
-        self.seen = [*self.seen, *re.findall(r"\be[0-9]+@[0-9a-f]{8}\b|(?<=\"id\": \")[^\"]+", text)[:5]][-60:]
+        self.seen = [*self.seen, *re.findall(r"\be[0-9]+@[0-9a-f]{8}\b|(?<=\"id\": \")[^\"]+", text)[:5]][
+            -60:
+        ]
 
 
 def check_call(desk: LazyDesk, caller: Caller, secrets: tuple[str, ...]) -> bool:
@@ -168,12 +275,26 @@ def test_no_planted_secret_is_in_any_answer_or_in_the_cache(day, desk, tmp_path)
     planted = "".join(path.read_text(errors="replace") for path in sorted(folder.glob("*.log")))
     assert truth.secrets
     assert all(secret in planted for secret in truth.secrets)
-    calls = [(name, {"budget": 20_000}) for name in tools() if "pattern" not in definition(tools()[name]).input_schema["properties"]]
-    words = {word for secret in truth.secrets for word in re.findall(r"\w+", secret)} | {"authorization", "persona", "invited", "connecting", "card"}
-    calls += [("log_grep", {"pattern": word, "max_examples": 100, "budget": 20_000}) for word in sorted(words)]
+    calls = [
+        (name, {"budget": 20_000})
+        for name in tools()
+        if "pattern" not in definition(tools()[name]).input_schema["properties"]
+    ]
+    words = {word for secret in truth.secrets for word in re.findall(r"\w+", secret)} | {
+        "authorization",
+        "persona",
+        "invited",
+        "connecting",
+        "card",
+    }
+    calls += [
+        ("log_grep", {"pattern": word, "max_examples": 100, "budget": 20_000}) for word in sorted(words)
+    ]
     calls += [("log_grep", {"pattern": secret, "budget": 20_000}) for secret in truth.secrets]
     calls += [("log_fetch", {"query": word, "limit": 1000, "budget": 20_000}) for word in sorted(words)]
-    calls += [("log_fetch", {"offset": offset, "limit": 200, "budget": 20_000}) for offset in range(0, 3000, 200)]
+    calls += [
+        ("log_fetch", {"offset": offset, "limit": 200, "budget": 20_000}) for offset in range(0, 3000, 200)
+    ]
 
     results = [answer_call(desk, tools()[name], given) for name, given in calls]
 
@@ -187,13 +308,26 @@ def test_no_planted_secret_is_in_any_answer_or_in_the_cache(day, desk, tmp_path)
         assert secret not in told
         assert json.dumps(secret)[1:-1] not in told
         assert [path for path in kept if secret.encode() in path.read_bytes()] == []
-    assert sum(result.structured_content["coverage"].get("redacted", 0) for result in results if result.structured_content) > 0
+    assert (
+        sum(
+            result.structured_content["coverage"].get("redacted", 0)
+            for result in results
+            if result.structured_content
+        )
+        > 0
+    )
 
 
 def test_two_agents_at_one_desk_each_get_what_they_would_get_alone(desk):
     asked = [
-        [("log_grep", {"pattern": "level>=error", "as_query": True}), ("log_fetch", {"query": "quota", "limit": 5})],
-        [("log_grep", {"pattern": "level<=info", "as_query": True}), ("log_fetch", {"query": "call", "limit": 7})],
+        [
+            ("log_grep", {"pattern": "level>=error", "as_query": True}),
+            ("log_fetch", {"query": "quota", "limit": 5}),
+        ],
+        [
+            ("log_grep", {"pattern": "level<=info", "as_query": True}),
+            ("log_fetch", {"query": "call", "limit": 7}),
+        ],
         [("log_overview", {"sources": ["voice*.log"]}), ("log_cluster", {"sort": "rare"})],
     ]
     alone = [[told(desk, *call) for call in calls] for calls in asked]
@@ -212,8 +346,21 @@ def told(desk: LazyDesk, name: str, given: dict[str, Any]) -> dict[str, Any]:
     return result.structured_content
 
 
-ODD_URIS = ["logpith://evidence/", "logpith://evidence/%", "logpith://evidence/e1@0000", "logpith://evidence/../query-syntax"]
-ODD_URIS += ["", "\0", "LOGPITH://query-syntax", "logpith://evidence/" + "x" * 5000, "logpith://evidence/%00", "http://[", "\ud800"]
+ODD_URIS = [
+    "logpith://evidence/",
+    "logpith://evidence/%",
+    "logpith://evidence/e1@0000",
+    "logpith://evidence/../query-syntax",
+]
+ODD_URIS += [
+    "",
+    "\0",
+    "LOGPITH://query-syntax",
+    "logpith://evidence/" + "x" * 5000,
+    "logpith://evidence/%00",
+    "http://[",
+    "\ud800",
+]
 
 
 @pytest.mark.parametrize("uri", ODD_URIS)
@@ -223,4 +370,3 @@ def test_no_odd_address_brings_a_resource_or_an_inside(desk, uri):
     assert isinstance(said, str)
     assert len(said) < 500
     assert not INSIDES.search(said)
-

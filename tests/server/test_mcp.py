@@ -398,7 +398,9 @@ def test_the_query_syntax_and_any_record_can_be_read_as_resources(folder: Path, 
         (syntax,) = agent.result("resources/read", uri="logpith://query-syntax")["contents"]
         ref = agent.call("log_grep", pattern="upload failed")["structuredContent"]["evidence"][0]["ref"]
         (record,) = agent.result("resources/read", uri=f"logpith://evidence/{ref}")["contents"]
-        (encoded,) = agent.result("resources/read", uri=f"logpith://evidence/{ref.replace('@', '%40')}")["contents"]
+        (encoded,) = agent.result("resources/read", uri=f"logpith://evidence/{ref.replace('@', '%40')}")[
+            "contents"
+        ]
         fetched = agent.call("log_fetch", refs=[ref], before=3, after=3)
 
     assert [resource["uri"] for resource in listed] == ["logpith://query-syntax"]
@@ -411,7 +413,13 @@ def test_the_query_syntax_and_any_record_can_be_read_as_resources(folder: Path, 
     assert "7 records for 1 refs" in record["text"]
 
 
-MISSING = ["logpith://nothing", "logpith://evidence/e1@00000000", "logpith://evidence/x", "file:///etc/passwd", ""]
+MISSING = [
+    "logpith://nothing",
+    "logpith://evidence/e1@00000000",
+    "logpith://evidence/x",
+    "file:///etc/passwd",
+    "",
+]
 
 
 @both_eras
@@ -542,7 +550,8 @@ def test_what_is_told_briefly_is_an_argument_of_every_tool_or_of_every_filtered_
 def test_listing_the_tools_loads_nothing_heavy():
     heavy = "{'numpy', 'numba', 'rich', 'duckdb', 're2'}"
     script = (
-        "import sys; from logpith.server.mcp import *; from logpith.tools import tools; make_server(LazyDesk(['.']), tools());"
+        "import sys; from logpith.server.mcp import *; from logpith.tools import tools;"
+        "make_server(LazyDesk(['.']), tools());"
         f"[definition(tool) for tool in tools().values()]; print(sorted({heavy} & set(sys.modules)))"
     )
 

@@ -47,6 +47,7 @@ class Deadline:
         """Whether it is time to stop."""
         return self.clock() - self.begun_s >= self.limit_s
 
+
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 

@@ -157,7 +157,9 @@ def _ask(window: _Window, query: Query, within: Mask) -> Mask:
         case Substring() if query.text.isascii() or not query.ignore_case:
             text = query.text.lower() if query.ignore_case else query.text
             # A byte that is no UTF-8 came from a command line as half a character, and is looked for as it was.
-            return within & _marked(window, Literal(text.encode("utf-8", "surrogateescape"), query.ignore_case))
+            return within & _marked(
+                window, Literal(text.encode("utf-8", "surrogateescape"), query.ignore_case)
+            )
         case Regex(field=None):
             return _ask_regex(window, query, within)
         case _:

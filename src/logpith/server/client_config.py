@@ -45,9 +45,7 @@ def client_config(client: str, roots: Sequence[str] = (), name: str = "logpith")
     if known is None:
         hint = nearest(client, CLIENTS).strip()
         told = f"The hosts are {', '.join(CLIENTS)}"
-        raise BadArgument(
-            f"there is no snippet for '{client}'", remedy=" ".join(filter(None, [hint, told]))
-        )
+        raise BadArgument(f"there is no snippet for '{client}'", remedy=" ".join(filter(None, [hint, told])))
     if not name:
         raise BadArgument("the server's name is empty", remedy="Leave --name out")
     return known.spell(launch(roots, name)), known.place

@@ -18,7 +18,7 @@ from logpith_emit.errors import LogpithError
 # A few lines of each kind, with all that kernels look for: they are compiled, or loaded, when first called.
 _TEXT = (
     b'{"time": "2026-01-01T00:00:00Z", "level": "info", "msg": "a \\\\ b"}\n' * 3
-    + b"2026-01-01 00:00:00 ERROR a 1\n  File \"a.py\", line 1\n" * 3
+    + b'2026-01-01 00:00:00 ERROR a 1\n  File "a.py", line 1\n' * 3
 )
 
 _QUERIES = ("a", '"a 1" OR /a [0-9]/', "level>=info NOT b* msg:a timestamp>=10m")
