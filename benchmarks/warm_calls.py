@@ -44,7 +44,8 @@ def measure(setting: Setting) -> Iterator[Row]:
         result = answer_call(desk, tools()[name], {"sources": [str(path)], **given})
         if result.is_error or result.structured_content is None:
             raise RuntimeError(str(result.content))
-        return result.structured_content
+        answer: dict[str, Any] = result.structured_content
+        return answer
 
     ref = ask("log_grep", {"pattern": "quota_exceeded"})["evidence"][0]["ref"]
     calls: dict[str, tuple[str, dict[str, Any]]] = {
