@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+import logpith.corpus.desk  # noqa: F401 - kernels are then kept where they always are, not in a test's own cache
 from logpith.answer import TOKEN_BYTES
 from logpith.demo import Day, write_day
 from logpith.server.lazy_desk import LazyDesk
