@@ -113,7 +113,8 @@ def test_help_loads_nothing_heavy_and_teaches_every_command():
 
 
 @pytest.mark.parametrize(
-    "command", ["overview", "cluster", "diff", "fetch", "grep", "timeline", "demo", "mcp"]
+    "command",
+    ["overview", "cluster", "diff", "fetch", "grep", "timeline", "demo", "mcp", "client-config", "skill"],
 )
 def test_each_command_has_help_with_an_example_and_the_exit_codes(command, capsys):
     assert main([command, "--help"]) == 0

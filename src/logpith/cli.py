@@ -484,13 +484,53 @@ def _spell_option(tool: type[Tool], name: str, value: object) -> list[str]:
 
 
 def _serve_mcp(parsed: Parsed) -> int:
-    from logpith.server.mcp import serve_stdio  # noqa: PLC0415 - brings the SDK
+    from logpith.server.mcp import TIME_LIMIT_S, serve_stdio  # noqa: PLC0415 - brings the SDK
 
     if parsed.words:
         raise BadArgument(
             f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith mcp --root {parsed.words[0]}"
         )
-    return serve_stdio(parsed.lists.get("root", (".",)))
+    from logpith.server.toolsets import DEFAULT_TOOLSETS, TOOLSETS_VARIABLE, choose_tools  # noqa: PLC0415
+
+    options = parsed.options
+    if "tools" in options and "toolsets" in options:
+        raise BadArgument("--tools and --toolsets exclude each other", remedy="Give one of them")
+    toolsets = options.get("toolsets") or os.environ.get(TOOLSETS_VARIABLE) or DEFAULT_TOOLSETS
+    offered = choose_tools(toolsets, options.get("tools", ""))
+    limit_s = _seconds("time-limit", options["time-limit"]) if "time-limit" in options else TIME_LIMIT_S
+    return serve_stdio(parsed.lists.get("root", (".",)), offered, time_limit_s=limit_s or None)
+
+
+def _seconds(name: str, text: str) -> float:
+    """Seconds as typed; 0 is none."""
+    if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", text):
+        raise BadArgument(f"--{name} must be a number of seconds, not {text!r}", remedy=f"Try --{name} 25")
+    return float(text)
+
+
+def _print_client_config(parsed: Parsed) -> int:
+    from logpith.quote import show_hidden  # noqa: PLC0415 - as above
+    from logpith.server.client_config import CLIENTS, client_config  # noqa: PLC0415 - as above
+
+    if len(parsed.words) != 1:
+        raise BadArgument("name one host", remedy=f"Write logpith client-config {'|'.join(CLIENTS)}")
+    snippet, place = client_config(
+        parsed.words[0], parsed.lists.get("root", ()), parsed.options.get("name", "logpith")
+    )
+    # Beside the snippet, so that this can be sent into a file.
+    sys.stderr.write(f"logpith: put this into {show_hidden(place)}\n")
+    return _show(snippet)
+
+
+def _print_skill(parsed: Parsed) -> int:
+    from importlib.resources import files  # noqa: PLC0415 - as above
+
+    if parsed.words:
+        raise BadArgument(
+            f"{parsed.words[0]!r} is one word too many",
+            remedy="Write logpith skill > .claude/skills/logpith/SKILL.md",
+        )
+    return _show((files("logpith") / "skill" / "SKILL.md").read_text(encoding="utf-8").rstrip("\n"))
 
 
 def _run_demo(parsed: Parsed) -> int:
@@ -545,13 +585,53 @@ _COMMANDS: Mapping[str, Command] = {
         Command(
             name="mcp",
             summary="Serve the tools to an agent, over MCP on standard input and output.",
-            usage="logpith mcp [--root DIR]…",
+            usage="logpith mcp [--root DIR]… [options]",
             doc="An agent's program starts this and speaks with it. It reads files under these folders only.",
             options=(
                 Option(name="root", value="DIR", doc="A folder to read (default: the working directory)."),
+                Option(
+                    name="time-limit",
+                    value="S",
+                    doc="Seconds after which a question stops reading and answers with what it has; asking again "
+                    "goes on; 0 is no limit (default: 25, since hosts give up at 30).",
+                ),
+                Option(
+                    name="toolsets",
+                    value="A,B",
+                    doc="Offer these toolsets (default: LOGPITH_TOOLSETS, or core).",
+                ),
+                Option(name="tools", value="A,B", doc="Offer exactly these tools."),
             ),
-            examples=("logpith mcp --root ./logs", "claude mcp add logpith -- logpith mcp --root /var/log"),
+            examples=(
+                "logpith mcp --root ./logs",
+                "logpith mcp --root /var/log --tools overview,grep,fetch",
+                "claude mcp add logpith -- logpith mcp --root /var/log",
+            ),
             run=_serve_mcp,
+        ),
+        Command(
+            name="client-config",
+            summary="Print what an agent's host needs in its settings to start the server.",
+            usage="logpith client-config claude-code|cursor|vscode|codex [--root DIR]… [--name NAME]",
+            doc="Prints the snippet for the settings of an agent's host, and beside it where that belongs.",
+            options=(
+                Option(name="root", value="DIR", doc="A folder to read (default: the working directory)."),
+                Option(name="name", value="NAME", doc="What the host calls the server (default: logpith)."),
+            ),
+            examples=(
+                "logpith client-config cursor --root ./logs > .cursor/mcp.json",
+                "logpith client-config codex --root /var/log",
+            ),
+            run=_print_client_config,
+        ),
+        Command(
+            name="skill",
+            summary="Print a skill that teaches an agent these commands, for hosts without MCP.",
+            usage="logpith skill",
+            doc="Prints a ready skill file for agents that run commands: it costs no tokens until it is needed.",
+            options=(),
+            examples=("mkdir -p .claude/skills/logpith", "logpith skill > .claude/skills/logpith/SKILL.md"),
+            run=_print_skill,
         ),
     )
 }

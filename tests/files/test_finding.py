@@ -81,3 +81,14 @@ def test_a_folder_that_may_not_be_read_is_skipped_with_its_reason(folder):
 
     assert names(found, folder) == ["logs/a.log", "logs/b.log"]
     assert "permission denied" in found.skipped[0]
+
+
+def test_a_link_to_a_folder_above_is_not_walked_in_circles(tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "up").symlink_to("..")
+        (tmp_path / name / "app.log").write_text("x\n")
+
+    found = find_files([str(tmp_path / "**" / "*")], Roots())
+
+    assert found.paths == tuple(tmp_path / name / "app.log" for name in ("a", "b", "c"))

@@ -12,12 +12,12 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from logpith.answer import TOKEN_BYTES
-from logpith.server.mcp import INSTRUCTIONS, OUTPUT_SCHEMA, LazyDesk, answer_call, definition
-from logpith.tools import tools
+from logpith.component import describe
+from logpith.server.mcp import BRIEF, OUTPUT_SCHEMA, definition
+from logpith.server.toolsets import choose_tools, instructions
+from logpith.tools import FilteredTool, tools
 
 OLD, NEW = "2025-11-25", "2026-07-28"
 SERVE = [sys.executable, "-m", "logpith", "mcp"]
@@ -42,6 +42,9 @@ class Client:
     def ask(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         return self.read(self.send(method, params))
 
+    def result(self, method: str, **params: Any) -> dict[str, Any]:
+        return self.ask(method, params)["result"]
+
     def send(self, method: str, params: dict[str, Any] | None = None) -> int:
         self.asked += 1
         self._write({"jsonrpc": "2.0", "id": self.asked, "method": method, "params": self._in_era(params)})
@@ -51,14 +54,20 @@ class Client:
         self._write({"jsonrpc": "2.0", "method": method, "params": params or {}})
 
     def read(self, number: int) -> dict[str, Any]:
+        while (message := self.read_one()).get("id") != number:
+            pass
+        return message
+
+    def read_one(self) -> dict[str, Any]:
+        """The next message; one that answers nothing is also among the notices."""
         assert self.process.stdout is not None
-        for line in self.process.stdout:
-            message = json.loads(line)
-            assert message["jsonrpc"] == "2.0"
-            if message.get("id") == number:
-                return message
+        line = self.process.stdout.readline()
+        assert line, "the server closed its output"
+        message: dict[str, Any] = json.loads(line)
+        assert message["jsonrpc"] == "2.0"
+        if "id" not in message:
             self.notices.append(message)
-        raise AssertionError("the server closed its output")
+        return message
 
     def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
         return self.ask("tools/call", {"name": tool, "arguments": arguments})["result"]
@@ -70,7 +79,8 @@ class Client:
             f"{prefix}clientCapabilities": {},
             f"{prefix}clientInfo": CLIENT,
         }
-        return {**(params or {}), **({"_meta": meta} if self.era == NEW else {})}
+        given = dict(params or {})
+        return {**given, "_meta": {**meta, **given.get("_meta", {})}} if self.era == NEW else given
 
     def _write(self, message: dict[str, Any]) -> None:
         assert self.process.stdin is not None
@@ -121,7 +131,7 @@ def test_an_agent_lists_and_calls_the_tools(folder: Path, era: str):
         listed = agent.ask("tools/list")["result"]["tools"]
         overview = agent.call("log_overview")
 
-    assert agent.hello["instructions"] == INSTRUCTIONS
+    assert agent.hello["instructions"] == instructions(tools())
     assert [tool["name"] for tool in listed] == sorted(tools())
     assert overview["structuredContent"]["coverage"]["lines"] == 3000
     assert overview["content"][0]["text"].startswith(overview["structuredContent"]["summary"])
@@ -159,6 +169,7 @@ def test_text_and_json_both_stay_within_the_budget_and_say_what_is_left_out(fold
                 assert len(compact.encode()) <= budget * TOKEN_BYTES
                 assert len(result["content"][0]["text"].encode()) <= budget * TOKEN_BYTES
                 jsonschema.validate(answer, dict(OUTPUT_SCHEMA))
+                assert {"summary", "coverage"} <= set(answer)
         short = agent.call("log_fetch", limit=200, budget=300)["structuredContent"]
         whole = agent.call("log_fetch", limit=200, budget=20_000)["structuredContent"]
 
@@ -216,73 +227,6 @@ def test_a_mistake_is_answered_with_what_to_do(folder: Path, era: str):
         assert "root:" not in text
 
 
-odd = st.sampled_from(
-    [
-        "app.log",
-        "*",
-        "..",
-        "/etc/passwd",
-        "-",
-        "e1@00000000",
-        "level>=warn",
-        "(",
-        "call*",
-        "/a+/",
-        "\ud800",
-        "",
-    ]
-)
-any_json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | odd,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
-    max_leaves=4,
-)
-
-
-@st.composite
-def calls(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """A tool and arguments, mostly of the right types, as an agent in a hurry would write them."""
-    tool = draw(st.sampled_from(sorted(tools())))
-    by_type = {
-        "string": odd | st.text(max_size=20),
-        "integer": st.integers(-5, 3000),
-        "number": st.floats(-1, 2),
-        "boolean": st.booleans(),
-        "array": st.lists(odd, max_size=3),
-    }
-    known = {
-        name: (st.sampled_from(schema["enum"]) if "enum" in schema else by_type[schema["type"]])
-        for name, schema in definition(tools()[tool]).input_schema["properties"].items()
-    }
-    names = st.lists(st.sampled_from(sorted(known)) | st.text(max_size=5), unique=True, max_size=6)
-    arguments = {
-        name: draw(any_json if name not in known or draw(st.integers(0, 7)) == 0 else known[name])
-        for name in draw(names)
-    }
-    return tool, arguments
-
-
-@given(calls())
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_whatever_is_called_is_answered_within_its_budget_or_told_what_is_wrong(folder, monkeypatch, call):
-    monkeypatch.chdir(folder)
-    tool, arguments = call
-
-    result = answer_call(LazyDesk(["."]), tools()[tool], arguments)
-
-    text = result.content[0].text
-    text.encode()
-    assert "failed inside" not in text
-    assert SECRET not in text
-    if result.is_error:
-        assert result.structured_content is None
-        assert len(text) < 3000
-    else:
-        default = definition(tools()[tool]).input_schema["properties"]["budget"]["default"]
-        assert len(text.encode()) <= (arguments.get("budget") or default) * TOKEN_BYTES
-        jsonschema.validate(result.structured_content, dict(OUTPUT_SCHEMA))
-
-
 def test_an_unknown_tool_is_refused_with_the_nearest(folder: Path):
     with client(folder) as agent:
         error = agent.ask("tools/call", {"name": "log_grp", "arguments": {}})["error"]
@@ -298,7 +242,8 @@ import sys
 from dataclasses import dataclass
 
 from logpith.answer import Answer, Coverage
-from logpith.server.mcp import serve_stdio, stop_if_cancelled
+from logpith.server.mcp import serve_stdio
+from logpith.server.waiting import note_progress
 from logpith.tools import Tool
 
 NOTHING_READ = Coverage(lines=0, records=0, sources=0)
@@ -337,10 +282,25 @@ class EndlessTool(Tool):
     def answer(self, desk):
         print("began", file=sys.stderr, flush=True)
         while True:
-            stop_if_cancelled(0, 0, 0)
+            note_progress(0, 0, 0)
 
 
-sys.exit(serve_stdio(["."], {tool.name: tool for tool in (NoisyTool, FaultyTool, EndlessTool)}))
+@dataclass(frozen=True, kw_only=True)
+class SteppingTool(Tool):
+    """Reads on until somebody says enough."""
+
+    name = "log_stepping"
+
+    def answer(self, desk):
+        done = 0
+        while not os.path.exists("enough"):
+            done += 1_000
+            note_progress(done, 10**12, done // 10)
+        return Answer(summary="Read.", coverage=NOTHING_READ)
+
+
+TOOLS = (NoisyTool, FaultyTool, EndlessTool, SteppingTool)
+sys.exit(serve_stdio(["."], {tool.name: tool for tool in TOOLS}))
 '''
 
 
@@ -398,6 +358,151 @@ def test_a_client_that_leaves_while_work_goes_on_leaves_no_process_behind(tmp_pa
         wait_until_it_began(agent)
 
 
+@both_eras
+def test_who_asks_for_progress_is_told_while_it_is_read_and_never_after_the_answer(tmp_path, serve_own, era):
+    with client(tmp_path, era, serve_own) as agent:
+        asked = {"name": "log_stepping", "arguments": {}, "_meta": {"progressToken": "mine"}}
+        number = agent.send("tools/call", asked)
+        while len(agent.notices) < 2:
+            agent.read_one()
+        (tmp_path / "enough").touch()
+        answer = agent.read(number)
+        told = [notice["params"] for notice in agent.notices]
+        later = agent.call("log_noisy")
+
+    assert answer["result"]["structuredContent"]["summary"] == "Read."
+    assert {notice["method"] for notice in agent.notices} == {"notifications/progress"}
+    assert {step["progressToken"] for step in told} == {"mine"}
+    progress = [step["progress"] for step in told]
+    assert progress == sorted(set(progress))
+    assert {step["total"] for step in told} == {10**12}
+    assert [step["message"] for step in told] == [f"{int(done) // 10:,} lines read" for done in progress]
+    assert [notice["params"] for notice in agent.notices] == told
+    assert later["structuredContent"]["summary"] == "Printed."
+
+
+@both_eras
+def test_who_does_not_ask_for_progress_is_told_nothing(tmp_path, serve_own, era):
+    (tmp_path / "enough").touch()
+    with client(tmp_path, era, serve_own) as agent:
+        agent.call("log_stepping")
+
+    assert agent.notices == []
+
+
+@both_eras
+def test_the_query_syntax_and_any_record_can_be_read_as_resources(folder: Path, era: str):
+    with client(folder, era) as agent:
+        listed = agent.result("resources/list")["resources"]
+        templates = agent.result("resources/templates/list")["resourceTemplates"]
+        (syntax,) = agent.result("resources/read", uri="logpith://query-syntax")["contents"]
+        ref = agent.call("log_grep", pattern="upload failed")["structuredContent"]["evidence"][0]["ref"]
+        (record,) = agent.result("resources/read", uri=f"logpith://evidence/{ref}")["contents"]
+        (encoded,) = agent.result("resources/read", uri=f"logpith://evidence/{ref.replace('@', '%40')}")[
+            "contents"
+        ]
+        fetched = agent.call("log_fetch", refs=[ref], before=3, after=3)
+
+    assert [resource["uri"] for resource in listed] == ["logpith://query-syntax"]
+    assert [template["uriTemplate"] for template in templates] == ["logpith://evidence/{ref}"]
+    assert "level>=warn" in syntax["text"]
+    assert syntax["mimeType"] == "text/markdown"
+    assert record["text"] == encoded["text"] == fetched["content"][0]["text"]
+    assert "upload failed" in record["text"]
+    assert SECRET not in record["text"]
+    assert "7 records for 1 refs" in record["text"]
+
+
+MISSING = [
+    "logpith://nothing",
+    "logpith://evidence/e1@00000000",
+    "logpith://evidence/x",
+    "file:///etc/passwd",
+    "",
+]
+
+
+@both_eras
+def test_a_resource_that_is_not_there_is_told_in_the_words_of_its_era(folder: Path, era: str):
+    with client(folder, era) as agent:
+        errors = [agent.ask("resources/read", {"uri": uri})["error"] for uri in MISSING]
+
+    assert {error["code"] for error in errors} == {-32002 if era == OLD else -32602}
+    assert [error["data"]["uri"] for error in errors] == MISSING
+    assert all(". " in error["message"] for error in errors)
+    assert "root:" not in json.dumps(errors)
+
+
+@both_eras
+def test_prompts_are_listed_and_written(folder: Path, era: str):
+    with client(folder, era) as agent:
+        listed = agent.result("prompts/list")["prompts"]
+        triage = agent.result("prompts/get", name="triage", arguments={"sources": "app.log"})
+        changed = agent.result("prompts/get", name="what_changed")
+        unknown = agent.ask("prompts/get", {"name": "triag"})["error"]
+        wrong = agent.ask("prompts/get", {"name": "triage", "arguments": {"source": "x"}})["error"]
+
+    assert [prompt["name"] for prompt in listed] == ["triage", "what_changed"]
+    assert [argument["name"] for argument in listed[1]["arguments"]] == ["since", "baseline"]
+    assert 'log_overview(sources=["app.log"])' in triage["messages"][0]["content"]["text"]
+    assert changed["messages"][0]["role"] == "user"
+    assert unknown["code"] == wrong["code"] == -32602
+    assert "Did you mean 'triage'?" in unknown["message"]
+    assert "Did you mean 'sources'?" in wrong["message"]
+
+
+def test_only_chosen_tools_are_offered(folder: Path):
+    with client(folder, argv=[*SERVE, "--tools", "log_grep,fetch"]) as agent:
+        listed = agent.result("tools/list")["tools"]
+        refused = agent.ask("tools/call", {"name": "log_overview", "arguments": {}})["error"]
+
+    assert [tool["name"] for tool in listed] == ["log_fetch", "log_grep"]
+    assert "The tools are log_fetch, log_grep" in refused["message"]
+    assert "log_overview" not in agent.hello["instructions"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--tools", "log_grp"], b"Did you mean 'grep'?"),
+        (["--toolsets", "croe"], b"Did you mean 'core'?"),
+        (["--tools", "grep", "--toolsets", "core"], b"exclude each other"),
+        (["--time-limit", "soon"], b"--time-limit 25"),
+        (["logs"], b"--root logs"),
+    ],
+)
+def test_a_server_that_cannot_start_as_asked_says_why(folder: Path, words: list[str], told: bytes):
+    done = subprocess.run([*SERVE, *words], cwd=folder, capture_output=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert told in done.stderr
+
+
+def test_toolsets_may_be_named_by_a_variable(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("LOGPITH_TOOLSETS", "nothing-of-this-name")
+
+    done = subprocess.run(SERVE, cwd=folder, capture_output=True, check=False)
+
+    assert done.returncode == 2
+    assert b"nothing-of-this-name" in done.stderr
+
+
+def test_a_question_that_may_read_only_so_long_answers_with_what_it_has(folder: Path):
+    many = (folder / "app.log").read_bytes() * 200
+    (folder / "many.log").write_bytes(many)
+    with client(folder, argv=[*SERVE, "--time-limit", "0.001"]) as agent:
+        first = agent.call("log_overview", sources=["many.log"])["structuredContent"]["coverage"]
+        answers = [first]
+        while "skipped" in answers[-1]:
+            answers.append(agent.call("log_overview", sources=["many.log"])["structuredContent"]["coverage"])
+
+    assert first["skipped"][0].startswith("stopped after 0.001 s: ")
+    assert first["skipped"][0].endswith("read; ask again to go on")
+    lines = [answer["lines"] for answer in answers]
+    assert lines == sorted(set(lines))
+    assert lines[-1] == many.count(b"\n")
+
+
 def test_an_input_that_is_no_protocol_does_not_end_the_server(folder: Path):
     with client(folder) as agent:
         assert agent.process.stdin is not None
@@ -418,27 +523,35 @@ def test_a_root_that_is_no_folder_is_told_on_standard_error(tmp_path):
 def test_what_an_agent_must_read_before_it_asks_is_short():
     listed = [
         definition(tool).model_dump(by_alias=True, exclude_none=True, mode="json")
-        for tool in tools().values()
+        for tool in choose_tools().values()
     ]
 
     size = len(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode())
     assert size <= 2000 * TOKEN_BYTES
-    assert len(INSTRUCTIONS.split()) <= 120
+    assert len(instructions(tools()).split()) <= 120
     for tool in listed:
         assert len(tool["description"].split()) <= 60
         assert tool["annotations"] == {
             "readOnlyHint": True,
-            "idempotentHint": True,
-            "destructiveHint": False,
             "openWorldHint": False,
         }
         jsonschema.Draft202012Validator.check_schema(tool["inputSchema"])
 
 
+def test_what_is_told_briefly_is_an_argument_of_every_tool_or_of_every_filtered_one():
+    known = {argument.name for argument in describe(FilteredTool)}
+
+    assert set(BRIEF) <= known
+    for name, text in BRIEF.items():
+        (full,) = [argument.doc for argument in describe(FilteredTool) if argument.name == name]
+        assert len(text) <= max(len(full), 40)
+
+
 def test_listing_the_tools_loads_nothing_heavy():
     heavy = "{'numpy', 'numba', 'rich', 'duckdb', 're2'}"
     script = (
-        "import sys; from logpith.server.mcp import *; make_server(LazyDesk(['.']), tools());"
+        "import sys; from logpith.server.mcp import *; from logpith.tools import tools;"
+        "make_server(LazyDesk(['.']), tools());"
         f"[definition(tool) for tool in tools().values()]; print(sorted({heavy} & set(sys.modules)))"
     )
 

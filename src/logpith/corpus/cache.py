@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -46,6 +47,8 @@ class Draft:
         self._folder = folder
         self._files: dict[str, IO[bytes]] = {}
         self._checksums: dict[str, Checksum] = {}
+        # What nobody publishes goes with whoever made it, also when the process ends in the midst of it.
+        self._forget = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
 
     @classmethod
     def begin(cls, kind: str, expected_bytes: int) -> Draft | None:
@@ -81,6 +84,15 @@ class Draft:
         """What was written so far, `count` numbers of each file."""
         return {name: map_array(self._folder / name, kind, count) for name, kind in kinds.items()}
 
+    def so_far(self, kinds: Mapping[str, type[np.generic]]) -> dict[str, NDArray[Any]]:
+        """All that was written until now."""
+        found: dict[str, NDArray[Any]] = {}
+        for name, kind in kinds.items():
+            path = self._folder / name
+            size = path.stat().st_size if path.exists() else 0
+            found[name] = map_array(path, kind, size // np.dtype(kind).itemsize)
+        return found
+
     def checksums(self) -> dict[str, int]:
         """The checksum of each array so far."""
         return {name: checksum.value for name, checksum in self._checksums.items()}
@@ -108,6 +120,7 @@ class Draft:
         except OSError:
             self.discard()
             return None
+        self._forget.detach()
         for older in versions(kind, key)[1:]:
             forget(older)  # who reads it has it open, and reads on
         return target

@@ -175,6 +175,15 @@ class ColumnStore:
         """Puts the last block away."""
         self._settle()
 
+    def so_far(self, kinds: Mapping[str, type[np.generic]]) -> dict[str, NDArray[Any]]:
+        """Copies of all that was added until now; more may follow."""
+        written = self.draft.so_far(kinds) if self.draft is not None else {}
+        found: dict[str, NDArray[Any]] = {}
+        for name, kind in kinds.items():
+            parts = [written[name]] if name in written else self._parts.get(name, [])
+            found[name] = np.concatenate([np.empty(0, kind), *parts, self.last.get(name, np.empty(0, kind))])
+        return found
+
     def arrays(self, kinds: Mapping[str, type[np.generic]]) -> dict[str, NDArray[Any]]:
         """The arrays of a store in memory."""
         found: dict[str, NDArray[Any]] = {}

@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from logpith.corpus import cache
-from logpith.corpus.reading import CorpusReader, Progress
+from logpith.corpus.reading import Clock, CorpusReader, Deadline, Progress
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.refs import Ref, file_key, text_key
 from logpith.files.archive import AnyText, Inside, TextMember, open_texts
@@ -27,7 +28,12 @@ from logpith.timerange import now_ns
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused
 
 _KEPT_CORPORA = 4
+_KEPT_UNFINISHED = 2
 STANDARD_INPUT = "-"
+
+# What Linux allows; others allow as much or less.
+_LONGEST_NAME = 255
+_LONGEST_PATH = 4095
 
 
 class Desk:
@@ -40,11 +46,16 @@ class Desk:
         progress: Progress | None = None,
         default_sources: tuple[str, ...] = (),
         may_read_stdin: bool = False,
+        time_limit_s: float | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         self.roots = roots or Roots()
         self._progress = progress
         self._default_sources = default_sources
         self._may_read_stdin = may_read_stdin
+        self._time_limit_s = time_limit_s
+        self._clock = clock
+        self._unfinished: OrderedDict[tuple[object, ...], CorpusReader] = OrderedDict()
         self._kept: OrderedDict[tuple[object, ...], Corpus] = OrderedDict()
         self._streams: dict[str, TextStream] = {}
         self._archives: dict[tuple[Path, Identity], Inside] = {}
@@ -61,15 +72,22 @@ class Desk:
     def open(self, sources: Sequence[str] = (), *, whole_lines: bool = False) -> Corpus:
         """The records of `sources` as they are now; no names mean the default ones, or all under the roots.
 
+        Where a time limit ends the reading, the corpus is not `whole`; the next question about the same sources
+        reads on from there.
+
         Raises:
             NotFound, Refused, OutsideRoots: nothing of what was named can be read.
         """
+        # Waiting for another question's reading is part of the time that this one may take.
+        deadline = Deadline(self._time_limit_s, self._clock) if self._time_limit_s else None
         texts, skipped, streams = self._texts(tuple(sources) or self._default_sources)
         key = (whole_lines, skipped, tuple(_identity(text) for text in texts))
         with self._lock:  # a second question about the same text waits for the first one's reading
             corpus = self._kept.get(key)
             if corpus is None:
-                corpus = self._read(texts, skipped, streams, whole_lines=whole_lines)
+                corpus = self._read(key, texts, skipped, streams, deadline, whole_lines=whole_lines)
+                if not corpus.whole:
+                    return corpus
                 self._kept[key] = corpus
                 while len(self._kept) > _KEPT_CORPORA:
                     self._kept.popitem(last=False)
@@ -82,7 +100,7 @@ class Desk:
         Raises:
             NotFound, Refused, OutsideRoots: nothing of what was named can be read.
         """
-        texts, _ = self._texts(tuple(sources) or self._default_sources)
+        texts, _, _ = self._texts(tuple(sources) or self._default_sources)
         return frozenset(text.name for text in texts)
 
     def find_source(self, ref: Ref, sources: Sequence[str]) -> tuple[Corpus, Source]:
@@ -111,14 +129,24 @@ class Desk:
 
     def _read(
         self,
+        key: tuple[object, ...],
         texts: Sequence[AnyText],
         skipped: tuple[str, ...],
         streams: Mapping[str, str],
+        deadline: Deadline | None,
         *,
         whole_lines: bool,
     ) -> Corpus:
-        reader = CorpusReader(whole_lines=whole_lines, progress=self._progress)
-        corpus = reader.read(texts, skipped, streams)
+        reader = self._unfinished.pop(key, None)  # put back only when this reading, too, ends as it should
+        if reader is not None and deadline is not None:
+            corpus = reader.go_on(deadline)
+        else:
+            reader = CorpusReader(whole_lines=whole_lines, progress=self._progress, deadline=deadline)
+            corpus = reader.read(texts, skipped, streams)
+        if not corpus.whole:
+            self._unfinished[key] = reader
+            while len(self._unfinished) > _KEPT_UNFINISHED:
+                self._unfinished.popitem(last=False)[1].give_up()
         cache.remember_sources(
             {
                 source.key: source.text.path
@@ -136,6 +164,8 @@ class Desk:
             names = tuple(name for name in names if name != STANDARD_INPUT)
             if not names:
                 return texts, (), {}
+        for name in names:
+            _refuse_impossible(name)
         found = find_files(names, self.roots)
         skipped = list(found.skipped)
         refusal: LogpithError | None = None
@@ -213,6 +243,21 @@ def _where_it_is(paths: Sequence[Path], key: str) -> Iterator[str]:
                     yield entry.path
 
 
+def _refuse_impossible(name: str) -> None:
+    """Nothing, when a file could have this name; asking the system for others fails in many ways.
+
+    Raises:
+        BadArgument: none can.
+    """
+    try:
+        encoded = os.fsencode(Path(name).expanduser())
+    except (UnicodeEncodeError, RuntimeError):  # half a character; the home of nobody
+        encoded = b"\0"
+    longest = max(map(len, encoded.split(b"/")))
+    if b"\0" in encoded or longest > _LONGEST_NAME or len(encoded) > _LONGEST_PATH:
+        raise BadArgument("no file can have such a name", remedy="Name files, folders or globs")
+
+
 def record_of(corpus: Corpus, source: Source, ref: Ref) -> int:
     """The number of the record that a ref names.
 
@@ -225,6 +270,11 @@ def record_of(corpus: Corpus, source: Source, ref: Ref) -> int:
         record = source.first + place
         if text_key(corpus.texts([record])[0]) == ref.text_key:
             return record
+    if not corpus.whole and place == len(lines):
+        raise NotFound(
+            f"line {ref.line} of its source is beyond what could be read in time",
+            remedy="Ask again: reading goes on where it stopped",
+        )
     raise NotFound(
         f"line {ref.line} of its source is not what it was when the ref was made",
         remedy="Ask log_overview or log_grep again and use the refs of that answer",

@@ -196,6 +196,13 @@ def finish_table(
     return facts.table(columns, store.arrays(CHUNK_KINDS), store.signatures(), tally_of(columns, growing))
 
 
+def table_so_far(store: ColumnStore, growing: Growing, formats: Counter[tuple[str, str]]) -> Table:
+    """The table of a source that is still being read; what is read later does not change it."""
+    columns = store.so_far(KINDS)
+    chunks = store.so_far(CHUNK_KINDS)
+    return _Facts(growing.copy(), formats, "", "").table(columns, chunks, None, tally_of(columns, growing))
+
+
 @dataclass(frozen=True)
 class _Facts:
     """What a table tells beside its arrays."""

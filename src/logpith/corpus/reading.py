@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 
 import numpy as np
 
 from logpith.corpus.columns import MOST_LENGTH, NONE, Chunks, Growing, Table, chunks_of
-from logpith.corpus.index import Border, Start, finish_table, open_table
+from logpith.corpus.index import Border, Start, finish_table, open_table, table_so_far
+from logpith.corpus.masking import without_secrets
 from logpith.corpus.records import Corpus, Source, join_tables
 from logpith.corpus.refs import file_key, source_key
 from logpith.files.archive import AnyText, TextMember
@@ -30,16 +33,51 @@ Progress = Callable[[int, int, int], None]
 
 _MOST_SAMPLE_BYTES = 8 << 10
 
+_Step = tuple[int, tuple[Block, Reading] | None]
+"""The number of a source with one of its blocks and how to read it, or None behind the last one."""
+
+
+Clock = Callable[[], float]
+"""Seconds, from any beginning, that never go back."""
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """How long reading may go on, from when this was made."""
+
+    limit_s: float
+    clock: Clock = time.monotonic
+    begun_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "begun_s", self.clock())
+
+    def is_over(self) -> bool:
+        """Whether it is time to stop."""
+        return self.clock() - self.begun_s >= self.limit_s
+
 
 class CorpusReader:
     """Reads texts one after the other into one corpus."""
 
     def __init__(
-        self, *, whole_lines: bool = False, progress: Progress | None = None, may_keep: bool = True
+        self,
+        *,
+        whole_lines: bool = False,
+        progress: Progress | None = None,
+        may_keep: bool = True,
+        deadline: Deadline | None = None,
     ) -> None:
         self._whole_lines = whole_lines
         self._progress = progress
         self._may_keep = may_keep and not whole_lines
+        self._deadline = deadline
+        self._texts: Sequence[AnyText] = ()
+        self._skipped: tuple[str, ...] = ()
+        self._streams: Mapping[str, str] = {}
+        self._jobs: dict[int, _SourceReader] = {}
+        self._tables: dict[int, Table] = {}
+        self._ahead: Iterator[_Step] = iter(())
         self._total_bytes = 0
         self._done_bytes = 0
         self._done_lines = 0
@@ -53,60 +91,96 @@ class CorpusReader:
         """All records of `texts`; `skipped` tells what else was asked for and could not be opened, `streams` which
         logs the texts are pieces of, by their names.
 
-        What ends before its time is named by its source's `trouble`, never raised.
+        What ends before its time is named by its source's `trouble`, never raised. At the deadline the corpus
+        holds what was read until then, is not `whole`, and `go_on` may follow.
         """
-        opened = [open_table(text, may_keep=self._may_keep) for text in texts]
-        jobs = {
-            number: _SourceReader(text, start, whole_lines=self._whole_lines)
-            for number, (text, start) in enumerate(zip(texts, opened, strict=True))
-            if isinstance(start, Start)
-        }
-        self._total_bytes = sum(job.expected_bytes for job in jobs.values())
-        tables = {number: table for number, table in enumerate(opened) if isinstance(table, Table)}
-        try:
-            tables |= self._read(jobs)
-        except BaseException:
-            for job in jobs.values():
-                job.give_up()
-            raise
-        named = streams or {}
-        sources = [
-            _source(text, tables[number], named.get(text.name, text.name))
-            for number, text in enumerate(texts)
-        ]
-        return join_tables(sources, skipped)
+        self._texts, self._skipped, self._streams = texts, skipped, streams or {}
+        for number, text in enumerate(texts):
+            opened = open_table(text, may_keep=self._may_keep)
+            if isinstance(opened, Table):
+                self._tables[number] = opened
+            else:
+                self._jobs[number] = _SourceReader(text, opened, whole_lines=self._whole_lines)
+        self._total_bytes = sum(job.expected_bytes for job in self._jobs.values())
+        self._ahead = self._steps()
+        return self._read_ahead()
 
-    def _read(self, jobs: dict[int, _SourceReader]) -> dict[int, Table]:
+    def go_on(self, deadline: Deadline) -> Corpus:
+        """Reads on where the last deadline ended the reading: all records from the beginning until now."""
+        self._deadline = deadline
+        return self._read_ahead()
+
+    def give_up(self) -> None:
+        """Leaves nothing behind of what was not read to its end."""
+        for job in self._jobs.values():
+            job.give_up()
+
+    def _steps(self) -> Iterator[_Step]:
+        for number, job in self._jobs.items():
+            for block, reading in job.blocks():
+                yield number, (block, reading)
+            yield number, None
+
+    def _read_ahead(self) -> Corpus:
         workers = os.cpu_count() or 1
-        tables: dict[int, Table] = {}
         with ThreadPoolExecutor(workers, thread_name_prefix="scan") as pool:
             waiting: deque[tuple[int, Future[_Scanned] | None]] = deque()
-
-            def take() -> None:
-                number, scanned = waiting.popleft()
-                if scanned is None:
-                    tables[number] = jobs[number].finish()
-                    return
-                self._tell(*jobs[number].take(scanned.result()))
-
             try:
-                for number, job in jobs.items():
-                    for block, reading in job.blocks():
-                        waiting.append((number, pool.submit(_scan, block, reading, job.is_signed)))
-                        while len(waiting) > workers:
-                            take()
-                    waiting.append((number, None))
+                # One block at least, or asking again would never come to an end.
+                for number, step in self._ahead:
+                    scanned = pool.submit(_scan, *step, self._jobs[number].is_signed) if step else None
+                    waiting.append((number, scanned))
+                    while len(waiting) > workers:
+                        self._take(*waiting.popleft())
+                    if step and self._deadline and self._deadline.is_over():
+                        break
                 while waiting:
-                    take()
-            finally:
+                    self._take(*waiting.popleft())
+            except BaseException:
                 pool.shutdown(cancel_futures=True)
-        return tables
+                self.give_up()
+                raise
+        following = next(self._ahead, None)
+        if following is None:
+            return self._corpus()
+        self._ahead = chain([following], self._ahead)
+        return self._corpus(stopped_in=following[0])
 
-    def _tell(self, size_bytes: int, lines: int) -> None:
+    def _take(self, number: int, scanned: Future[_Scanned] | None) -> None:
+        job = self._jobs[number]
+        if scanned is None:
+            self._tables[number] = job.finish()
+            return
+        size_bytes, lines = job.take(scanned.result())
         self._done_bytes += size_bytes
         self._done_lines += lines
         if self._progress:
             self._progress(self._done_bytes, self._total_bytes, self._done_lines)
+
+    def _corpus(self, stopped_in: int | None = None) -> Corpus:
+        """The corpus of all tables; of what is not finished as far as it was read."""
+        unfinished = {
+            number: job.so_far() for number, job in self._jobs.items() if number not in self._tables
+        }
+        tables = self._tables | unfinished
+        sources = [
+            _source(text, tables[number], self._streams.get(text.name, text.name))
+            for number, text in enumerate(self._texts)
+        ]
+        if stopped_in is None:
+            return join_tables(sources, self._skipped)
+        stopped = self._where_it_stopped(stopped_in, tables[stopped_in])
+        return join_tables(sources, (stopped, *self._skipped), whole=False)
+
+    def _where_it_stopped(self, number: int, table: Table) -> str:
+        """`stopped after 25 s: 61 % of app.log read; ask again to go on`."""
+        text = self._texts[number]
+        size = text.identity.size_bytes if isinstance(text, TextFile) and not text.packing else 0
+        share = f"{int(100 * table.size_bytes / size)} %" if size else f"{table.lines:,} lines"
+        behind = sum(other > number for other in self._jobs)
+        others = f", nothing of {behind} more source{'s' * (behind > 1)}" if behind else ""
+        limit_s = self._deadline.limit_s if self._deadline else 0
+        return f"stopped after {limit_s:g} s: {share} of {text.name} read{others}; ask again to go on"
 
 
 @dataclass(frozen=True)
@@ -226,13 +300,20 @@ class _SourceReader:
 
     def finish(self) -> Table:
         """The table, when all blocks have been taken."""
+        trouble = self._trouble or self._text.trouble
+        return finish_table(
+            self._text, self._store, self._growing, self._formats(), self._border, trouble, self._note
+        )
+
+    def so_far(self) -> Table:
+        """The table as far as it has come; reading may go on."""
+        return table_so_far(self._store, self._growing, self._formats())
+
+    def _formats(self) -> Counter[tuple[str, str]]:
         formats: Counter[tuple[str, str]] = Counter()
         for kind, count in self._growing.kinds.items():
             formats[self._recognised.format_of(kind)] += count
-        trouble = self._trouble or self._text.trouble
-        return finish_table(
-            self._text, self._store, self._growing, formats, self._border, trouble, self._note
-        )
+        return formats
 
     def give_up(self) -> None:
         """Leaves nothing of a draft behind."""
@@ -255,7 +336,7 @@ class _SourceReader:
         while len(samples) < len(index):
             samples.append({})
         for code, value, record in chosen:
-            samples[code][value] = _body(scanned.block, scanned.records, record + skip)
+            samples[code][value] = without_secrets(_body(scanned.block, scanned.records, record + skip))
         for code in {code for code, _, _ in chosen}:
             of_code = samples[code]
             samples[code] = {value: of_code[value] for value in index.best_values(code)}

@@ -188,6 +188,8 @@ class Corpus:
     services: tuple[str, ...]
     shapes: ShapeTable
     skipped: tuple[str, ...] = ()
+    whole: bool = True
+    """Whether the sources were read to their ends; `skipped` begins with why not."""
 
     def __len__(self) -> int:
         return sum(source.records for source in self.sources)
@@ -371,13 +373,17 @@ class Corpus:
             start=format_ns(span[0]) if span else "",
             end=format_ns(span[1]) if span else "",
             undated=round(undated / len(self), 4) if len(self) else 0.0,
-            skipped=tuple(quoter.quote(text, 200) for text in (*troubles, *self.skipped)),
+            skipped=tuple(quoter.quote(text, 200) for text in self._skipped(troubles)),
             redacted=quoter.redacted,
             flagged=quoter.flagged,
         )
 
+    def _skipped(self, troubles: Sequence[str]) -> tuple[str, ...]:
+        """What is missing, the weightiest first: budgets cut from the tail."""
+        return (*troubles, *self.skipped) if self.whole else (self.skipped[0], *troubles, *self.skipped[1:])
 
-def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = ()) -> Corpus:
+
+def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = (), *, whole: bool = True) -> Corpus:
     """The corpus of some sources."""
     table = ShapeTable.union([_shape_table(source.table) for source in sources])
     names: dict[str, int] = {"": 0}
@@ -396,8 +402,8 @@ def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = ()) -> Cor
         service_maps.append(np.array([0, *codes], np.int32))
         low = before[source.stream]
         before[source.stream] += source.records
-        whole = max(in_stream[source.stream], 1)
-        share = (low / whole, before[source.stream] / whole) if source.records else (0.0, 1.0)
+        total = max(in_stream[source.stream], 1)
+        share = (low / total, before[source.stream] / total) if source.records else (0.0, 1.0)
         placed.append(replace(source, first=first, share=share))
         first += source.records
     return Corpus(
@@ -406,6 +412,7 @@ def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = ()) -> Cor
         services=tuple(names),
         shapes=table,
         skipped=skipped,
+        whole=whole,
     )
 
 

@@ -264,7 +264,10 @@ def _ask(window: _Window, query: Query, within: Mask) -> Mask:
             return _ask_words(window, query, within)
         case Substring() if query.text.isascii():
             text = query.text.lower() if query.ignore_case else query.text
-            return within & _marked(window, Literal(text.encode(), query.ignore_case))
+            # A byte that is no UTF-8 came from a command line as half a character, and is looked for as it was.
+            return within & _marked(
+                window, Literal(text.encode("utf-8", "surrogateescape"), query.ignore_case)
+            )
         case Regex(field=None):
             return _ask_regex(window, query, within)
         case _:

@@ -55,8 +55,7 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
             if len(paths) == before and not skipped:
                 raise NotFound(f"there is no file in {name}", remedy="Name a folder with logs in it")
         elif glob.has_magic(name) and not path.exists():
-            matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))  # noqa: PTH207  absolute patterns too
-            files = [match for match in matches if not match.is_dir()]
+            files = sorted(match for match in _matches(path) if not match.is_dir())
             if not files:
                 raise NotFound(
                     f"no file matches {name}", remedy="Check the pattern; quote it when the shell expands it"
@@ -91,6 +90,25 @@ def _changed_ns(path: Path) -> int:
         return path.lstat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _matches(pattern: Path) -> set[Path]:
+    """What a glob names, hidden names left out unless it asks for them.
+
+    pathlib's `**` follows no link to a folder, which `glob.glob` does: a link to a folder above would be walked
+    forty times deep, along every way through it.
+    """
+    fixed = next(place for place, part in enumerate(pattern.parts) if glob.has_magic(part))
+    parts = [part if part == "**" else part.replace("**", "*") for part in pattern.parts[fixed:]]
+    if parts[-1] == "**":
+        parts.append("*")
+    base = Path(*pattern.parts[:fixed])
+    wants_hidden = any(part.startswith(".") for part in parts)
+    return {
+        match
+        for match in base.glob("/".join(parts))
+        if wants_hidden or not any(part.startswith(".") for part in match.relative_to(base).parts)
+    }
 
 
 def _files_below(folder: Path, skipped: list[str]) -> Iterator[Path]:

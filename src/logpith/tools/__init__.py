@@ -51,6 +51,9 @@ class Tool:
     aliases: ClassVar[Mapping[str, str]] = {"file": "sources", "files": "sources", "path": "sources"}
     """Other names that callers may use for an argument."""
 
+    toolset: ClassVar[str] = "core"
+    """Which tools it comes with: a server offers whole toolsets, so that agents read of no tool they do not need."""
+
     sources: tuple[str, ...] = ()
     """Files, globs or folders to read; none means all there are."""
 

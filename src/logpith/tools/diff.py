@@ -110,7 +110,7 @@ class DiffTool(FilteredTool):
 
 def _weight(sides: Sides, difference: Difference, severity: int) -> float:
     """How much it deserves a look: how bad it is and how surprising; what has come matters more than what went."""
-    from logpith.corpus.suspects import failure_words
+    from logpith.corpus.judging import failure_words
     from logpith_emit.severity import ERROR, FATAL, WARN
 
     bad = next((bits for least, bits in ((FATAL, 7.0), (ERROR, 4.0), (WARN, 2.5)) if severity >= least), 0.0)

@@ -1,0 +1,49 @@
+"""Warming up: every tool is asked about a few lines, so that the first real question finds all code loaded."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+from logpith.app import ask
+from logpith.component import build, describe, mend
+from logpith.corpus.desk import Desk
+from logpith.corpus.reading import CorpusReader
+from logpith.corpus.records import Corpus
+from logpith.corpus.select import read_query, select
+from logpith.files.text import TextStream
+from logpith.tools import Tool
+from logpith_emit.errors import LogpithError
+
+# A few lines of each kind, with all that kernels look for: they are compiled, or loaded, when first called.
+_TEXT = (
+    b'{"time": "2026-01-01T00:00:00Z", "level": "info", "msg": "a \\\\ b"}\n' * 3
+    + b'2026-01-01 00:00:00 ERROR a 1\n  File "a.py", line 1\n' * 3
+)
+
+_QUERIES = ("a", '"a 1" OR /a [0-9]/', "level>=info NOT b* msg:a timestamp>=10m")
+
+
+class _WarmUpDesk(Desk):
+    """Whatever is asked for, these few lines are it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._corpus = CorpusReader().read([TextStream.drain(io.BytesIO(_TEXT), "warm-up", 0)])
+
+    def open(self, sources: Sequence[str] = (), *, whole_lines: bool = False) -> Corpus:
+        return self._corpus
+
+
+def warm_up(offered: Mapping[str, type[Tool]]) -> None:
+    """Loads or compiles what these tools need."""
+    desk = _WarmUpDesk()
+    corpus = desk.open()
+    for text in _QUERIES:
+        select(corpus, read_query(corpus, text, 0).query)
+    for tool in offered.values():
+        required = {argument.name: mend(argument, "a") for argument in describe(tool) if argument.required}
+        try:
+            ask(build(tool, required), desk)
+        except LogpithError:
+            continue  # it wants what only an answer can give; most of what it needs is loaded all the same
