@@ -168,7 +168,7 @@ class CorpusReader:
         while len(self._samples) < len(self._index):
             self._samples.append({})
         for code, value, record in chosen:
-            self._samples[code][value] = _body(block, records, record + skip)
+            self._samples[code][value] = body_of(block, records, record + skip)
         for code in {code for code, _, _ in chosen}:
             samples = self._samples[code]
             self._samples[code] = {value: samples[value] for value in self._index.best_values(code)}
@@ -218,7 +218,7 @@ class CorpusReader:
         )
 
 
-def _body(block: Block, records: Records, record: int) -> bytes:
+def body_of(block: Block, records: Records, record: int) -> bytes:
     """What is mined of a record: its body, and what a JSON line says went wrong beside it."""
     spans = [(records.body_start[record], records.body_end[record])]
     if records.failure_end[record] > records.failure_start[record]:

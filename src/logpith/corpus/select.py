@@ -8,15 +8,14 @@ its neighbours have left.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.records import Corpus, Source
+from logpith.corpus.records import Corpus
 from logpith.corpus.view import CorpusRecordView
-from logpith.files.text import Block
+from logpith.corpus.windows import Window, windows
 from logpith.query import (
     And,
     ColumnPredicates,
@@ -68,52 +67,11 @@ def select(corpus: Corpus, query: Query, period: TimeRange = ALWAYS) -> NDArray[
     if isinstance(rest, Everything):
         return np.flatnonzero(wanted)
     for source in corpus.sources:
-        for window in _windows(corpus, source):
+        for window in windows(corpus, source):
             inside = slice(window.first, window.first + len(window.starts))
             if wanted[inside].any():
                 wanted[inside] = _ask(window, rest, wanted[inside])
     return np.flatnonzero(wanted)
-
-
-@dataclass(frozen=True)
-class _Window:
-    """The records of one source that begin in one block, and their bytes."""
-
-    corpus: Corpus
-    block: Block
-    first: int
-    starts: NDArray[np.int64]
-    """In the block's buffer, as `ends`."""
-
-    ends: NDArray[np.int64]
-
-    def text(self, place: int) -> bytes:
-        return bytes(self.block.buf[self.starts[place] : self.ends[place]])
-
-
-def _windows(corpus: Corpus, source: Source) -> Iterator[_Window]:
-    """The records of a source by blocks. A record that goes on into the next block is cut at its block's end
-    only when it is longer than a block's last lines; such records are given whole, alone."""
-    starts = corpus.columns.start[source.first : source.first + source.records]
-    lengths = corpus.columns.length[source.first : source.first + source.records]
-    done = 0
-    for block in source.text.blocks():
-        behind = int(np.searchsorted(starts, block.base + block.end))
-        if behind <= done:
-            continue
-        some = slice(done, behind)
-        first = source.first + done
-        begins = starts[some] - block.base
-        ends = begins + lengths[some]
-        if ends[-1] > block.end:  # its trace was cut by the end of the block
-            yield _Window(corpus, block, first, begins[:-1], ends[:-1])
-            span = (int(starts[behind - 1]), int(starts[behind - 1] + lengths[behind - 1]))
-            raw = source.text.parts([span])[0] + b"\n"
-            whole = Block(span[0], np.frombuffer(raw + b"\0" * 16, np.uint8), len(raw))
-            yield _Window(corpus, whole, first + len(begins) - 1, np.array([0]), np.array([len(raw) - 1]))
-        else:
-            yield _Window(corpus, block, first, begins, ends)
-        done = behind
 
 
 def _by_columns(corpus: Corpus, predicates: ColumnPredicates) -> Mask:
@@ -134,7 +92,7 @@ def _by_columns(corpus: Corpus, predicates: ColumnPredicates) -> Mask:
     return wanted
 
 
-def _ask(window: _Window, query: Query, within: Mask) -> Mask:
+def _ask(window: Window, query: Query, within: Mask) -> Mask:
     """Which of the window's records `within` match."""
     match query:
         case Everything():
@@ -163,11 +121,11 @@ def _ask(window: _Window, query: Query, within: Mask) -> Mask:
             return _ask_each(window, query, within & _may_match(window, query))
 
 
-def _marked(window: _Window, literal: Literal) -> Mask:
+def _marked(window: Window, literal: Literal) -> Mask:
     return mark_records(window.block.buf, window.starts, window.ends, literal)
 
 
-def _ask_words(window: _Window, query: Word | Phrase, within: Mask) -> Mask:
+def _ask_words(window: Window, query: Word | Phrase, within: Mask) -> Mask:
     """Words stand in the raw bytes, or behind escapes: only records with a backslash are looked at twice."""
     found = within & _marked(window, Literal(query.text.lower().encode(), ignore_case=True, whole_words=True))
     left = within & ~found
@@ -177,7 +135,7 @@ def _ask_words(window: _Window, query: Word | Phrase, within: Mask) -> Mask:
     return found | _ask_each(window, query, escaped & _may_match(window, query)) if escaped.any() else found
 
 
-def _may_match(window: _Window, query: Query) -> Mask:
+def _may_match(window: Window, query: Query) -> Mask:
     """Records that hold a literal that any match must hold."""
     literals = required_literals(query)
     if literals is None:
@@ -188,7 +146,7 @@ def _may_match(window: _Window, query: Query) -> Mask:
     return found
 
 
-def _ask_each(window: _Window, query: Query, within: Mask) -> Mask:
+def _ask_each(window: Window, query: Query, within: Mask) -> Mask:
     """The reference meaning, record by record: for what only Python can tell (attributes, escapes)."""
     found = np.zeros_like(within)
     meets = matcher(query)
@@ -198,7 +156,7 @@ def _ask_each(window: _Window, query: Query, within: Mask) -> Mask:
     return found
 
 
-def _ask_regex(window: _Window, query: Regex, within: Mask) -> Mask:
+def _ask_regex(window: Window, query: Regex, within: Mask) -> Mask:
     """RE2 over the whole block where every record is wanted; each record with a hit is then asked alone.
 
     A record holds a match only if the block has one that begins in it: RE2 finds the leftmost, so none that

@@ -21,8 +21,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith_emit.errors import BadArgument
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from logpith.answer import Answer
     from logpith.corpus.desk import Desk
@@ -38,6 +40,9 @@ class Tool:
 
     command: ClassVar[str]
     """What people type: `overview`."""
+
+    toolset: ClassVar[str] = "core"
+    """With which others it is offered to agents; all are commands, but by default agents get `core` alone."""
 
     examples: ClassVar[tuple[str, ...]]
     """Command lines worth copying, shown in `--help`."""
@@ -81,6 +86,15 @@ class FilteredTool(Tool):
     until: str = ""
     """Only records before then."""
 
+    def call(self, name: str, **arguments: object) -> str:
+        """A call of a tool about the same records, ready to copy."""
+        import json
+
+        asked = {"query": self.query, "since": self.since, "until": self.until}
+        given = {**arguments, **{key: value for key, value in asked.items() if value}}
+        told = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
+        return f"{name}({', '.join(told)})"
+
     def select(self, desk: Desk) -> Selection:
         """The records that are asked about.
 
@@ -104,3 +118,18 @@ def tools() -> Mapping[str, type[Tool]]:
             if isinstance(value, type) and issubclass(value, Tool) and value.__module__ == module.__name__:
                 found[value.name] = value
     return dict(sorted(found.items()))
+
+
+def offered_tools(toolsets: Collection[str] = ("core",)) -> Mapping[str, type[Tool]]:
+    """The tools of some toolsets by their agent names.
+
+    Raises:
+        BadArgument: there is no such toolset.
+    """
+    known = {tool.toolset for tool in tools().values()}
+    for toolset in toolsets:
+        if toolset not in known:
+            raise BadArgument(
+                f"there is no toolset {toolset!r}", remedy=f"The toolsets are {', '.join(sorted(known))}"
+            )
+    return {name: tool for name, tool in tools().items() if tool.toolset in toolsets}
