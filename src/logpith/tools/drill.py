@@ -113,9 +113,9 @@ class ClusterDrillTool(FilteredTool):
         evidence: list[Evidence] = []
         for part in shown:
             row, proof = self._row(inside, counted, part, quoter)
-            rows.append(_in_order({"kind": "parts", **parts.row(part), **row}))
+            rows.append(_in_order({"kind": "parts", "id": "", **parts.row(part), **row}))
             evidence += proof
-        ids = [str(row["id"]) for row in rows if "id" in row]
+        ids = [str(row["id"]) for row in rows if row["id"]]
         rows += _other_rows(inside, counted, rest, parts)
         return Answer(
             summary=" ".join([_summary(inside, meant, parts, len(order), len(shown)), *inside.notes]),
@@ -152,7 +152,7 @@ class ClusterDrillTool(FilteredTool):
             count=len(starts),
             row=lambda part: {"time": format_ns(starts[part])},
             said=f"by time, in slices of {format_span(width)}",
-            missing=lambda: "records without a time",
+            missing=lambda: "without a time",
             in_order=True,
         )
 
@@ -220,7 +220,7 @@ class ClusterDrillTool(FilteredTool):
         return tuple(calls)
 
 
-_ORDER = ("kind", "id", "source", "time", "count", "share", "templates", "severity", "first", "last")
+_ORDER = ("kind", "id", "source", "time", "text", "count", "share", "templates", "severity", "first", "last")
 
 
 def _in_order(row: dict[str, Json]) -> dict[str, Json]:
@@ -294,39 +294,34 @@ def _other_rows(
     """What adds the shown parts up to the cluster: the parts that are not shown, and the records in none."""
     import numpy as np
 
-    from logpith.corpus.clusters import period_in_words, severities_in_words
+    from logpith.corpus.clusters import period_in_words
 
     rows: list[dict[str, Json]] = []
-    if rest:
-        first, last = period_in_words(counted, rest)
-        count = int(counted.count[list(rest)].sum())
-        rows.append(
-            {
-                "kind": "parts",
-                "count": count,
-                "share": round(count / len(inside), 4),
-                "severity": severities_in_words(counted.severities[list(rest)].sum(axis=0)),
-                "first": first,
-                "last": last,
-                "group": f"other: {len(rest):,} more parts",
-            }
-        )
     apart = inside.only(np.flatnonzero(parts.codes < 0))
+    if rest:
+        counts = counted.severities[list(rest)].sum(axis=0)
+        rows.append(_uncounted_row("other", inside, counts, period_in_words(counted, rest)))
     if len(apart):
-        first, last = apart.span_text()
         counts = np.bincount(apart.severity, minlength=25)
-        rows.append(
-            {
-                "kind": "parts",
-                "count": len(apart),
-                "share": round(len(apart) / len(inside), 4),
-                "severity": severities_in_words(counts),
-                "first": first,
-                "last": last,
-                "group": f"none: {parts.missing()}",
-            }
-        )
+        rows.append(_uncounted_row("none", inside, counts, apart.span_text()))
     return rows
+
+
+def _uncounted_row(
+    id_: str, inside: Selection, severities: NDArray[np.int64], period: tuple[str, str]
+) -> dict[str, Json]:
+    from logpith.corpus.clusters import severities_in_words
+
+    count = int(severities.sum())
+    return {
+        "kind": "parts",
+        "id": id_,
+        "count": count,
+        "share": round(count / len(inside), 4),
+        "severity": severities_in_words(severities),
+        "first": period[0],
+        "last": period[1],
+    }
 
 
 def _summary(inside: Selection, meant: Named, parts: _Parts, count: int, shown: int) -> str:
@@ -334,5 +329,7 @@ def _summary(inside: Selection, meant: Named, parts: _Parts, count: int, shown: 
     whole = "Cluster" if templates > 1 else "Template"
     said = f"{whole} {meant.template.id} has {len(inside):,} record{'s' * (len(inside) != 1)}"
     said += f" in {templates:,} templates" if templates > 1 else ""
-    more = f"; the first {shown:,} are shown" if shown < count else ""
-    return f"{said}; split {parts.said}: {count:,} part{'s' * (count != 1)}{more}."
+    more = f"; the row `other` counts all but the first {shown:,}" if shown < count else ""
+    missing = parts.missing() if (parts.codes < 0).any() else ""
+    none = f"; the row `none` counts those {missing}" if missing else ""
+    return f"{said}; split {parts.said}: {count:,} part{'s' * (count != 1)}{more}{none}."
