@@ -311,7 +311,7 @@ def _assign_words(
             left = [word for word in left if not looks_like_ref(word)]
         elif argument.many:
             given[name], left = left, []
-        elif left:
+        elif left and not (name == "query" and _names_source(left[0])):
             given[name] = left.pop(0)
         elif argument.required:
             usage = f"logpith {tool.command} {_usage_words(tool)}"
@@ -319,6 +319,16 @@ def _assign_words(
     if left:
         raise BadArgument(f"{left[0]!r} is one word too many", remedy=f"logpith {tool.command} --help")
     return given
+
+
+def _names_source(word: str) -> bool:
+    """Whether a word can be meant as what is read: a file or folder that is there, a glob that has some, or `-`."""
+    import glob  # noqa: PLC0415 - only commands with a query as their first word ask
+
+    try:
+        return word == "-" or os.path.lexists(word) or (glob.has_magic(word) and any(glob.iglob(word)))
+    except (OSError, ValueError):  # a long query is no name of a file
+        return False
 
 
 # ── A tool's command ────────────────────────────────────────────────────────────────────────────────────────
@@ -474,6 +484,8 @@ def _spell_command(tool: type[Tool], given: Mapping[str, object]) -> str:
 
 def _spell_option(tool: type[Tool], name: str, value: object) -> list[str]:
     dashed = f"-{tool.flags[name]}" if name in tool.flags else f"--{name.replace('_', '-')}"
+    if isinstance(value, list | tuple):
+        return [word for one in value for word in (dashed, str(one))]
     return [dashed] if value is True else [dashed, str(value)]
 
 
@@ -626,7 +638,12 @@ def _help(
 
 
 def _usage_words(tool: type[Tool]) -> str:
-    return " ".join(_word_for(name) for name in tool.positional)
+    optional = {
+        argument.name for argument in _arguments_of(tool) if not argument.required and not argument.many
+    }
+    return " ".join(
+        f"[{_word_for(name)}]" if name in optional else _word_for(name) for name in tool.positional
+    )
 
 
 def _word_for(name: str) -> str:

@@ -27,7 +27,9 @@ SCALARS = st.one_of(
     st.sampled_from([None, True, False, 1.5, 1e30, -0.0]),
 )
 VALUES = st.recursive(
-    SCALARS, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=4
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=4,
 )
 JSON_LINES = st.tuples(
     st.dictionaries(KEYS, VALUES, max_size=5), st.booleans(), st.sampled_from([(",", ":"), (", ", ": ")])
@@ -35,11 +37,22 @@ JSON_LINES = st.tuples(
 PAIRS = st.tuples(
     KEYS | st.sampled_from(["k" * 70, "päth", "3a"]),
     st.sampled_from(["=", ":", "= "]),
-    st.sampled_from(["", "1", "x", '"q w"', '"k=v b=1"', '"unclosed', '"es\\"c"', "(b=2", "[a=1]", "é", "v\u00a0b=3"]),
+    st.sampled_from(
+        ["", "1", "x", '"q w"', '"k=v b=1"', '"unclosed', '"es\\"c"', "(b=2", "[a=1]", "é", "v\u00a0b=3"]
+    ),
     st.sampled_from([" ", ",", ";", "\t", " (", "\u2003", "\u00a0", "é", '"', "—"]),
 ).map("".join)
 PLAIN_LINES = st.lists(PAIRS | st.sampled_from(["words ", "b", "="]), max_size=5).map("".join)
-BROKEN = st.sampled_from(['{"a": 1', '{"a":1,"a":2}', '{"a":1,"a":null}', '{"a":{"b":1},"a.b":2}', '{"a":1} b=2', "{a=1}"])
+BROKEN = st.sampled_from(
+    [
+        '{"a": 1',
+        '{"a":1,"a":2}',
+        '{"a":1,"a":null}',
+        '{"a":{"b":1},"a.b":2}',
+        '{"a":1} b=2',
+        "{a=1}",
+    ]
+)
 LINES = st.lists(JSON_LINES | PLAIN_LINES | BROKEN, max_size=12)
 
 
@@ -114,4 +127,5 @@ def test_slices_hold_the_times_that_begin_in_them():
     codes, starts = time_slices(selection, 600 * 10**9)
 
     assert np.bincount(codes).tolist() == [10] * 6
-    assert all(starts[code] <= time < starts[code] + 600 * 10**9 for code, time in zip(codes, selection.time_ns, strict=True))
+    for code, time in zip(codes.tolist(), selection.time_ns.tolist(), strict=True):
+        assert starts[code] <= time < starts[code] + 600 * 10**9

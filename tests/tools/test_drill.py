@@ -39,7 +39,13 @@ def test_parts_add_up_to_the_cluster_and_that_to_its_row(answer, text, by, most,
 
     for row in rows:
         told = answer(
-            "log_cluster_drill", text, cluster_id=row["id"], by=by, query=query, max_clusters=most, budget=20_000
+            "log_cluster_drill",
+            text,
+            cluster_id=row["id"],
+            by=by,
+            query=query,
+            max_clusters=most,
+            budget=20_000,
         )
         assert parent_of(told)["count"] == row["count"]
         assert sum(part["count"] for part in parts_of(told)) == row["count"]
@@ -87,7 +93,9 @@ def test_the_id_of_a_template_that_leads_nothing_means_that_template_alone(answe
 
 
 def test_the_most_telling_slot_has_few_values_that_repeat(answer):
-    text = "".join(f"call {1000 + i} ended with code {480 + i % 3} after {i * 37 % 9973} ms\n" for i in range(300))
+    text = "".join(
+        f"call {1000 + i} ended with code {480 + i % 3} after {i * 37 % 9973} ms\n" for i in range(300)
+    )
     found = answer("log_cluster", text).items[0]["id"]
 
     told = answer("log_cluster_drill", text, cluster_id=found)

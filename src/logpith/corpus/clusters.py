@@ -122,4 +122,6 @@ def period_in_words(tally: Tally, groups: Sequence[int]) -> tuple[str, str]:
     """The first and the last time of some groups of a tally; both empty when none has one."""
     starts, ends = tally.start_ns[list(groups)], tally.end_ns[list(groups)]
     dated = starts != NO_TIME
-    return (format_ns(int(starts[dated].min())), format_ns(int(ends[dated].max()))) if dated.any() else ("", "")
+    return (
+        (format_ns(int(starts[dated].min())), format_ns(int(ends[dated].max()))) if dated.any() else ("", "")
+    )

@@ -72,7 +72,9 @@ def check_field(name: str) -> None:
         BadArgument: it cannot.
     """
     if not name.strip():
-        raise BadArgument("a field has no name", remedy="Name one: service, level, source, template, time:5m…")
+        raise BadArgument(
+            "a field has no name", remedy="Name one: service, level, source, template, time:5m…"
+        )
     _slice_width_ns(name)
 
 
@@ -119,7 +121,8 @@ def _slice_width_ns(name: str) -> int | None:
     width = parse_span(match["width"])
     if not width:
         raise BadArgument(
-            f"{match['width']!r} is no width of a time slice", remedy="Write time:30s, time:5m, time:1h, time:1d"
+            f"{match['width']!r} is no width of a time slice",
+            remedy="Write time:30s, time:5m, time:1h, time:1d",
         )
     return width
 
@@ -197,7 +200,9 @@ class _Reading:
 
 def _read_texts(selection: Selection, names: Sequence[str]) -> list[Field]:
     readings = [
-        _Reading(name, FieldName.of(name, _spellings(name)), np.full(len(selection), -1, np.int32), {}, {}, {})
+        _Reading(
+            name, FieldName.of(name, _spellings(name)), np.full(len(selection), -1, np.int32), {}, {}, {}
+        )
         for name in names
     ]
     if readings:

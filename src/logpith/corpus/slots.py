@@ -84,13 +84,13 @@ def _by_slots(selection: Selection, template: Template) -> list[Split]:
         for slot, value in enumerate(match(body) or ()):
             if value:
                 codes[slot, place] = places[slot].setdefault(value, len(places[slot]))
-    return [_split("", slot + 1, codes[slot], [_text(value) for value in places[slot]]) for slot in range(count)]
+    return [
+        _split("", slot + 1, codes[slot], [_text(value) for value in places[slot]]) for slot in range(count)
+    ]
 
 
 def _split(name: str, slot: int, codes: NDArray[np.int32], texts: Sequence[str]) -> Split:
-    return Split(
-        name=name, slot=slot, type=slot_type(texts[:_TYPED_VALUES]), codes=codes, texts=tuple(texts)
-    )
+    return Split(name=name, slot=slot, type=slot_type(texts[:_TYPED_VALUES]), codes=codes, texts=tuple(texts))
 
 
 def _text(value: bytes) -> str:
@@ -127,7 +127,9 @@ def _spelled(part: str) -> bytes:
 
 
 def _by_attributes(selection: Selection) -> list[Split]:
-    some = np.unique(np.linspace(0, len(selection) - 1, num=min(len(selection), _SAMPLED_RECORDS)).astype(np.int64))
+    some = np.unique(
+        np.linspace(0, len(selection) - 1, num=min(len(selection), _SAMPLED_RECORDS)).astype(np.int64)
+    )
     names: dict[str, None] = {}
     for text in selection.corpus.texts(selection.records[some].tolist()):
         for name, value in flat(fields_in(text.decode("utf-8", "surrogateescape"))):

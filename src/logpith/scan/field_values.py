@@ -47,7 +47,7 @@ class FieldName:
 
 
 @kernel
-def _is_separator(byte: Any) -> bool:
+def _is_separator(byte: Any) -> Any:
     """Whether `normalised` leaves a byte out: one of `_-. /:$`, and `@` but for the shortest keys."""
     return byte == 95 or byte == 45 or byte == 46 or byte == 32 or byte == 47 or byte == 58 or byte == 36
 
@@ -55,7 +55,7 @@ def _is_separator(byte: Any) -> bool:
 @kernel
 def _rank(
     buf: Any, start: int, end: int, exact: Any, plain: Any, inside: bool, wanted: Any, keys: Any, ranks: Any
-) -> int:
+) -> Any:
     """The rank of the key `buf[start:end]` below `plain` (the hash of what it stands in), -1 when it is none.
 
     `exact` is the hash of the whole path.
@@ -74,7 +74,7 @@ def _rank(
 
 
 @kernel
-def _nested_end(buf: Any, i: int, end: int) -> int:
+def _nested_end(buf: Any, i: int, end: int) -> Any:
     """The place behind the array or object that opens at `i`; -1 when it never closes."""
     depth = 0
     while i < end:
@@ -94,7 +94,7 @@ def _nested_end(buf: Any, i: int, end: int) -> int:
 
 
 @kernel
-def _in_json(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any) -> int:
+def _in_json(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any) -> Any:
     """ABSENT, TEXT, BARE or ASK for one JSON object; `found` gets the span."""
     exacts = np.empty(MAX_DEPTH + 1, np.uint64)
     plains = np.empty(MAX_DEPTH + 1, np.uint64)
@@ -214,19 +214,19 @@ def _in_json(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any,
 
 
 @kernel
-def _is_blank(byte: Any) -> bool:
+def _is_blank(byte: Any) -> Any:
     """A blank as Python's `\\s` has it, in ASCII."""
     return byte == 32 or 9 <= byte <= 13 or 28 <= byte <= 31
 
 
 @kernel
-def _opens_pair(byte: Any) -> bool:
+def _opens_pair(byte: Any) -> Any:
     """Whether a key may stand behind a byte: a blank or one of `,;([{`."""
     return _is_blank(byte) or byte == 44 or byte == 59 or byte == 40 or byte == 91 or byte == 123
 
 
 @kernel
-def _in_key(byte: Any) -> bool:
+def _in_key(byte: Any) -> Any:
     return (
         97 <= byte <= 122
         or 65 <= byte <= 90
@@ -241,7 +241,7 @@ def _in_key(byte: Any) -> bool:
 
 
 @kernel
-def _in_pairs(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any) -> int:
+def _in_pairs(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any) -> Any:
     """ABSENT, TEXT or ASK for one record of key=value pairs; `found` gets the span.
 
     Reads as `corpus.view` does: key and value may be joined by `=` only, a value may be quoted.

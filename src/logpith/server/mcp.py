@@ -30,7 +30,7 @@ from logpith.answer import Answer, to_json, to_text
 from logpith.app import ask
 from logpith.component import build, json_schema
 from logpith.quote import show_hidden
-from logpith.tools import Tool, tools
+from logpith.tools import Tool, offered_tools
 from logpith_emit.errors import LogpithError, nearest
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def serve_stdio(roots: Sequence[str], offered: Mapping[str, type[Tool]] | None =
         NotFound: a root is no folder.
     """
     try:
-        anyio.run(_serve, make_server(LazyDesk(roots), offered or tools()))
+        anyio.run(_serve, make_server(LazyDesk(roots), offered or offered_tools()))
     except* (BrokenPipeError, ConnectionResetError):
         log.info("the client left in the middle of an answer")
     return 0

@@ -109,9 +109,7 @@ class ClusterTool(FilteredTool):
         )
         return f"{said}; the row `other` counts what is {which}: {other / len(selection):.1%}."
 
-    def _next_calls(
-        self, selection: Selection, shown: list[Cluster], rest: list[Cluster]
-    ) -> tuple[str, ...]:
+    def _next_calls(self, selection: Selection, shown: list[Cluster], rest: list[Cluster]) -> tuple[str, ...]:
         calls = []
         many = next((cluster for cluster in shown if len(cluster.members) > 1), None)
         if many and self.threshold == ClusterTool.threshold:

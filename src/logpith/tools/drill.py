@@ -162,7 +162,9 @@ class ClusterDrillTool(FilteredTool):
         from logpith.corpus.clusters import cluster_templates
 
         templates = inside.corpus.templates.templates
-        groups = [cluster.members for cluster in cluster_templates(inside.corpus, meant.members, self.threshold)]
+        groups = [
+            cluster.members for cluster in cluster_templates(inside.corpus, meant.members, self.threshold)
+        ]
         said = f"into sub-clusters at {self.threshold:g}"
         if len(groups) == 1:
             groups = [(member,) for member in meant.members]
@@ -202,9 +204,7 @@ class ClusterDrillTool(FilteredTool):
         }
         return row, evidence
 
-    def _next_calls(
-        self, inside: Selection, meant: Named, ids: Sequence[str], rest: int
-    ) -> tuple[str, ...]:
+    def _next_calls(self, inside: Selection, meant: Named, ids: Sequence[str], rest: int) -> tuple[str, ...]:
         calls = []
         others = [id_ for id_ in ids if id_ != meant.template.id]
         if others:
