@@ -326,7 +326,9 @@ def _names_source(word: str) -> bool:
     import glob  # noqa: PLC0415 - only commands with a query as their first word ask
 
     try:
-        return word == "-" or os.path.lexists(word) or (glob.has_magic(word) and any(glob.iglob(word)))
+        if word == "-" or os.path.lexists(word):
+            return True
+        return glob.has_magic(word) and any(glob.iglob(word))  # noqa: PTH207 - Path.glob refuses absolute ones
     except (OSError, ValueError):  # a long query is no name of a file
         return False
 
@@ -499,7 +501,11 @@ def _serve_mcp(parsed: Parsed) -> int:
         raise BadArgument(
             f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith mcp --root {parsed.words[0]}"
         )
-    return serve_stdio(parsed.lists.get("root", (".",)))
+    from logpith.tools import offered_tools  # noqa: PLC0415 - as above
+
+    return serve_stdio(
+        parsed.lists.get("root", (".",)), offered_tools(("core", *parsed.lists.get("toolset", ())))
+    )
 
 
 def _run_demo(parsed: Parsed) -> int:
@@ -538,10 +544,11 @@ _COMMANDS: Mapping[str, Command] = {
         Command(
             name="mcp",
             summary="Serve the tools to an agent, over MCP on standard input and output.",
-            usage="logpith mcp [--root DIR]…",
+            usage="logpith mcp [--root DIR]… [--toolset NAME]…",
             doc="An agent's program starts this and speaks with it. It reads files under these folders only.",
             options=(
                 Option(name="root", value="DIR", doc="A folder to read (default: the working directory)."),
+                Option(name="toolset", value="NAME", doc="Offer these tools too: sql (may be given again)."),
             ),
             examples=("logpith mcp --root ./logs", "claude mcp add logpith -- logpith mcp --root /var/log"),
             run=_serve_mcp,

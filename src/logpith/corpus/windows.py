@@ -52,3 +52,20 @@ def windows(corpus: Corpus, source: Source) -> Iterator[Window]:
         else:
             yield Window(corpus, block, first, begins, ends)
         done = behind
+
+
+def texts_of(corpus: Corpus, records: NDArray[np.int64]) -> Iterator[bytes]:
+    """The text of each of the records, which are ascending, whole: for many, where `Corpus.texts` is for a few."""
+    for source in corpus.sources:
+        low, high = np.searchsorted(records, (source.first, source.first + source.records))
+        if low == high:
+            continue
+        for window in windows(corpus, source):
+            a, b = np.searchsorted(records, (window.first, window.first + len(window.starts)))
+            if a < b:
+                chosen = records[a:b] - window.first
+                raw = bytes(window.block.buf[: int(window.ends[-1])])
+                for start, end in zip(
+                    window.starts[chosen].tolist(), window.ends[chosen].tolist(), strict=True
+                ):
+                    yield raw[start:end]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
-
     from logpith.answer import Answer, Json
     from logpith.corpus.counting import Groups
     from logpith.corpus.desk import Desk
@@ -59,7 +58,7 @@ class CountTool(FilteredTool):
     """A field to count by: level, service, source, template, time:5m, or any attribute. Give several to combine."""
 
     agg: tuple[str, ...] = ()
-    """What to reckon in each group: min, max, sum, avg, p50, p95, p99, count or distinct of a field: p95:duration_ms."""
+    """What to reckon in each group: min, max, sum, avg, p50, p95, p99, count, distinct of a field: p95:duration_ms."""
 
     top: int = field(default=_DEFAULT_TOP, metadata={"minimum": 1, "maximum": 1000})
     """Most groups to show; the rest are one row."""
