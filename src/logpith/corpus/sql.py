@@ -214,6 +214,8 @@ def _run(connection: Any, text: str, most_rows: int, time_limit_s: float) -> Res
     except (duckdb.Error, OSError) as error:  # Arrow passes on as OSError what happens while rows are read
         if "INTERRUPT" in str(error):
             raise _too_slow(time_limit_s) from error
+        if isinstance(error, duckdb.PermissionException):
+            raise _told(error) from error
         # What DuckDB says of a value quotes it, and it may be log text: only the kind of the mistake is told.
         kind = str(error).partition(":")[0] if isinstance(error, duckdb.Error) else "an error"
         raise Refused(
@@ -225,20 +227,41 @@ def _run(connection: Any, text: str, most_rows: int, time_limit_s: float) -> Res
 
 
 def _plain(column: Any) -> list[Any]:
-    """The values of an Arrow column as JSON has them; a nanosecond need not fit what Python has for times."""
+    """The values of an Arrow column as an answer has them: what is neither number, truth value nor text is text."""
+    import pyarrow as pa  # noqa: PLC0415  as in _duckdb
+
+    if pa.types.is_nested(column.type):
+        return [None if value is None else json.dumps(value, ensure_ascii=False) for value in _nested(column)]
+    return _nested(column)
+
+
+def _nested(column: Any) -> list[Any]:
+    """The same with lists and objects as JSON has them."""
     import pyarrow as pa  # noqa: PLC0415  as in _duckdb
 
     kind = column.type
+    if pa.types.is_struct(kind):
+        names = [kind.field(place).name for place in range(kind.num_fields)]
+        fields = [_nested(column.field(place)) for place in range(kind.num_fields)]
+        told = [dict(zip(names, values, strict=True)) for values in zip(*fields, strict=True)]
+        return [
+            value if is_valid else None
+            for value, is_valid in zip(told, column.is_valid().to_pylist(), strict=True)
+        ]
+    if pa.types.is_nested(kind) and not pa.types.is_union(kind):
+        return [_nested(scalar.values) if scalar.is_valid else None for scalar in column]
     if pa.types.is_timestamp(kind):
+        # A nanosecond need not fit what Python has for times.
         in_ns = column.cast(pa.timestamp("ns")).cast(pa.int64()).to_pylist()
         return [None if value is None else format_ns(value) for value in in_ns]
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return list(column.to_pylist())
+    if pa.types.is_dictionary(kind):
+        return _nested(column.dictionary_decode())
     if pa.types.is_decimal(kind):
         return [None if value is None else _number(value) for value in column.to_pylist()]
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return list(column.to_pylist())
-    return [None if value is None else str(value) for value in column.to_pylist()]
+    return [
+        value if value is None or isinstance(value, bool | int | float | str) else str(value)
+        for value in column.to_pylist()
+    ]
 
 
 def _number(value: Any) -> int | float:
@@ -303,8 +326,8 @@ def _records_table(selection: Selection | None, needed: Sequence[str]) -> Any:
 def _templates_table(selection: Selection | None) -> Any:
     import pyarrow as pa  # noqa: PLC0415  as in _duckdb
 
-    templates = selection.corpus.templates.templates if selection else ()
-    counts = selection.tally.count.tolist() if selection else []
+    templates = selection.corpus.templates.templates if selection is not None else ()
+    counts = selection.tally.count.tolist() if selection is not None else []
     return pa.table(
         {
             "id": pa.array([template.id for template in templates], pa.string()),

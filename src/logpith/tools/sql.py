@@ -32,7 +32,7 @@ class SqlTool(FilteredTool):
     toolset: ClassVar[str] = "sql"
     examples: ClassVar[tuple[str, ...]] = (
         "logpith sql 'select level, count(*) from records group by 1' app.log",
-        "logpith sql \"select date_trunc('hour', timestamp) as hour, count(*) from records group by 1 order by 1\" logs/",
+        "logpith sql \"select date_trunc('hour', timestamp) h, count(*) from records group by 1 order by 1\" logs/",
         "logpith sql 'select service, text from records where severity >= 17 limit 5' app.log --since 1h",
     )
     positional: ClassVar[tuple[str, ...]] = ("statement", "sources")
