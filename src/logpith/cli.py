@@ -501,11 +501,7 @@ def _serve_mcp(parsed: Parsed) -> int:
         raise BadArgument(
             f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith mcp --root {parsed.words[0]}"
         )
-    from logpith.tools import offered_tools  # noqa: PLC0415 - as above
-
-    return serve_stdio(
-        parsed.lists.get("root", (".",)), offered_tools(("core", *parsed.lists.get("toolset", ())))
-    )
+    return serve_stdio(parsed.lists.get("root", (".",)))
 
 
 def _run_demo(parsed: Parsed) -> int:
@@ -544,11 +540,10 @@ _COMMANDS: Mapping[str, Command] = {
         Command(
             name="mcp",
             summary="Serve the tools to an agent, over MCP on standard input and output.",
-            usage="logpith mcp [--root DIR]… [--toolset NAME]…",
+            usage="logpith mcp [--root DIR]…",
             doc="An agent's program starts this and speaks with it. It reads files under these folders only.",
             options=(
                 Option(name="root", value="DIR", doc="A folder to read (default: the working directory)."),
-                Option(name="toolset", value="NAME", doc="Offer these tools too: sql (may be given again)."),
             ),
             examples=("logpith mcp --root ./logs", "claude mcp add logpith -- logpith mcp --root /var/log"),
             run=_serve_mcp,
@@ -593,6 +588,10 @@ def _help_for_all() -> str:
 
 def _help_for_tool(tool: type[Tool]) -> str:
     docs = {argument.name: _doc_with_default(argument) for argument in _arguments_of(tool)}
+    if "query" in tool.positional:
+        docs["query"] += (
+            " A first word that names a file, a folder or a glob with files is no query, but is read."
+        )
     docs["sources"] = "Files, globs or folders to read; - is standard input, which is also read when piped."
     words = [(_word_for(name), _for_people(tool, docs[name])) for name in tool.positional]
     extras = EXTRAS.get(tool.command, ())

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from logpith.answer import TOKEN_BYTES
 from logpith.server.mcp import INSTRUCTIONS, OUTPUT_SCHEMA, LazyDesk, answer_call, definition
-from logpith.tools import offered_tools, tools
+from logpith.tools import tools
 
 OLD, NEW = "2025-11-25", "2026-07-28"
 SERVE = [sys.executable, "-m", "logpith", "mcp"]
@@ -122,7 +122,7 @@ def test_an_agent_lists_and_calls_the_tools(folder: Path, era: str):
         overview = agent.call("log_overview")
 
     assert agent.hello["instructions"] == INSTRUCTIONS
-    assert [tool["name"] for tool in listed] == sorted(offered_tools())
+    assert [tool["name"] for tool in listed] == sorted(tools())
     assert overview["structuredContent"]["coverage"]["lines"] == 3000
     assert overview["content"][0]["text"].startswith(overview["structuredContent"]["summary"])
     assert not overview.get("isError", False)
@@ -418,7 +418,7 @@ def test_a_root_that_is_no_folder_is_told_on_standard_error(tmp_path):
 def test_what_an_agent_must_read_before_it_asks_is_short():
     listed = [
         definition(tool).model_dump(by_alias=True, exclude_none=True, mode="json")
-        for tool in offered_tools().values()
+        for tool in tools().values()
     ]
 
     size = len(json.dumps(listed, ensure_ascii=False, separators=(",", ":")).encode())

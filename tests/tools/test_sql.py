@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("pyarrow")
 
-from logpith.tools import offered_tools, tools
+from logpith.tools import tools
 
 TEXT = "".join(
     f"2026-11-20 13:45:{i:02d} {'WARN' if i % 4 else 'ERROR'} app: step {i} done\n" for i in range(40)
@@ -56,7 +56,6 @@ def test_values_that_are_no_numbers_of_json_are_text(answer):
     assert [dict(item) for item in told.items] == [{"x": "nan", "l": "[1, 2]", "d": 1.5}]
 
 
-def test_agents_are_offered_it_only_when_asked_for():
-    assert "log_sql" in tools()
-    assert "log_sql" not in offered_tools()
-    assert "log_sql" in offered_tools(("core", "sql"))
+def test_it_is_of_a_toolset_of_its_own():
+    assert tools()["log_sql"].toolset == "sql"
+    assert {tool.toolset for name, tool in tools().items() if name != "log_sql"} == {"core"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,34 +14,37 @@ from logpith.corpus.selection import Selection
 from logpith.scan.tally import Tally
 from logpith.scan.timestamps import NO_TIME
 from logpith.templates.group import Cluster, group
-from logpith.templates.mine import Template
 from logpith.timerange import format_ns
-from logpith_emit.errors import BadArgument, NotFound, nearest
-from logpith_emit.severity import severity_name
+from logpith_emit.errors import BadArgument, NotFound
+from logpith_emit.severity import WARN, severity_name
 
-THRESHOLD = 0.4
-"""How alike the templates of a cluster are, unless somebody asks for another number."""
+USUAL_THRESHOLD = 0.4
+"""How alike templates of a cluster are unless somebody asks for another likeness."""
 
-SHORTEST_ID = 4
-_ID = re.compile(rf"[0-9a-f]{{{SHORTEST_ID},12}}")
-_MOST_OFFERED = 3
+_ID_PREFIX = re.compile(r"[0-9a-f]{4,12}")
+_MOST_OFFERED = 5
 
 
-def clusters_of(corpus: Corpus, threshold: float = THRESHOLD) -> tuple[Cluster, ...]:
+def typical_severity(corpus: Corpus) -> NDArray[np.int64]:
+    """The severity that most records of each template have; 0 where unknown."""
+    return Selection(corpus).tally.typical_severity
+
+
+def find_clusters(corpus: Corpus, threshold: float = USUAL_THRESHOLD) -> tuple[Cluster, ...]:
     """All clusters, largest first. Templates of different severity never share one."""
     return cluster_templates(corpus, range(len(corpus.templates.templates)), threshold)
 
 
 def cluster_templates(corpus: Corpus, members: Sequence[int], threshold: float) -> tuple[Cluster, ...]:
     """The clusters of some templates of a corpus."""
-    kinds = (Selection(corpus).tally.typical_severity - 1) // 4
+    severity = typical_severity(corpus)[list(members)]
     # Debug, info and unknown say the same about a line: nothing is wrong.
-    kinds = np.where(kinds < 3, 0, kinds)
+    kinds = np.where(severity < WARN, 0, (severity - 1) // 4)
     templates = [corpus.templates.templates[member] for member in members]
     found = group(
         [template.text for template in templates],
         [template.count for template in templates],
-        kinds[list(members)].tolist(),
+        kinds.tolist(),
         threshold,
     )
     return tuple(
@@ -61,49 +64,54 @@ def within(selection: Selection, clusters: Sequence[Cluster]) -> list[Cluster]:
     return sorted(found, key=lambda cluster: (-cluster.count, cluster.leader))
 
 
-@dataclass(frozen=True)
-class Named:
-    """What an id means."""
-
-    template: Template
-    members: tuple[int, ...]
-    """Its template, or all templates of the cluster that it leads, by their places."""
-
-
-def named(corpus: Corpus, cluster_id: str) -> Named:
-    """What the id of a template means: the whole cluster when it leads one, else the template alone.
+def check_cluster_id(cluster_id: str) -> None:
+    """Nothing, when this may be a cluster's id.
 
     Raises:
-        BadArgument: it cannot be an id.
-        NotFound: there is no such template, or several begin so.
+        BadArgument: it cannot.
     """
-    word = cluster_id.strip().lower()
-    if not _ID.fullmatch(word):
+    if not _ID_PREFIX.fullmatch(cluster_id.strip().lower()):
         raise BadArgument(
-            f"an id is the {SHORTEST_ID} to 12 hex digits that begin a template's",
-            remedy="Copy it from the column `id` of log_cluster or log_overview",
+            "a cluster's id is 12 hex digits, of which the first 4 or more are enough",
+            remedy="Copy it from an item of log_cluster or log_overview",
         )
+
+
+def cluster_of(corpus: Corpus, cluster_id: str) -> Cluster:
+    """The cluster that a template's id, or the beginning of one, leads; of a template that leads none, itself.
+
+    Raises:
+        BadArgument: this is no id, or several begin so.
+        NotFound: no template has it; the remedy tells the nearest.
+    """
+    check_cluster_id(cluster_id)
+    prefix = cluster_id.strip().lower()
     templates = corpus.templates.templates
-    found = [place for place, template in enumerate(templates) if template.id.startswith(word)]
-    if not found:
-        raise _not_found(word, [template.id for template in templates])
-    if len(found) > 1:
-        several = ", ".join(templates[place].id for place in found[:_MOST_OFFERED])
-        raise NotFound(f"{len(found)} templates begin with {word}", remedy=f"Give more digits: {several}")
-    place = found[0]
-    led = next((cluster for cluster in clusters_of(corpus) if cluster.leader == place), None)
-    return Named(templates[place], led.members if led else (place,))
+    places = [place for place, template in enumerate(templates) if template.id.startswith(prefix)]
+    if not places:
+        near = _nearest_ids(prefix, [template.id for template in templates])
+        hint = f". The nearest: {', '.join(near)}" if near else ""
+        raise NotFound(
+            f"no template here has an id that begins with {prefix}",
+            remedy=f"Ask log_cluster or log_overview about the same sources and copy an id from there{hint}",
+        )
+    if len(places) > 1:
+        ids = ", ".join(templates[place].id for place in places[:_MOST_OFFERED])
+        raise BadArgument(
+            f"{len(places)} templates have ids that begin with {prefix}", remedy=f"Give more of one: {ids}"
+        )
+    place = places[0]
+    led = next((cluster for cluster in find_clusters(corpus) if cluster.leader == place), None)
+    return led or Cluster(place, (place,), templates[place].count)
 
 
-def _not_found(word: str, known: list[str]) -> NotFound:
-    shared = {length: [id_ for id_ in known if id_[:length] == word[:length]] for length in (3, 2)}
-    near = next((ids for ids in shared.values() if ids), [])[:_MOST_OFFERED]
-    hint = f" The nearest: {', '.join(near)}." if near else nearest(word, known)
-    largest = f" The largest template is {known[0]}." if known and not hint else ""
-    return NotFound(
-        f"no template here has the id {word}",
-        remedy=f"Ask log_cluster for the ids of these sources.{hint}{largest}",
-    )
+def _nearest_ids(prefix: str, known: Sequence[str]) -> Sequence[str]:
+    """The ids with the longest beginning in common with `prefix`, else those written almost alike."""
+    for length in range(len(prefix) - 1, 1, -1):
+        shared = [id_ for id_ in known if id_.startswith(prefix[:length])]
+        if shared:
+            return shared[:_MOST_OFFERED]
+    return get_close_matches(prefix, known, n=_MOST_OFFERED)
 
 
 def severities_in_words(counts: NDArray[np.int64]) -> str:

@@ -31,6 +31,7 @@ from logpith_emit.severity import BANDS, band
 TEMPLATE = "template"
 
 _SERVICE_NAMES = ("service", "servicename")
+_LONGEST_NAME = 200
 _BRACE = ord("{")
 _TIME = re.compile(r"(?P<name>[^:]+)(?::(?P<width>.+))?")
 _ROUND_WIDTHS_NS = (

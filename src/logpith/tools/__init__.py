@@ -21,10 +21,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith_emit.errors import BadArgument
-
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Mapping
 
     from logpith.answer import Answer
     from logpith.corpus.desk import Desk
@@ -41,9 +39,6 @@ class Tool:
     command: ClassVar[str]
     """What people type: `overview`."""
 
-    toolset: ClassVar[str] = "core"
-    """With which others it is offered to agents; all are commands, but by default agents get `core` alone."""
-
     examples: ClassVar[tuple[str, ...]]
     """Command lines worth copying, shown in `--help`."""
 
@@ -55,6 +50,9 @@ class Tool:
 
     aliases: ClassVar[Mapping[str, str]] = {"file": "sources", "files": "sources", "path": "sources"}
     """Other names that callers may use for an argument."""
+
+    toolset: ClassVar[str] = "core"
+    """Which tools it comes with: a server offers whole toolsets, so that agents read of no tool they do not need."""
 
     sources: tuple[str, ...] = ()
     """Files, globs or folders to read; none means all there are."""
@@ -118,18 +116,3 @@ def tools() -> Mapping[str, type[Tool]]:
             if isinstance(value, type) and issubclass(value, Tool) and value.__module__ == module.__name__:
                 found[value.name] = value
     return dict(sorted(found.items()))
-
-
-def offered_tools(toolsets: Collection[str] = ("core",)) -> Mapping[str, type[Tool]]:
-    """The tools of some toolsets by their agent names.
-
-    Raises:
-        BadArgument: there is no such toolset.
-    """
-    known = {tool.toolset for tool in tools().values()}
-    for toolset in toolsets:
-        if toolset not in known:
-            raise BadArgument(
-                f"there is no toolset {toolset!r}", remedy=f"The toolsets are {', '.join(sorted(known))}"
-            )
-    return {name: tool for name, tool in tools().items() if tool.toolset in toolsets}

@@ -58,11 +58,11 @@ class ClusterTool(FilteredTool):
         Templates and clusters are those of the whole corpus, so that an id means the same under any filter.
         """
         from logpith.answer import Answer
-        from logpith.corpus.clusters import clusters_of, within
+        from logpith.corpus.clusters import find_clusters, within
 
         selection = self.select(desk)
         quoter = desk.quoter()
-        clusters = within(selection, clusters_of(selection.corpus, self.threshold))
+        clusters = within(selection, find_clusters(selection.corpus, self.threshold))
         order = _sorted(selection, clusters, self.sort)
         shown = order[self.offset : self.offset + self.max_clusters]
         rest = order[: self.offset] + order[self.offset + len(shown) :]

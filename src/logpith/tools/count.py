@@ -37,8 +37,8 @@ class _Aggregate:
 
 @dataclass(frozen=True, kw_only=True)
 class CountTool(FilteredTool):
-    """Count records by one or more fields (level, service, source, template, time:5m, any JSON path or key=value), with
-    min, max, sum, avg, p50, p95, p99 or distinct of another field. Exact; one row counts what is not shown."""
+    """Count records by fields: level, service, source, template, time:5m, any JSON path or key=value; reckon p95, sum
+    or distinct of others. Exact; one row counts what is not shown. To find one text use log_grep."""
 
     name: ClassVar[str] = "log_count"
     command: ClassVar[str] = "count"
@@ -51,17 +51,16 @@ class CountTool(FilteredTool):
     flags: ClassVar[Mapping[str, str]] = {"by": "b", "agg": "a"}
 
     query: str = ""
-    """Only records that match. As a word of the command line: a first word that names a file, a folder or a glob with
-    files is a source, any other is the query."""
+    """Only records that match."""
 
     by: tuple[str, ...] = ()
-    """A field to count by: level, service, source, template, time:5m, or any attribute. Give several to combine."""
+    """Fields to count by; several combine."""
 
     agg: tuple[str, ...] = ()
-    """What to reckon in each group: min, max, sum, avg, p50, p95, p99, count, distinct of a field: p95:duration_ms."""
+    """What to reckon in each group: min, max, sum, avg, p50, p95, p99, count or distinct, as p95:duration_ms."""
 
     top: int = field(default=_DEFAULT_TOP, metadata={"minimum": 1, "maximum": 1000})
-    """Most groups to show; the rest are one row."""
+    """Most groups to show."""
 
     budget: int = field(default=1200, metadata={"minimum": 100, "maximum": 20_000})
     """Most tokens the answer may take, a token being 4 bytes."""

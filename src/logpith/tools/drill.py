@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from logpith.answer import Answer, Evidence, Json
-    from logpith.corpus.clusters import Named
     from logpith.corpus.desk import Desk
     from logpith.corpus.selection import Selection
     from logpith.quote import Quoter
     from logpith.scan.tally import Tally
+    from logpith.templates.group import Cluster
+    from logpith.templates.mine import Template
 
 _TEMPLATE_WIDTH = 160
 _TEXT_WIDTH = 120
@@ -55,9 +56,8 @@ class _Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterDrillTool(FilteredTool):
-    """Take one cluster or template apart: by sub-template, by the values of its most telling slot or attribute, by
-    source or over time. Rows add up to the cluster exactly. Ids come from log_cluster and log_overview; to count by
-    any field use log_count."""
+    """Take one cluster apart: by sub-template, by the values of its most telling slot, by source or over time. Rows
+    add up to the cluster. Ids come from log_cluster and log_overview; to count by any field use log_count."""
 
     name: ClassVar[str] = "log_cluster_drill"
     command: ClassVar[str] = "drill"
@@ -69,19 +69,19 @@ class ClusterDrillTool(FilteredTool):
     positional: ClassVar[tuple[str, ...]] = ("cluster_id", "sources")
 
     cluster_id: str
-    """The id of a template, or its first 4 or more digits; of one that leads a cluster it means the whole cluster."""
+    """Its id, or the first 4 or more digits of it."""
 
     by: By = "template"
-    """What to split by; a cluster of one template is split by value."""
+    """What to split by; one template alone is split by value."""
 
     threshold: float = field(default=0.5, metadata={"minimum": 0.0, "maximum": 1.0})
-    """How alike two templates must be to share a sub-cluster."""
+    """How alike templates of a sub-cluster must be."""
 
     max_clusters: int = field(default=10, metadata={"minimum": 1, "maximum": 1000})
-    """Most parts to show; the rest are counted in one row."""
+    """Most parts to show; one row counts the rest."""
 
     max_examples: int = field(default=1, metadata={"minimum": 0, "maximum": 5})
-    """Most example lines for each part."""
+    """Most examples for each part."""
 
     budget: int = field(default=1500, metadata={"minimum": 100, "maximum": 20_000})
     """Most tokens the answer may take, a token being 4 bytes."""
@@ -89,18 +89,20 @@ class ClusterDrillTool(FilteredTool):
     def answer(self, desk: Desk) -> Answer:
         """The cluster, then its parts, largest first (of times in order), and a row for what is in none of them."""
         from logpith.answer import Answer
-        from logpith.corpus.clusters import named
+        from logpith.corpus.clusters import check_cluster_id, cluster_of
         from logpith.scan.tally import tally
 
+        check_cluster_id(self.cluster_id)
         selection = self.select(desk)
         quoter = desk.quoter()
-        meant = named(selection.corpus, self.cluster_id)
+        meant = cluster_of(selection.corpus, self.cluster_id)
+        leader = selection.corpus.templates.templates[meant.leader]
         inside = selection.only(selection.places_of(meant.members))
         if not len(inside):
             return Answer(
-                summary=f"None of the selected {len(selection):,} records is in cluster {meant.template.id}.",
+                summary=f"None of the selected {len(selection):,} records is in cluster {leader.id}.",
                 coverage=selection.coverage(quoter),
-                next=(f'log_cluster_drill(cluster_id="{meant.template.id}")',),
+                next=(f'log_cluster_drill(cluster_id="{leader.id}")',),
                 found=False,
             )
         parts = self._parts(inside, meant, quoter)
@@ -125,7 +127,7 @@ class ClusterDrillTool(FilteredTool):
             next=self._next_calls(inside, meant, ids, len(rest)),
         )
 
-    def _parts(self, inside: Selection, meant: Named, quoter: Quoter) -> _Parts:
+    def _parts(self, inside: Selection, meant: Cluster, quoter: Quoter) -> _Parts:
         if self.by == "source":
             sources = inside.corpus.sources
             return _Parts(
@@ -156,7 +158,7 @@ class ClusterDrillTool(FilteredTool):
             in_order=True,
         )
 
-    def _parts_by_template(self, inside: Selection, meant: Named, quoter: Quoter) -> _Parts:
+    def _parts_by_template(self, inside: Selection, meant: Cluster, quoter: Quoter) -> _Parts:
         import numpy as np
 
         from logpith.corpus.clusters import cluster_templates
@@ -204,18 +206,20 @@ class ClusterDrillTool(FilteredTool):
         }
         return row, evidence
 
-    def _next_calls(self, inside: Selection, meant: Named, ids: Sequence[str], rest: int) -> tuple[str, ...]:
+    def _next_calls(
+        self, inside: Selection, meant: Cluster, ids: Sequence[str], rest: int
+    ) -> tuple[str, ...]:
         calls = []
-        others = [id_ for id_ in ids if id_ != meant.template.id]
+        others = [id_ for id_ in ids if id_ != _leader(inside, meant).id]
         if others:
             calls.append(self.call("log_cluster_drill", cluster_id=others[0]))
         elif self.by != "time" and inside.span_ns:
-            calls.append(self.call("log_cluster_drill", cluster_id=meant.template.id, by="time"))
+            calls.append(self.call("log_cluster_drill", cluster_id=_leader(inside, meant).id, by="time"))
         if rest:
             more = self.max_clusters + min(rest, 20)
             by = {} if self.by == "template" else {"by": self.by}
             calls.append(
-                self.call("log_cluster_drill", cluster_id=meant.template.id, **by, max_clusters=more)
+                self.call("log_cluster_drill", cluster_id=_leader(inside, meant).id, **by, max_clusters=more)
             )
         return tuple(calls)
 
@@ -228,7 +232,7 @@ def _in_order(row: dict[str, Json]) -> dict[str, Json]:
     return {name: row[name] for name in sorted(row, key=lambda name: (*_ORDER, name).index(name))}
 
 
-def _parts_by_value(inside: Selection, meant: Named, quoter: Quoter) -> _Parts:
+def _parts_by_value(inside: Selection, meant: Cluster, quoter: Quoter) -> _Parts:
     """The records of the leading template by the value that tells most; read of an even sample of very many."""
     import numpy as np
 
@@ -238,7 +242,7 @@ def _parts_by_value(inside: Selection, meant: Named, quoter: Quoter) -> _Parts:
     read = places
     if len(places) > MOST_READ:
         read = places[np.linspace(0, len(places) - 1, num=MOST_READ).astype(np.int64)]
-    split = telling_split(inside.only(read), meant.template) if len(read) else None
+    split = telling_split(inside.only(read), _leader(inside, meant)) if len(read) else None
     codes = np.full(len(inside), -1, np.int32)
     if split:
         codes[read] = split.codes
@@ -268,23 +272,27 @@ def _parts_by_value(inside: Selection, meant: Named, quoter: Quoter) -> _Parts:
         row=row,
         said=said,
         missing=missing,
-        template=split.shown_in(meant.template) if split and split.slot else "",
+        template=split.shown_in(_leader(inside, meant)) if split and split.slot else "",
     )
 
 
-def _parent_item(inside: Selection, meant: Named, template: str, quoter: Quoter) -> dict[str, Json]:
+def _leader(inside: Selection, meant: Cluster) -> Template:
+    return inside.corpus.templates.templates[meant.leader]
+
+
+def _parent_item(inside: Selection, meant: Cluster, template: str, quoter: Quoter) -> dict[str, Json]:
     from logpith.corpus.clusters import severities_in_words
 
     first, last = inside.span_text()
     return {
         "kind": "cluster",
-        "id": meant.template.id,
+        "id": _leader(inside, meant).id,
         "count": len(inside),
         "templates": len(meant.members),
         "severity": severities_in_words(inside.tally.severities.sum(axis=0)),
         "first": first,
         "last": last,
-        "template": quoter.quote(template or meant.template.typed, _TEMPLATE_WIDTH),
+        "template": quoter.quote(template or _leader(inside, meant).typed, _TEMPLATE_WIDTH),
     }
 
 
@@ -324,10 +332,10 @@ def _uncounted_row(
     }
 
 
-def _summary(inside: Selection, meant: Named, parts: _Parts, count: int, shown: int) -> str:
+def _summary(inside: Selection, meant: Cluster, parts: _Parts, count: int, shown: int) -> str:
     templates = len(meant.members)
     whole = "Cluster" if templates > 1 else "Template"
-    said = f"{whole} {meant.template.id} has {len(inside):,} record{'s' * (len(inside) != 1)}"
+    said = f"{whole} {_leader(inside, meant).id} has {len(inside):,} record{'s' * (len(inside) != 1)}"
     said += f" in {templates:,} templates" if templates > 1 else ""
     more = f"; the row `other` counts all but the first {shown:,}" if shown < count else ""
     missing = parts.missing() if (parts.codes < 0).any() else ""
