@@ -135,6 +135,8 @@ def test_values_of_records_are_log_text_and_quoted(answer):
         ({"agg": ["ms"]}, "p95:duration_ms"),
         ({"by": ["time:soon"]}, "time slice"),
         ({"by": [""]}, "no name"),
+        ({"by": ["\ud800"]}, "no name of a field"),
+        ({"agg": [f"max:{'x' * 1000}"]}, "no name of a field"),
         ({"by": ["a", "a"]}, "twice"),
         ({"by": ["a", "b", "c", "d", "e"]}, "no table"),
     ],

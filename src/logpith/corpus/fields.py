@@ -76,6 +76,11 @@ def check_field(name: str) -> None:
         raise BadArgument(
             "a field has no name", remedy="Name one: service, level, source, template, time:5m…"
         )
+    if len(name) > _LONGEST_NAME or any(0xD800 <= ord(sign) <= 0xDFFF for sign in name):
+        raise BadArgument(
+            "this is no name of a field",
+            remedy=f"Write at most {_LONGEST_NAME} characters, all of them Unicode",
+        )
     _slice_width_ns(name)
 
 
