@@ -214,3 +214,9 @@ def test_without_duckdb_the_way_to_get_it_is_told(monkeypatch):
 
     with pytest.raises(Unavailable, match=r"logpith\[sql\]"):
         check_statement("select 1")
+
+
+@pytest.mark.parametrize("statement", ["select '\ud800'", "select " + "1 + " * 40_000 + "1"])
+def test_what_is_no_text_or_too_much_of_it_is_refused(statement):
+    with pytest.raises(BadArgument, match="the statement is"):
+        check_statement(statement)

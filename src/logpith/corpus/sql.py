@@ -140,7 +140,13 @@ def _give(connection: Any, records: Any, templates: Any) -> None:
 def _columns_scanned(connection: Any, text: str) -> tuple[str, ...]:
     """Which of the columns that must be read from texts the statement needs; refuses what is no single question."""
     duckdb = _duckdb()
-    if len(text.encode("utf-8", "surrogatepass")) > _MOST_STATEMENT_BYTES:
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeError as error:
+        raise BadArgument(
+            "the statement is no text", remedy="Write it in Unicode, without surrogates"
+        ) from error
+    if size_bytes > _MOST_STATEMENT_BYTES:
         raise BadArgument(
             "the statement is too long", remedy=f"Write {_MOST_STATEMENT_BYTES:,} bytes at most"
         )
@@ -148,8 +154,6 @@ def _columns_scanned(connection: Any, text: str) -> tuple[str, ...]:
         statements = duckdb.extract_statements(text)
     except duckdb.Error as error:
         raise _told(error) from error
-    except UnicodeError as error:
-        raise BadArgument("the statement is no text", remedy="Write it in UTF-8") from error
     first = _FIRST_WORD.match(text)
     is_reading = (
         len(statements) == 1

@@ -91,7 +91,8 @@ class FilteredTool(Tool):
         asked = {"query": self.query, "since": self.since, "until": self.until}
         given = {**arguments, **{key: value for key, value in asked.items() if value}}
         told = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
-        return f"{name}({', '.join(told)})"
+        # A lone surrogate, which no door can write, becomes its escape: the same value to who copies the call.
+        return f"{name}({', '.join(told)})".encode("utf-8", "backslashreplace").decode()
 
     def select(self, desk: Desk) -> Selection:
         """The records that are asked about.
