@@ -366,3 +366,15 @@ def test_what_only_the_command_line_can_do_hangs_on_an_option_of_its_own(folder,
     assert capsys.readouterr().out == "600 out.csv raw\n"
     main(["cluster", "--help"])
     assert "--labels FILE" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["app.log"], ["*.log"], ["level:error OR level:info", "app.log"], ["."]])
+def test_a_first_word_that_names_a_source_is_no_query(tmp_path, monkeypatch, capsys, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.log").write_text("INFO: a\nERROR: b\n")
+
+    code = main(["count", *words, "--by", "level", "--json"])
+
+    assert code == 0
+    items = json.loads(capsys.readouterr().out)["items"]
+    assert {item["severity"]: item["count"] for item in items} == {"info": 1, "error": 1}

@@ -314,7 +314,7 @@ def _assign_words(
             left = [word for word in left if not looks_like_ref(word)]
         elif argument.many:
             given[name], left = left, []
-        elif left:
+        elif left and not (name == "query" and _names_source(left[0])):
             given[name] = left.pop(0)
         elif argument.required:
             usage = f"logpith {tool.command} {_usage_words(tool)}"
@@ -322,6 +322,18 @@ def _assign_words(
     if left:
         raise BadArgument(f"{left[0]!r} is one word too many", remedy=f"logpith {tool.command} --help")
     return given
+
+
+def _names_source(word: str) -> bool:
+    """Whether a word can be meant as what is read: a file or folder that is there, a glob that has some, or `-`."""
+    import glob  # noqa: PLC0415 - only commands with a query as their first word ask
+
+    try:
+        if word == "-" or os.path.lexists(word):
+            return True
+        return glob.has_magic(word) and any(glob.iglob(word))  # noqa: PTH207 - Path.glob refuses absolute ones
+    except (OSError, ValueError):  # a long query is no name of a file
+        return False
 
 
 # ── A tool's command ────────────────────────────────────────────────────────────────────────────────────────
@@ -477,6 +489,8 @@ def _spell_command(tool: type[Tool], given: Mapping[str, object]) -> str:
 
 def _spell_option(tool: type[Tool], name: str, value: object) -> list[str]:
     dashed = f"-{tool.flags[name]}" if name in tool.flags else f"--{name.replace('_', '-')}"
+    if isinstance(value, list | tuple):
+        return [word for one in value for word in (dashed, str(one))]
     return [dashed] if value is True else [dashed, str(value)]
 
 
@@ -673,6 +687,10 @@ def _help_for_all() -> str:
 
 def _help_for_tool(tool: type[Tool]) -> str:
     docs = {argument.name: _doc_with_default(argument) for argument in _arguments_of(tool)}
+    if "query" in tool.positional:
+        docs["query"] += (
+            " A first word that names a file, a folder or a glob with files is no query, but is read."
+        )
     docs["sources"] = "Files, globs or folders to read; - is standard input, which is also read when piped."
     words = [(_word_for(name), _for_people(tool, docs[name])) for name in tool.positional]
     extras = EXTRAS.get(tool.command, ())
@@ -732,7 +750,12 @@ def _doc_with_choices(option: Option) -> str:
 
 
 def _usage_words(tool: type[Tool]) -> str:
-    return " ".join(_word_for(name) for name in tool.positional)
+    optional = {
+        argument.name for argument in _arguments_of(tool) if not argument.required and not argument.many
+    }
+    return " ".join(
+        f"[{_word_for(name)}]" if name in optional else _word_for(name) for name in tool.positional
+    )
 
 
 def _word_for(name: str) -> str:

@@ -29,7 +29,10 @@ from logpith.progress import size_in_words
 from logpith.quote import show_hidden
 
 LONG_COLUMNS = ("why", "template", "text", "example")
-"""Columns of sentences: the last gets the rest of the line if that is enough, others a line of their own."""
+"""Columns of sentences: the last gets the rest of the line if that is enough, others a line of their own.
+
+Where all of a column's sentences are but words, it stands among the others as long as there is room.
+"""
 
 _COPIED_COLUMNS = frozenset({"id", "ref", "refs", "line"})
 """Columns that stay in the row and whole, since people copy them."""
@@ -37,6 +40,7 @@ _COPIED_COLUMNS = frozenset({"id", "ref", "refs", "line"})
 _SOURCE_COLUMNS = ("source", "name")
 
 _LEAST_TEXT_CELLS = 48
+_MOST_WORD_CELLS = 20
 _MOST_CELLS = 44
 _MOST_LINES = 4
 _BESIDE_BARS = 50
@@ -170,12 +174,13 @@ def _column_widths(
     """The columns that stand side by side and what each needs; the widest make room for the others."""
     widths = {name: max(cell_len(text) for text in (name, *(row[name] for row in spelled))) for name in names}
     for name, needed in list(widths.items()):
-        if name in LONG_COLUMNS or (needed > _MOST_CELLS and name not in _COPIED_COLUMNS):
+        most = _MOST_WORD_CELLS if name in LONG_COLUMNS else _MOST_CELLS
+        if needed > most and name not in _COPIED_COLUMNS:
             del widths[name]
     while widths and sum(widths.values()) + len(_GAP) * len(widths) > width:
         # The first column says what a row is about.
         movable = [name for name in list(widths)[1:] if name not in _COPIED_COLUMNS] or list(widths)
-        del widths[max(movable, key=lambda name: widths[name])]
+        del widths[max(movable, key=lambda name: (name in LONG_COLUMNS, widths[name]))]
     return widths
 
 

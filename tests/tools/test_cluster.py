@@ -106,3 +106,29 @@ def test_up_to_five_examples_are_of_different_lines(answer):
     assert 2 <= len(told.evidence) <= 5
     assert len({line.text for line in told.evidence}) == len(told.evidence)
     assert answer("log_cluster", text, max_examples=0).evidence == ()
+
+
+def test_pages_join_to_all_clusters(answer):
+    text = "".join(f"{'abcdefghij'[i % 10] * 9} thing {'klmnop'[i % 6] * 5}\n" for i in range(300))
+    seen, offset = [], 0
+    while True:
+        told = answer("log_cluster", text, threshold=1.0, max_clusters=7, offset=offset, budget=20_000)
+        assert sum(item["count"] for item in told.items) == 300
+        seen += [item["id"] for item in told.items if item["id"] != "other"]
+        if told.cursor is None:
+            break
+        offset = int(told.cursor.removeprefix("offset="))
+
+    assert len(seen) == len(set(seen)) > 7
+    assert sum(told.items[i]["count"] for i in range(len(told.items))) == 300
+
+
+def test_a_filter_changes_counts_and_keeps_ids(answer):
+    text = "INFO: user 10 in\nWARN: disk 7 full\n" * 20 + "INFO: user 11 in\n" * 5
+
+    everything = {item["id"]: item["count"] for item in answer("log_cluster", text).items}
+    warned = {item["id"]: item["count"] for item in answer("log_cluster", text, query="level:warn").items}
+
+    assert sorted(everything.values()) == [20, 25]
+    assert list(warned.values()) == [20]
+    assert warned.keys() < everything.keys()

@@ -139,7 +139,7 @@ def record_from_mapping(
     stack trace, a `t` that is no time) stays an attribute, and so does each key that another one outranks:
     nothing is lost. A W3C `traceparent`, wherever it stands, fills trace and span.
     """
-    columns = _Columns(dict(_flat(mapping)))
+    columns = _Columns(dict(flat(mapping)))
     known_severity = _gelf_severity if "short_message" in mapping else _known_severity
     severity = columns.take("severity_text", known_severity, _unknown_severity)
     body = columns.take("body", _text, _scalar)
@@ -239,7 +239,7 @@ def _from_count(count: int, nanos: str) -> int | None:
     return None
 
 
-def _flat(mapping: Mapping[str, object]) -> Iterator[tuple[str, object]]:
+def flat(mapping: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """Keys and values with nested objects taken apart, `{"a": {"b": 1}}` to `a.b`, each key once."""
     met: set[str] = set()
     waiting: list[tuple[str, object, int]] = [(str(key), value, 0) for key, value in mapping.items()][::-1]

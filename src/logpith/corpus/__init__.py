@@ -3,6 +3,11 @@
 desk.py      names → an open corpus; keeps the last ones, so that a second question need not read again
 reading.py   texts → columns and shapes, on all cores
 records.py   the corpus itself: columns, templates, texts of records, coverage
+windows.py   the records of a source beside the bytes of their blocks
+bodies.py    the bodies of some records: what templates are mined from
+fields.py    a field of some records as a column: severity, source, time of day, any attribute
+clusters.py  templates that are alike, by the ids that answers show
+sql.py       a SELECT over the records, asked of DuckDB
 select.py    a query → the records that match
 selection.py some records of a corpus and what is counted about them; what tools work on
 suspects.py  the templates that most deserve a look

@@ -69,6 +69,9 @@ class Table:
     formats: Counter[tuple[str, str]]
     """Records by format and name of the time layout."""
 
+    recognised: Mapping[str, Any]
+    """What was found out about its formats: see `Recognised.state`."""
+
     lines: int
     size_bytes: int
     """Of the unpacked text."""

@@ -38,6 +38,7 @@ from logpith.corpus.columns import (
 )
 from logpith.files.archive import AnyText
 from logpith.files.text import TextFile
+from logpith.formats.recognise import Recognised
 from logpith.scan.checksum import checksum
 from logpith.scan.grams import SIGNATURE_BYTES
 from logpith.scan.shape_index import ShapeIndex
@@ -106,6 +107,7 @@ class _Notes(msgspec.Struct, frozen=True):
     counts: bytes
     samples: list[dict[int, bytes]]
     services: list[str]
+    recognised: dict[str, Any]
     formats: list[tuple[str, str, int]]
     lines: int
     size_bytes: int
@@ -176,14 +178,14 @@ def finish_table(
     text: AnyText,
     store: ColumnStore,
     growing: Growing,
-    formats: Counter[tuple[str, str]],
+    recognised: Recognised,
     border: Border | None,
     trouble: str,
     note: str,
 ) -> Table:
     """The table of a source that has been read to its end; its index is kept where that can be done."""
     store.finish()
-    facts = _Facts(growing, formats, trouble, note)
+    facts = _Facts(growing, recognised, trouble, note)
     if store.draft is not None and isinstance(text, TextFile):
         try:
             # A text with holes or other trouble is not gone on from: it is read anew when it has grown.
@@ -196,11 +198,11 @@ def finish_table(
     return facts.table(columns, store.arrays(CHUNK_KINDS), store.signatures(), tally_of(columns, growing))
 
 
-def table_so_far(store: ColumnStore, growing: Growing, formats: Counter[tuple[str, str]]) -> Table:
+def table_so_far(store: ColumnStore, growing: Growing, recognised: Recognised) -> Table:
     """The table of a source that is still being read; what is read later does not change it."""
     columns = store.so_far(KINDS)
     chunks = store.so_far(CHUNK_KINDS)
-    return _Facts(growing.copy(), formats, "", "").table(columns, chunks, None, tally_of(columns, growing))
+    return _Facts(growing.copy(), recognised, "", "").table(columns, chunks, None, tally_of(columns, growing))
 
 
 @dataclass(frozen=True)
@@ -208,9 +210,17 @@ class _Facts:
     """What a table tells beside its arrays."""
 
     growing: Growing
-    formats: Counter[tuple[str, str]]
+    recognised: Recognised
     trouble: str
     note: str
+
+    @property
+    def formats(self) -> Counter[tuple[str, str]]:
+        """Records by format and name of the time layout."""
+        formats: Counter[tuple[str, str]] = Counter()
+        for kind, count in self.growing.kinds.items():
+            formats[self.recognised.format_of(kind)] += count
+        return formats
 
     def table(
         self,
@@ -227,6 +237,7 @@ class _Facts:
             tally=by_shape,
             services=tuple(self.growing.services),
             formats=self.formats,
+            recognised=self.recognised.state(),
             lines=self.growing.lines,
             size_bytes=self.growing.size_bytes,
             times=self.growing.times,
@@ -254,6 +265,7 @@ def _publish(text: TextFile, draft: Draft, facts: _Facts, border: Border | None)
         counts=shapes.counts.tobytes(),
         samples=[dict(samples) for samples in shapes.samples],
         services=list(growing.services),
+        recognised=facts.recognised.state(),
         formats=[(*names, count) for names, count in facts.formats.items()],
         lines=growing.lines,
         size_bytes=growing.size_bytes,
@@ -314,6 +326,7 @@ def _table(folder: Path, notes: _Notes, note: str = "") -> Table:
         ),
         tally=_read_tally(notes.tally, len(notes.samples)),
         services=tuple(notes.services),
+        recognised=notes.recognised,
         formats=Counter({(name, layout): count for name, layout, count in notes.formats}),
         lines=notes.lines,
         size_bytes=notes.size_bytes,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -302,18 +302,12 @@ class _SourceReader:
         """The table, when all blocks have been taken."""
         trouble = self._trouble or self._text.trouble
         return finish_table(
-            self._text, self._store, self._growing, self._formats(), self._border, trouble, self._note
+            self._text, self._store, self._growing, self._recognised, self._border, trouble, self._note
         )
 
     def so_far(self) -> Table:
         """The table as far as it has come; reading may go on."""
-        return table_so_far(self._store, self._growing, self._formats())
-
-    def _formats(self) -> Counter[tuple[str, str]]:
-        formats: Counter[tuple[str, str]] = Counter()
-        for kind, count in self._growing.kinds.items():
-            formats[self._recognised.format_of(kind)] += count
-        return formats
+        return table_so_far(self._store, self._growing, self._recognised)
 
     def give_up(self) -> None:
         """Leaves nothing of a draft behind."""
@@ -336,7 +330,7 @@ class _SourceReader:
         while len(samples) < len(index):
             samples.append({})
         for code, value, record in chosen:
-            samples[code][value] = without_secrets(_body(scanned.block, scanned.records, record + skip))
+            samples[code][value] = without_secrets(body_of(scanned.block, scanned.records, record + skip))
         for code in {code for code, _, _ in chosen}:
             of_code = samples[code]
             samples[code] = {value: of_code[value] for value in index.best_values(code)}
@@ -359,7 +353,7 @@ def _source(text: AnyText, table: Table, stream: str) -> Source:
     return Source(name=text.name, text=text, key=key, table=table, stream=stream)
 
 
-def _body(block: Block, records: Records, record: int) -> bytes:
+def body_of(block: Block, records: Records, record: int) -> bytes:
     """What is mined of a record: its body, and what a JSON line says went wrong beside it."""
     spans = [(records.body_start[record], records.body_end[record])]
     if records.failure_end[record] > records.failure_start[record]:

@@ -87,6 +87,10 @@ class Recognised:
             # A file that is known already is looked at less closely: only for what has changed.
             count = _FEW_LINES if self._sampled else SAMPLE_LINES
             self._learn(buf, sample_lines(buf, start, end, count))
+        return self.reading()
+
+    def reading(self) -> Reading:
+        """How to read a text of which this has been found out."""
         steps, lengths = pack_layouts([candidate.text for candidate in self.layouts])
         value_steps, value_lengths = _value_layouts()
         fallbacks = {candidate.layout.falls_back_to for candidate in self.layouts}

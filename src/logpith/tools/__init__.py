@@ -84,6 +84,16 @@ class FilteredTool(Tool):
     until: str = ""
     """Only records before then."""
 
+    def call(self, name: str, **arguments: object) -> str:
+        """A call of a tool about the same records, ready to copy."""
+        import json
+
+        asked = {"query": self.query, "since": self.since, "until": self.until}
+        given = {**arguments, **{key: value for key, value in asked.items() if value}}
+        told = (f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in given.items())
+        # A lone surrogate, which no door can write, becomes its escape: the same value to who copies the call.
+        return f"{name}({', '.join(told)})".encode("utf-8", "backslashreplace").decode()
+
     def select(self, desk: Desk) -> Selection:
         """The records that are asked about.
 

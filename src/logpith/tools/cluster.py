@@ -5,15 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from logpith.tools import Tool
+from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from logpith.answer import Answer, Evidence, Json
     from logpith.corpus.desk import Desk
-    from logpith.corpus.records import Corpus
+    from logpith.corpus.selection import Selection
     from logpith.quote import Quoter
     from logpith.templates.group import Cluster
 
@@ -24,10 +21,10 @@ Sort = Literal["count", "rare", "severity", "new"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClusterTool(Tool):
+class ClusterTool(FilteredTool):
     """Group all lines by template (variables become <*>) and similar templates into clusters: count, share,
-    severities, first and last seen, examples, and one row that counts everything not shown. For what is wrong use
-    log_overview; to read lines use log_grep or log_fetch."""
+    severities, first and last seen, examples, and one row that counts everything not shown. To take one cluster apart
+    use log_cluster_drill; for what is wrong log_overview; to read lines log_grep or log_fetch."""
 
     name: ClassVar[str] = "log_cluster"
     command: ClassVar[str] = "cluster"
@@ -49,72 +46,111 @@ class ClusterTool(Tool):
     sort: Sort = "count"
     """Which clusters come first: the largest, the rarest, the most severe, or the latest to begin."""
 
+    offset: int = field(default=0, metadata={"minimum": 0})
+    """How many clusters to pass over first."""
+
     budget: int = field(default=1200, metadata={"minimum": 100, "maximum": 20_000})
     """Most tokens the answer may take, a token being 4 bytes."""
 
     def answer(self, desk: Desk) -> Answer:
-        """Clusters in the asked order, then the row for the rest; their counts add up to all records."""
-        from logpith.answer import Answer
-        from logpith.corpus.clusters import find_clusters
+        """Clusters in the asked order, then the row for the rest; their counts add up to all records.
 
-        corpus = desk.open(self.sources)
+        Templates and clusters are those of the whole corpus, so that an id means the same under any filter.
+        """
+        from logpith.answer import Answer
+        from logpith.corpus.clusters import find_clusters, within
+
+        selection = self.select(desk)
         quoter = desk.quoter()
-        clusters = find_clusters(corpus, self.threshold)
-        order = _sorted(corpus, clusters, self.sort)
-        shown, rest = order[: self.max_clusters], order[self.max_clusters :]
+        clusters = within(selection, find_clusters(selection.corpus, self.threshold))
+        order = _sorted(selection, clusters, self.sort)
+        shown = order[self.offset : self.offset + self.max_clusters]
+        rest = order[: self.offset] + order[self.offset + len(shown) :]
         items: list[dict[str, Json]] = []
         evidence: list[Evidence] = []
         for cluster in shown:
-            item, proof = _cluster_item(corpus, cluster, self.max_examples, quoter)
+            item, proof = _cluster_item(selection, cluster, self.max_examples, quoter)
             items.append(item)
             evidence += proof
-        other = len(corpus) - sum(cluster.count for cluster in shown)
+        other = len(selection) - sum(cluster.count for cluster in shown)
         if other:
-            items.append(_other_item(corpus, rest, other))
+            items.append(_other_item(selection, rest, other))
+        behind = self.offset + len(shown)
         return Answer(
-            summary=_summary(corpus, len(clusters), len(shown), other),
+            summary=" ".join([self._summary(selection, len(clusters), shown, other), *selection.notes]),
             items=tuple(items),
             evidence=tuple(evidence),
-            coverage=corpus.coverage(quoter),
-            next=_next_calls(self, rest),
-            found=len(corpus) > 0,
+            coverage=selection.coverage(quoter),
+            cursor=self.cursor_after(len(shown)) if shown and behind < len(order) else None,
+            next=self._next_calls(selection, shown, rest),
+            found=len(selection) > 0,
         )
 
+    def cursor_after(self, shown: int) -> str | None:
+        """Where to go on when only `shown` clusters could be."""
+        return f"offset={self.offset + shown}"
 
-def _sorted(corpus: Corpus, clusters: tuple[Cluster, ...], sort: Sort) -> list[Cluster]:
+    def _summary(self, selection: Selection, clusters: int, shown: list[Cluster], other: int) -> str:
+        if not len(selection.corpus):
+            return "There are no lines here."
+        if not len(selection):
+            return f"None of {len(selection.corpus):,} records match."
+        templates = int((selection.tally.count > 0).sum())
+        chosen = f" of {len(selection.corpus):,}" if len(selection) < len(selection.corpus) else ""
+        said = f"{len(selection):,}{chosen} records have {templates:,} templates in {clusters:,} clusters"
+        if len(shown) == clusters and not other:
+            return f"{said}; all are shown."
+        if not shown:
+            return f"{said}; none stands at this offset."
+        which = (
+            f"beyond the first {len(shown)}"
+            if not self.offset
+            else f"beside numbers {self.offset + 1} to {self.offset + len(shown)}"
+        )
+        return f"{said}; the row `other` counts what is {which}: {other / len(selection):.1%}."
+
+    def _next_calls(self, selection: Selection, shown: list[Cluster], rest: list[Cluster]) -> tuple[str, ...]:
+        calls = []
+        many = next((cluster for cluster in shown if len(cluster.members) > 1), None)
+        if many and self.threshold == ClusterTool.threshold:
+            leader = selection.corpus.templates.templates[many.leader]
+            calls.append(self.call("log_cluster_drill", cluster_id=leader.id))
+        if rest and not self.offset:
+            calls.append(self.call("log_cluster", max_clusters=self.max_clusters + min(len(rest), 20)))
+            if self.sort == "count":
+                calls.append(self.call("log_cluster", sort="rare"))
+        return tuple(calls)
+
+
+def _sorted(selection: Selection, clusters: list[Cluster], sort: Sort) -> list[Cluster]:
     """Clusters in the asked order; equal ones stay by size."""
+    tally = selection.tally
     if sort == "count":
-        return list(clusters)
+        return clusters
     if sort == "rare":
         return sorted(clusters, key=lambda cluster: cluster.count)
     if sort == "severity":
-        from logpith.corpus.clusters import typical_severity
-
-        severity = typical_severity(corpus)
-        return sorted(clusters, key=lambda cluster: -max(int(severity[member]) for member in cluster.members))
-    first = {
-        cluster.leader: min(int(corpus.by_template[member][0]) for member in cluster.members)
-        for cluster in clusters
-    }
-    return sorted(clusters, key=lambda cluster: -first[cluster.leader])
+        severity = tally.typical_severity
+        return sorted(clusters, key=lambda cluster: -int(severity[list(cluster.members)].max()))
+    return sorted(clusters, key=lambda cluster: -int(tally.first[list(cluster.members)].min()))
 
 
 def _cluster_item(
-    corpus: Corpus, cluster: Cluster, most_examples: int, quoter: Quoter
+    selection: Selection, cluster: Cluster, most_examples: int, quoter: Quoter
 ) -> tuple[dict[str, Json], tuple[Evidence, ...]]:
-    import numpy as np
+    from logpith.corpus.clusters import period_in_words, severities_in_words
 
-    records = np.sort(np.concatenate([corpus.by_template[member] for member in cluster.members]))
-    leader = corpus.templates.templates[cluster.leader]
-    examples = _diverse(corpus, records, cluster)[:most_examples]
-    evidence = corpus.evidence(examples, quoter, _EXAMPLE_WIDTH)
-    first, last = corpus.span_text(records)
+    leader = selection.corpus.templates.templates[cluster.leader]
+    members = list(cluster.members)
+    examples = _diverse(selection, cluster)[:most_examples]
+    evidence = selection.corpus.evidence(examples, quoter, _EXAMPLE_WIDTH)
+    first, last = period_in_words(selection.tally, members)
     item: dict[str, Json] = {
         "id": leader.id,
         "count": cluster.count,
-        "share": round(cluster.count / len(corpus), 4),
-        "templates": len(cluster.members),
-        "severity": _severity_counts(corpus, records),
+        "share": round(cluster.count / len(selection), 4),
+        "templates": len(members),
+        "severity": severities_in_words(selection.tally.severities[members].sum(axis=0)),
         "first": first,
         "last": last,
         "template": quoter.quote(leader.typed, _TEMPLATE_WIDTH),
@@ -123,52 +159,20 @@ def _cluster_item(
     return item, evidence
 
 
-def _diverse(corpus: Corpus, records: NDArray[np.int64], cluster: Cluster) -> list[int]:
+def _diverse(selection: Selection, cluster: Cluster) -> list[int]:
     """The last record, the first, and the last one of each other template, large ones first."""
-    others = [int(corpus.by_template[member][-1]) for member in cluster.members if member != cluster.leader]
-    return list(dict.fromkeys([int(records[-1]), int(records[0]), *others]))
+    tally = selection.tally
+    members = list(cluster.members)
+    others = [int(tally.last[member]) for member in members if member != cluster.leader]
+    places = [int(tally.last[members].max()), int(tally.first[members].min()), *others]
+    return [selection.record(place) for place in dict.fromkeys(places)]
 
 
-def _severity_counts(corpus: Corpus, records: NDArray[np.int64]) -> str:
-    """`error` when all are, else `error 3, info 97`; unknown is left out."""
-    import numpy as np
-
-    from logpith_emit.severity import severity_name
-
-    counts: dict[str, int] = {}
-    for number, count in enumerate(np.bincount(corpus.severity[records], minlength=25).tolist()):
-        if number and count:
-            name = severity_name(number)
-            counts[name] = counts.get(name, 0) + count
-    if len(counts) == 1 and sum(counts.values()) == len(records):
-        return next(iter(counts))
-    return ", ".join(f"{name} {count}" for name, count in reversed(counts.items()))
-
-
-def _other_item(corpus: Corpus, rest: list[Cluster], count: int) -> dict[str, Json]:
+def _other_item(selection: Selection, rest: list[Cluster], count: int) -> dict[str, Json]:
     return {
         "id": "other",
         "count": count,
-        "share": round(count / len(corpus), 4),
+        "share": round(count / len(selection), 4),
         "templates": sum(len(cluster.members) for cluster in rest),
         "template": f"{len(rest)} more clusters" if rest else "lines beyond the bound on shapes",
     }
-
-
-def _summary(corpus: Corpus, clusters: int, shown: int, other: int) -> str:
-    templates = len(corpus.templates.templates)
-    if not len(corpus):
-        return "There are no lines here."
-    said = f"{len(corpus):,} records have {templates:,} templates in {clusters:,} clusters"
-    if shown == clusters and not other:
-        return f"{said}; all are shown."
-    return f"{said}; the row `other` counts what is beyond the first {shown}: {other / len(corpus):.1%}."
-
-
-def _next_calls(tool: ClusterTool, rest: list[Cluster]) -> tuple[str, ...]:
-    calls = []
-    if rest:
-        calls.append(f"log_cluster(max_clusters={tool.max_clusters + min(len(rest), 20)})")
-        if tool.sort == "count":
-            calls.append('log_cluster(sort="rare")')
-    return tuple(calls)

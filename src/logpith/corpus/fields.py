@@ -1,0 +1,270 @@
+"""A field of some records as one column: its distinct values, and which of them each record has.
+
+A name means what it means in a query (`query/fields.py`): the severity, the source, the service; else the value
+that stands under that key in the record's text, or under another spelling of the same thing (`callId`, `call_sid`
+for `call_id`). Two more are asked for only here: `template`, and `time:5m`, the time cut into slices.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.corpus.selection import Selection
+from logpith.corpus.view import fields_in
+from logpith.corpus.windows import Window, windows
+from logpith.query.fields import SOURCE, column_named, column_spelled, is_severity, is_timestamp
+from logpith.query.match import number_in
+from logpith.scan.field_values import ABSENT, ASK, BARE, FieldName, find_values
+from logpith.scan.timestamps import NO_TIME
+from logpith.timerange import NS_PER_D, NS_PER_H, NS_PER_MIN, NS_PER_S, format_ns, parse_span
+from logpith_emit.errors import BadArgument
+from logpith_emit.record import ALIASES, PREFERENCE, flat, normalised
+from logpith_emit.severity import BANDS, band
+
+TEMPLATE = "template"
+
+_SERVICE_NAMES = ("service", "servicename")
+_LONGEST_NAME = 200
+_BRACE = ord("{")
+_TIME = re.compile(r"(?P<name>[^:]+)(?::(?P<width>.+))?")
+_ROUND_WIDTHS_NS = (
+    *(width * NS_PER_S // 1000 for width in (1, 10, 100)),
+    *(width * NS_PER_S for width in (1, 5, 10, 30)),
+    *(width * NS_PER_MIN for width in (1, 5, 10, 30)),
+    *(width * NS_PER_H for width in (1, 3, 6, 12)),
+    *(width * NS_PER_D for width in (1, 7, 30, 365, 3650)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """A field of the records of a selection."""
+
+    name: str
+    """As it was asked for."""
+
+    kind: str
+    """What answers call it: `severity`, `source`, `time`, `template`; `text` where values come from log text."""
+
+    codes: NDArray[np.int32]
+    """For each record the place of its value in `texts`; -1 where it has none."""
+
+    texts: tuple[str, ...]
+    """The distinct values, in no promised order. Log text where `kind` is `text` or `template`."""
+
+    def numbers(self) -> NDArray[np.float64]:
+        """The value of each record as a number, NaN where it is none."""
+        read = [number_in(text) for text in self.texts]
+        of_text = np.array([*(np.nan if number is None else float(number) for number in read), np.nan])
+        return of_text[self.codes]
+
+
+def check_field(name: str) -> None:
+    """Nothing, when a field can be asked for.
+
+    Raises:
+        BadArgument: it cannot.
+    """
+    if not name.strip():
+        raise BadArgument(
+            "a field has no name", remedy="Name one: service, level, source, template, time:5m…"
+        )
+    if len(name) > _LONGEST_NAME or any(0xD800 <= ord(sign) <= 0xDFFF for sign in name):
+        raise BadArgument(
+            "this is no name of a field",
+            remedy=f"Write at most {_LONGEST_NAME} characters, all of them Unicode",
+        )
+    _slice_width_ns(name)
+
+
+def read_fields(selection: Selection, names: Sequence[str]) -> tuple[Field, ...]:
+    """Each named field of the selection's records; texts are read at most once, and only for what needs them."""
+    within_text = [name for name in dict.fromkeys(names) if not _is_column(name)]
+    read = dict(zip(within_text, _read_texts(selection, within_text), strict=True))
+    return tuple(read[name] if name in read else _column(selection, name) for name in names)
+
+
+def slice_width_ns(span_ns: int, most: int) -> int:
+    """The smallest round width that cuts any `span_ns` into at most `most` slices at multiples of the width."""
+    # A span may begin and end within a slice, hence one less.
+    wanted = max(most - 1, 1)
+    return next((width for width in _ROUND_WIDTHS_NS if span_ns < width * wanted), _ROUND_WIDTHS_NS[-1])
+
+
+def time_slices(selection: Selection, width_ns: int) -> tuple[NDArray[np.int32], tuple[int, ...]]:
+    """The slice of each record, -1 for one without a time; and the starts of the slices that have records."""
+    dated = selection.time_ns != NO_TIME
+    starts, inside = np.unique(selection.time_ns[dated] // width_ns, return_inverse=True)
+    codes = np.full(len(selection), -1, np.int32)
+    codes[dated] = inside
+    return codes, tuple(int(start) * width_ns for start in starts.tolist())
+
+
+def _is_column(name: str) -> bool:
+    return (
+        name == TEMPLATE
+        or is_severity(name)
+        or column_named(name) == SOURCE
+        or normalised(name) in _SERVICE_NAMES
+        or _slice_width_ns(name) is not None
+    )
+
+
+def _slice_width_ns(name: str) -> int | None:
+    """The width that `time:5m` names, 0 for a bare `time`; None for another field."""
+    match = _TIME.fullmatch(name)
+    if match is None or not is_timestamp(match["name"]):
+        return None
+    if match["width"] is None:
+        return 0
+    width = parse_span(match["width"])
+    if not width:
+        raise BadArgument(
+            f"{match['width']!r} is no width of a time slice",
+            remedy="Write time:30s, time:5m, time:1h, time:1d",
+        )
+    return width
+
+
+def _column(selection: Selection, name: str) -> Field:
+    corpus = selection.corpus
+    width = _slice_width_ns(name)
+    if width is not None:
+        span = selection.span_ns
+        codes, starts = time_slices(selection, width or slice_width_ns(span[1] - span[0] if span else 0, 20))
+        return Field(name=name, kind="time", codes=codes, texts=tuple(map(format_ns, starts)))
+    if name == TEMPLATE:
+        texts = tuple(template.typed for template in corpus.templates.templates)
+        return Field(name=name, kind=TEMPLATE, codes=selection.template, texts=texts)
+    if is_severity(name):
+        of_number = np.array([band(number) - 1 for number in range(25)], np.int32)
+        return Field(name=name, kind="severity", codes=of_number[selection.severity], texts=BANDS[1:])
+    if column_named(name) == SOURCE:
+        texts = tuple(source.name for source in corpus.sources)
+        return Field(name=name, kind="source", codes=selection.source, texts=texts)
+    services = corpus.columns.service
+    codes = (services if selection.chosen is None else services[selection.chosen]) - 1
+    return Field(name=name, kind="text", codes=codes, texts=corpus.services[1:])
+
+
+# ── Values within the text ──────────────────────────────────────────────────────────────────────────────────
+
+
+def value_in(fields: Mapping[str, object], name: str) -> str:
+    """The value of a field among the keys and values of a record, as text; empty where it has none.
+
+    The name itself counts before other spellings of it, of which the one that writers prefer counts.
+    """
+    values = dict(flat(fields))
+    if text := _as_text(values.get(name)):
+        return text
+    spellings = _spellings(name)
+    others = sorted((spellings.get(normalised(key), 0), place, key) for place, key in enumerate(values))
+    return next((text for rank, _, key in others if rank and (text := _as_text(values[key]))), "")
+
+
+@cache
+def _spellings(name: str) -> dict[str, int]:
+    """The normalised spellings of the column that a name spells, by rank from 1 on; none for an attribute."""
+    column = column_spelled(name) or column_named(name)
+    return {key: PREFERENCE[key] + 1 for key, meant in ALIASES.items() if meant == column} if column else {}
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None or value in ([], {}):
+        return ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+@dataclass
+class _Reading:
+    """A field while windows come in."""
+
+    name: str
+    finder: FieldName
+    codes: NDArray[np.int32]
+    places: dict[str, int]
+    """Of each distinct value."""
+
+    bare: dict[bytes, int]
+    """The same by the bytes that say it: as a JSON number or truth value, or as they stand in `plain`."""
+
+    plain: dict[bytes, int]
+
+    def place_of(self, text: str) -> int:
+        return self.places.setdefault(text, len(self.places)) if text else -1
+
+
+def _read_texts(selection: Selection, names: Sequence[str]) -> list[Field]:
+    readings = [
+        _Reading(
+            name, FieldName.of(name, _spellings(name)), np.full(len(selection), -1, np.int32), {}, {}, {}
+        )
+        for name in names
+    ]
+    if readings:
+        for source in selection.corpus.sources:
+            low, high = np.searchsorted(selection.records, (source.first, source.first + source.records))
+            if low < high:
+                wanted = np.zeros(source.records, np.bool_)
+                wanted[selection.records[low:high] - source.first] = True
+                for window in windows(selection.corpus, source, wanted):
+                    _read_window(selection, window, readings)
+    return [
+        Field(name=reading.name, kind="text", codes=reading.codes, texts=tuple(reading.places))
+        for reading in readings
+    ]
+
+
+def _read_window(selection: Selection, window: Window, readings: Sequence[_Reading]) -> None:
+    low, high = np.searchsorted(selection.records, (window.first, window.first + len(window.starts)))
+    if low == high:
+        return
+    chosen = selection.records[low:high] - window.first
+    starts, ends = window.starts[chosen], window.ends[chosen]
+    raw = bytes(window.buf[: int(window.ends[-1])])
+    for reading in readings:
+        kinds, spans = find_values(window.buf, starts, ends, reading.finder)
+        codes = reading.codes[low:high]
+        asked = kinds == ASK
+        if "message" in _spellings(reading.name):
+            # The body of a record that is no JSON is its text.
+            asked |= window.buf[starts] != _BRACE
+        own = reading.name.rpartition(".")[2].encode("utf-8", "surrogateescape")
+        for place in np.flatnonzero(asked).tolist():
+            text = raw[starts[place] : ends[place]]
+            # Without other spellings a field's own name stands in the text, or it is not there at all.
+            if _spellings(reading.name) or own in text or b"\\" in text:
+                fields = fields_in(_decoded(text))
+                codes[place] = reading.place_of(value_in(fields, reading.name))
+        found = np.flatnonzero((kinds != ABSENT) & ~asked)
+        for place, kind, (start, end) in zip(
+            found.tolist(), kinds[found].tolist(), spans[found].tolist(), strict=True
+        ):
+            known = reading.bare if kind == BARE else reading.plain
+            value = raw[start:end]
+            code = known.get(value)
+            if code is None:
+                code = known[value] = reading.place_of(_bare_text(value) if kind == BARE else _decoded(value))
+            codes[place] = code
+
+
+def _decoded(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")
+
+
+def _bare_text(value: bytes) -> str:
+    """A JSON number or truth value as `_as_text` writes it; as it stands where it is none."""
+    try:
+        return _as_text(json.loads(value))
+    except ValueError:
+        return _decoded(value)
