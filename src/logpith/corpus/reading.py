@@ -141,6 +141,9 @@ class CorpusReader:
                 self.give_up()
                 raise
         following = next(self._ahead, None)
+        while following is not None and following[1] is None:  # that source has no more blocks
+            self._take(following[0], None)
+            following = next(self._ahead, None)
         if following is None:
             return self._corpus()
         self._ahead = chain([following], self._ahead)

@@ -51,18 +51,15 @@ TELL_EVERY_S = 0.25
 # What the same argument of every tool is, in fewer words than people get: every byte here is read by every
 # session. The instructions and the query-syntax resource say the rest once.
 BRIEF: Mapping[str, str] = {
-    "sources": "Files, folders, globs; none: all.",
-    "budget": "Most tokens of the answer.",
-    "query": 'Only these: quota, "a phrase", /regex/, level>=warn, field:value, AND OR NOT.',
-    "since": "2026-11-20T13:00, 10m (before the end), now-2h.",
-    "until": "Before then; as since.",
+    "sources": "",
+    "budget": "",
+    "query": "Filter: level>=warn AND quota.",
+    "since": "ISO time, 10m, now-2h.",
+    "until": "",
 }
 
-# The same for all tools. An answer explains itself.
-OUTPUT_SCHEMA: Mapping[str, Any] = {"type": "object"}
-
-# The other two hints mean something only for tools that write.
-READ_ONLY = types.ToolAnnotations(read_only_hint=True, open_world_hint=False)
+# The other hints mean something only for tools that write or reach out.
+READ_ONLY = types.ToolAnnotations(read_only_hint=True)
 
 # The tools do not change while the process lives.
 AN_HOUR_MS = 3_600_000
@@ -176,13 +173,16 @@ def definition(tool: type[Tool]) -> types.Tool:
     schema = json_schema(tool)
     for name, argument in schema["properties"].items():
         argument["description"] = BRIEF.get(name, argument.get("description", ""))
-        if name == "budget":  # its bounds are told once, in the instructions
-            del argument["minimum"], argument["maximum"]
+        if not argument["description"]:
+            del argument["description"]
+        for bound in ("minimum", "maximum"):  # who goes beyond one is told, with the nearest that is right
+            argument.pop(bound, None)
+        if name == "budget":
+            argument.pop("default", None)
     return types.Tool(
         name=tool.name,
         description=" ".join((tool.__doc__ or "").split()),
         input_schema=schema,
-        output_schema=dict(OUTPUT_SCHEMA),
         annotations=READ_ONLY,
     )
 

@@ -23,8 +23,8 @@ Sort = Literal["count", "rare", "severity", "new"]
 @dataclass(frozen=True, kw_only=True)
 class ClusterTool(FilteredTool):
     """Group all lines by template (variables become <*>) and similar templates into clusters: count, share,
-    severities, first and last seen, examples, and one row that counts everything not shown. To take one cluster apart
-    use log_cluster_drill; for what is wrong log_overview; to read lines log_grep or log_fetch."""
+    severities, first and last seen, and one row that counts the rest. To take one cluster apart use
+    log_cluster_drill; for what is wrong log_overview."""
 
     name: ClassVar[str] = "log_cluster"
     command: ClassVar[str] = "cluster"
@@ -38,10 +38,10 @@ class ClusterTool(FilteredTool):
     """Most clusters to show; the rest are counted in one row."""
 
     threshold: float = field(default=0.4, metadata={"minimum": 0.0, "maximum": 1.0})
-    """How alike two templates must be to share a cluster: 1 keeps all apart, lower gives fewer clusters."""
+    """How alike templates of a cluster must be: 1 keeps all apart, lower gives fewer clusters."""
 
     max_examples: int = field(default=1, metadata={"minimum": 0, "maximum": 5})
-    """Most example lines for each cluster: the last, the first, then lines of its other templates."""
+    """Most example lines for each cluster."""
 
     sort: Sort = "count"
     """Which clusters come first: the largest, the rarest, the most severe, or the latest to begin."""

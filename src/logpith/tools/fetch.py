@@ -33,13 +33,13 @@ class FetchTool(FilteredTool):
     positional: ClassVar[tuple[str, ...]] = ("refs", "sources")
 
     refs: tuple[str, ...] = ()
-    """Refs from the evidence of an answer: `e18342@3f9ac21b`. A ref whose line has changed is refused."""
+    """Refs from the evidence of an answer: e18342@3f9ac21b."""
 
     before: int = field(default=0, metadata={"minimum": 0, "maximum": 500})
     """Records of the same source to show before each ref."""
 
     after: int = field(default=0, metadata={"minimum": 0, "maximum": 500})
-    """Records of the same source to show after each ref."""
+    """As `before`, behind each ref."""
 
     offset: int = field(default=0, metadata={"minimum": 0})
     """How many records to pass over first."""

@@ -25,8 +25,8 @@ _MOST_SOURCES = 20
 
 @dataclass(frozen=True, kw_only=True)
 class GrepTool(FilteredTool):
-    """Count the records that match a text, an RE2 regex or a query, by source, with a few varied examples: not all
-    lines. To read matching lines one after the other use log_fetch(query=…); to see patterns use log_cluster."""
+    """Count the records that match a text, an RE2 regex or a query, by source, with a few varied examples. To read
+    matching lines one after the other use log_fetch(query=…); to see patterns use log_cluster."""
 
     name: ClassVar[str] = "log_grep"
     command: ClassVar[str] = "grep"
@@ -39,13 +39,13 @@ class GrepTool(FilteredTool):
     flags: ClassVar[Mapping[str, str]] = {"regex": "E", "as_query": "q", "ignore_case": "i"}
 
     pattern: str
-    """What to look for: text as it stands, unless `regex` or `query` says otherwise."""
+    """Text as it stands, unless `regex` or `as_query` says otherwise."""
 
     regex: bool = False
     """Read `pattern` as an RE2 regular expression."""
 
     as_query: bool = False
-    """Read `pattern` as a query: words, "phrases", wild*, /regex/, level>=warn, field:value, AND OR NOT."""
+    """Read `pattern` as a query."""
 
     ignore_case: bool = False
     """Take capitals for small letters (a query always does)."""
