@@ -8,7 +8,6 @@ its neighbours have left.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +43,10 @@ from logpith.timerange import TimeRange
 
 Mask = NDArray[np.bool_]
 ALWAYS = TimeRange()
+
+# Asking a record alone takes as long as RE2 takes for some fifty of them in a row.
+_WORTH_ASKING_EACH = 50
+_WORTH_FINDING = 4
 _BACKSLASH = Literal(b"\\")
 
 
@@ -174,24 +177,27 @@ def _ask_regex(window: Window, query: Regex, within: Mask) -> Mask:
     A record holds a match only if the block has one that begins in it: RE2 finds the leftmost, so none that
     begins before can be missed, and one that runs over a record's end is what asking alone sorts out.
     """
-    maybe = within & _may_match(window, query)
-    if maybe.sum() * 4 < len(maybe) or "\\A" in query.pattern or "\\z" in query.pattern:
-        return _ask_each(window, query, maybe)
-    found = np.zeros_like(within)
-    candidates = np.zeros_like(within)
+    literals = required_literals(query) or (b"",)
+    # A short literal stands nearly everywhere: RE2 is as quick as looking for it.
+    maybe = within & _may_match(window, query) if min(map(len, literals)) >= _WORTH_FINDING else within
+    if maybe.sum() * _WORTH_ASKING_EACH < len(maybe) or "\\A" in query.pattern or "\\z" in query.pattern:
+        return _ask_each(window, query, maybe & _may_match(window, query))
     next_match = compile_block_regex(query.pattern)
     text = bytes(window.buf[: int(window.ends[-1]) + 1])
-    starts, ends, single = window.starts.tolist(), window.ends.tolist(), window.is_one_line.tolist()
-    place = starts[0]
-    while True:
+    spans: list[tuple[int, int]] = []
+    place = int(window.starts[0])
+    while place >= 0:
         start, end = next_match(text, place)
         if start < 0:
             break
-        record = bisect_right(starts, start) - 1
-        # Alone on its line, a record has the match that its block has; one that runs over its end is asked again.
-        (found if single[record] and end <= ends[record] else candidates)[record] = True
-        if record + 1 >= len(starts):
-            break
-        place = starts[record + 1]
-    escaped = _marked(window, _BACKSLASH)
+        spans.append((start, end))
+        place = text.find(b"\n", start) + 1 or -1  # the next line: one match tells enough of this one
+    hits = np.array(spans, np.int64).reshape(-1, 2)
+    records = np.searchsorted(window.starts, hits[:, 0], side="right") - 1
+    # Alone on its line, a record has the match that its block has; one that runs over its end is asked again.
+    is_own = window.is_one_line[records] & (hits[:, 1] <= window.ends[records])
+    found, candidates = np.zeros_like(within), np.zeros_like(within)
+    found[records[is_own]] = True
+    candidates[records[~is_own]] = True
+    escaped = _marked(window, _BACKSLASH) if b"\\" in text else np.zeros_like(within)
     return (maybe & found) | _ask_each(window, query, maybe & ~found & (candidates | escaped))
