@@ -5,9 +5,27 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from logpith.scan.kernel import kernel_folder
+
 # Kernels compile at their first call, so the first example takes seconds and the others microseconds.
 settings.register_profile("logpith", deadline=None, derandomize=True)
 settings.load_profile("logpith")
+
+# Compiled once for all tests, whatever cache they name: settled before the first of them does.
+KERNELS = kernel_folder().parent
+
+
+@pytest.fixture
+def compiled(monkeypatch):
+    """compiled(folder): makes `folder` the cache, with the kernels in it that were compiled before, for processes."""
+
+    def use(folder: Path) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "kernels").symlink_to(KERNELS, target_is_directory=True)
+        monkeypatch.setenv("LOGPITH_CACHE_DIR", str(folder))
+        return folder
+
+    return use
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,8 @@ def lines_of(seed, count):
                     "ValueError: no",
                 ],
                 [
-                    f'{{"time":"2026-11-20T10:00:{second % 60:02}Z","level":"warn","msg":"slow {second}","service":"s"}}'
+                    f'{{"time":"2026-11-20T10:00:{second % 60:02}Z","level":"warn","msg":"slow {second}",'
+                    '"service":"s"}'
                 ],
                 ["a line without a time", ""],
             ]
@@ -310,7 +311,8 @@ print(len(corpus), corpus.lines, len(corpus.templates.templates))
 """
 
 
-def test_two_processes_may_build_the_same_index_and_one_may_be_killed(tmp_path):
+def test_two_processes_may_build_the_same_index_and_one_may_be_killed(tmp_path, compiled):
+    compiled(tmp_path / "cache")
     path = tmp_path / "app.log"
     path.write_text("\n".join(lines_of(12, 60_000)) + "\n")
     command = [sys.executable, "-c", BUILD, str(path)]
