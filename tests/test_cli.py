@@ -108,13 +108,25 @@ def test_help_loads_nothing_heavy_and_teaches_every_command():
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 
     assert done.stdout.endswith("\n[]\n")
-    for command in ("overview", "cluster", "diff", "fetch", "grep", "timeline", "demo", "mcp"):
+    for command in ("overview", "cluster", "diff", "fetch", "grep", "timeline", "tail", "demo", "mcp"):
         assert f"\n  {command} " in done.stdout
 
 
 @pytest.mark.parametrize(
     "command",
-    ["overview", "cluster", "diff", "fetch", "grep", "timeline", "demo", "mcp", "client-config", "skill"],
+    [
+        "overview",
+        "cluster",
+        "diff",
+        "fetch",
+        "grep",
+        "timeline",
+        "tail",
+        "demo",
+        "mcp",
+        "client-config",
+        "skill",
+    ],
 )
 def test_each_command_has_help_with_an_example_and_the_exit_codes(command, capsys):
     assert main([command, "--help"]) == 0

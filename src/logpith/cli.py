@@ -25,7 +25,7 @@ from logpith_emit.errors import BadArgument, LogpithError, nearest
 if TYPE_CHECKING:
     import ast
 
-    from logpith.answer import Answer
+    from logpith.answer import Answer, Evidence
     from logpith.component import Argument
     from logpith.corpus.desk import Desk
     from logpith.progress import ProgressLine
@@ -558,6 +558,53 @@ def _run_demo(parsed: Parsed) -> int:
     return run_demo(parsed.options, lambda words: _run([*words, *plain]))
 
 
+def _tail(parsed: Parsed) -> int:
+    from logpith.component import Argument, problem_with, read_text  # noqa: PLC0415 - as above
+    from logpith.corpus.selection import check_filter  # noqa: PLC0415 - as above
+    from logpith.files.roots import Roots  # noqa: PLC0415 - as above
+    from logpith.tail import Followed, as_json, as_line, follow, last_records  # noqa: PLC0415 - as above
+
+    count = read_text(Argument(name="lines", kind=int), parsed.options.get("lines", "10"))
+    if problem := problem_with(Argument(name="lines", kind=int, minimum=0, maximum=100_000), count):
+        raise BadArgument(f"--lines {problem}", remedy="Try --lines 10")
+    query = parsed.options.get("query", "")
+    check_filter(query, "", "")
+    colour = sys.stdout.isatty() and "no-color" not in parsed.options and not os.environ.get("NO_COLOR")
+    follows = "follow" in parsed.options
+    if not parsed.words and (follows or not _is_piped_into()):
+        raise BadArgument("there is nothing to read", remedy="Write logpith tail PATH…")
+    with opened_desk() as desk:
+        corpus = desk.open(parsed.words)
+        records = last_records(corpus, query, int(str(count)))
+        files = [
+            Followed.at_end(source.text.path, Roots())
+            for source in corpus.sources
+            if follows and hasattr(source.text, "path") and source.text.seekable
+        ]
+    several = len(corpus.sources) > 1
+
+    def show(record: Evidence) -> None:
+        text = (
+            as_json(record)
+            if "json" in parsed.options
+            else as_line(record, with_source=several, colour=colour)
+        )
+        print(text, flush=follows)  # noqa: T201 - see _run
+
+    for record in records:
+        show(record)
+    if follows and not files:
+        raise BadArgument(
+            "none of these can be followed", remedy="Name a file that is neither packed nor a pipe"
+        )
+    for shown in follow(files, query) if follows else ():
+        if shown.said:
+            sys.stderr.write(f"logpith: {shown.said}\n")
+        if shown.record:
+            show(shown.record)
+    return FOUND if records else NOTHING
+
+
 def _incident_names() -> Iterable[str]:
     from logpith.demo.incidents import names  # noqa: PLC0415 - only the demo's help needs them
 
@@ -595,6 +642,24 @@ _COMMANDS: Mapping[str, Command] = {
                 "logpith demo --dir ./day --lines 1000000 --no-tour",
             ),
             run=_run_demo,
+        ),
+        Command(
+            name="tail",
+            summary="The last records of some logs, and with -f those that come.",
+            usage="logpith tail [-f] [options] PATH…",
+            doc="Prints the last records, secrets redacted, and goes on with new ones as they are written. Notices "
+            "when a file is rotated or truncated.",
+            options=(
+                Option(name="follow", letter="f", doc="Go on with what is written from now on."),
+                Option(
+                    name="lines", letter="n", value="N", doc="How many records to begin with (default: 10)."
+                ),
+                Option(name="query", letter="q", value="TEXT", doc="Only records that match this query."),
+                Option(name="json", doc="Print each record as a line of JSON."),
+                NO_COLOR,
+            ),
+            examples=("logpith tail -f app.log", "logpith tail -f -q 'level>=warn' logs/*.log"),
+            run=_tail,
         ),
         Command(
             name="mcp",

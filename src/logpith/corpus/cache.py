@@ -214,6 +214,15 @@ def read_note(kind: str, key: str) -> bytes:
     return data
 
 
+def notes(kind: str) -> list[str]:
+    """The keys of all small things of a kind, the last written or read first."""
+    try:
+        entries = sorted(os.scandir(cache_dir() / kind), key=lambda entry: -entry.stat().st_mtime_ns)
+    except OSError:
+        return []
+    return [entry.name for entry in entries if entry.is_file()]
+
+
 def write_note(kind: str, key: str, data: bytes, most: int) -> None:
     """Remembers a small thing, and forgets the oldest of more than `most`."""
     home = cache_dir() / kind

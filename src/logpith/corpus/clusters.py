@@ -9,6 +9,7 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 
+from logpith.corpus.mining import place_of_former
 from logpith.corpus.records import Corpus
 from logpith.corpus.selection import Selection
 from logpith.scan.tally import Tally
@@ -88,6 +89,9 @@ def cluster_of(corpus: Corpus, cluster_id: str) -> Cluster:
     prefix = cluster_id.strip().lower()
     templates = corpus.templates.templates
     places = [place for place, template in enumerate(templates) if template.id.startswith(prefix)]
+    if not places:
+        former = place_of_former(prefix, corpus.shapes, corpus.templates)
+        places = [] if former is None else [former]
     if not places:
         near = _nearest_ids(prefix, [template.id for template in templates])
         hint = f". The nearest: {', '.join(near)}" if near else ""

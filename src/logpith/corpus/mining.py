@@ -12,12 +12,12 @@ import numpy as np
 from logpith.corpus import cache
 from logpith.corpus.index import version
 from logpith.templates.canonical import WILDCARD, canonical
+from logpith.templates.ids import Named, TemplateIds
 from logpith.templates.mine import Template, Templates, mine
 from logpith.templates.shapes import ShapeTable
 
 _KIND = "templates"
 _MOST_KEPT = 500
-_WORTH_KEEPING = 64
 _DIGEST_BYTES = 16
 
 
@@ -33,12 +33,12 @@ class Mined:
 class _Kept(msgspec.Struct, frozen=True):
     templates: list[Template]
     shape_texts: list[str]
+    hashes: list[int]
+    """Of the shapes, by their places."""
 
 
 def mined(table: ShapeTable) -> Mined:
     """The templates of a table's records."""
-    if len(table) < _WORTH_KEEPING:
-        return _mine(table)
     key = _key(table)
     kept = _read(key)
     if kept is not None:
@@ -46,9 +46,31 @@ def mined(table: ShapeTable) -> Mined:
             Templates(tuple(kept.templates), _of_shape(kept.templates, table)), tuple(kept.shape_texts)
         )
     made = _mine(table)
-    body = msgspec.msgpack.encode(_Kept(list(made.templates.templates), list(made.shape_texts)))
+    body = msgspec.msgpack.encode(
+        _Kept(list(made.templates.templates), list(made.shape_texts), table.hashes.tolist())
+    )
     cache.write_note(_KIND, key, _digest(body) + body, _MOST_KEPT)
     return made
+
+
+def place_of_former(prefix: str, table: ShapeTable, templates: Templates) -> int | None:
+    """The template that holds most of what an id beginning so stood for, in any corpus mined here before.
+
+    More lines may make two templates one, or change the words of one and so its id. Nobody who was shown an id
+    shall be left with nothing.
+    """
+    for key in cache.notes(_KIND):
+        kept = _read(key)
+        former = [one for one in kept.templates if one.id.startswith(prefix)] if kept else []
+        if kept is None or len(former) != 1:
+            continue
+        named = Named(former[0].text, frozenset(kept.hashes[place] for place in former[0].shapes))
+        if named.shapes.isdisjoint(table.hashes.tolist()):
+            continue
+        book, renamed = TemplateIds({former[0].id: named}).after(table, templates)
+        now = book.resolve(former[0].id)
+        return next((place for place, one in enumerate(renamed.templates) if one.id == now), None)
+    return None
 
 
 def _mine(table: ShapeTable) -> Mined:

@@ -1,0 +1,125 @@
+"""Tail: what is shown of the end of a log, and of what comes while it is followed."""
+
+import json
+import os
+
+import pytest
+
+from logpith.cli import main
+from logpith.files.roots import Roots
+from logpith.tail import Followed, follow
+
+
+@pytest.fixture(autouse=True)
+def cache_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGPITH_CACHE_DIR", str(tmp_path / "cache"))
+
+
+def line(second, said, level="INFO"):
+    return f"2026-11-20 10:00:{second:02},000 {level} app: {said}\n"
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "app.log"
+    path.write_text("".join(line(second, f"call {second} ended") for second in range(20)))
+    return path
+
+
+def followed(log, *steps, query=""):
+    """What is told when each step is done in turn while the file is followed."""
+    waiting = iter([*steps])
+
+    def wait():
+        step = next(waiting, None)
+        if step is not None:
+            step()
+        return step is not None
+
+    shown = list(follow([Followed.at_end(log, Roots())], query, wait))
+    return [one.said or one.record.text for one in shown]
+
+
+def appends(log, text):
+    def step():
+        with log.open("a") as file:
+            file.write(text)
+
+    return step
+
+
+def test_the_last_records_are_shown_as_they_stand(log, capsys):
+    assert main(["tail", "-n", "2", str(log)]) == 0
+
+    assert capsys.readouterr().out == line(18, "call 18 ended") + line(19, "call 19 ended")
+
+
+def test_a_query_chooses_and_json_tells_what_is_known(log, capsys):
+    appends(log, line(30, "no", "ERROR"))()
+    appends(log, line(31, "password=hunter2secret tried"))()
+
+    assert main(["tail", "--json", "-q", "level>=error OR password", str(log)]) == 0
+
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["severity"], first["time"]) == ("error", "2026-11-20T10:00:30Z")
+    assert "hunter2secret" not in second["text"]
+
+
+def test_nothing_that_matches_is_told_by_the_exit_code(log):
+    assert main(["tail", "-q", "nothing_of_that_kind", str(log)]) == 1
+
+
+@pytest.mark.parametrize("words", [["tail", "-n", "x", "f"], ["tail", "-q", "level>=", "f"], ["tail", "-f"]])
+def test_a_wrong_call_says_what_is_right(words, capsys):
+    assert main(words) == 2
+    assert capsys.readouterr().err.startswith("logpith: ")
+
+
+def test_what_is_appended_is_shown_once_its_line_is_whole(log):
+    shown = followed(
+        log,
+        appends(log, line(21, "first") + line(22, "second")[:-9]),
+        appends(log, line(22, "second")[-9:]),
+        lambda: None,
+        appends(log, line(23, "third")),
+    )
+
+    assert [text.split(": ", 1)[1] for text in shown] == ["first", "second", "third"]
+
+
+def test_only_what_matches_is_shown_while_following(log):
+    shown = followed(log, appends(log, line(21, "fine") + line(22, "bad", "ERROR")), query="level>=error")
+
+    assert shown == [line(22, "bad", "ERROR").strip()]
+
+
+def test_a_trace_that_comes_in_two_pieces_is_shown_whole(log):
+    shown = followed(
+        log,
+        appends(log, line(21, "failed", "ERROR") + "Traceback (most recent call last):\n"),
+        appends(log, "ValueError: no\n" + line(22, "on")),
+    )
+
+    assert shown[1] == "ValueError: no"
+    assert shown[2] == line(22, "on").strip()
+
+
+def test_a_file_that_is_rotated_is_followed_under_its_name(log):
+    def rotate():
+        log.rename(log.with_suffix(".log.1"))
+
+    shown = followed(log, rotate, appends(log, line(1, "in the new file")))
+
+    assert "was rotated" in shown[0]
+    assert shown[1].endswith("in the new file")
+
+
+def test_a_file_that_is_truncated_is_followed_from_its_beginning(log):
+    def truncate():
+        os.truncate(log, 0)
+
+    shown = followed(log, truncate, appends(log, line(1, "anew")))
+
+    assert "was truncated" in shown[0]
+    assert "may be lost" in shown[0]
+    assert shown[1].endswith("anew")
