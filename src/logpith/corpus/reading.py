@@ -17,7 +17,7 @@ from logpith.corpus.records import Columns, Corpus, Source
 from logpith.corpus.refs import source_key
 from logpith.files.text import Block, Text, TextFile
 from logpith.formats.recognise import Recognised
-from logpith.scan.records import JSON, Reading, Records, read_records
+from logpith.scan.records import Reading, Records, read_records
 from logpith.scan.shape_index import ShapeIndex
 from logpith.templates.shapes import ShapeTable
 
@@ -224,7 +224,7 @@ def _body(block: Block, records: Records, record: int) -> bytes:
     if records.failure_end[record] > records.failure_start[record]:
         spans.append((records.failure_start[record], records.failure_end[record]))
     texts = [bytes(block.buf[start : min(end, start + _MOST_SAMPLE_BYTES)]) for start, end in spans]
-    if records.kind[record] == JSON:
+    for _ in range(int(records.escapes[record])):
         texts = [_unescaped(text) for text in texts]
     return texts[0] if len(texts) == 1 else texts[0] + b" (" + texts[1] + b")"
 

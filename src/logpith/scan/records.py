@@ -1,17 +1,21 @@
 """One pass over a buffer of text: lines, records, times, severities, services, shapes.
 
 `read_records` is the hot loop of the product. It looks at each byte about once: a line is cut, recognised
-(a JSON object, one of the given timestamp layouts, or neither), joined to the record before when it
-continues it, and its body is hashed to a shape by `words.walk`. It allocates nothing per line and holds no
+(a JSON object, pairs of keys and values, one of the given layouts, or none of these), joined to the record before
+when it continues it, and its body is hashed to a shape by `words.walk`. It allocates nothing per line and holds no
 lock, so blocks of a file run on all cores.
+
+Some layouts only wrap a line: what a container runtime or a process manager puts before it. Behind those the line
+inside is read as if it stood alone; what Docker writes into a JSON string is first written out without its escapes.
 
 The buffer ends with a newline and PADDING spare bytes, so that no loop needs a bounds test inside a line.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,15 +33,29 @@ from logpith.scan.json_fields import (
 )
 from logpith.scan.kernel import kernel
 from logpith.scan.names import NameTable, hash_name, look_up
-from logpith.scan.timestamps import NO_TIME, epoch_ns, run_layout
+from logpith.scan.pairs import find_pairs
+from logpith.scan.timestamps import NO_TIME, behind_request, epoch_ns, run_layout
+from logpith.scan.traces import JAVA, NO_TRACE, PYTHON, PYTHON_ENDED, RUST_HEAD, follow_trace, trace_begun
 from logpith.scan.words import walk
 
 PADDING = 16
 
-# Ways a record was recognised; from LAYOUT on, the number of the layout is added.
+# Ways a record was recognised; from LAYOUT and from OWN on, the number of the layout or of the user's format is added.
 PLAIN = 0
 JSON = 1
-LAYOUT = 2
+PAIRS = 2
+GELF = 3
+DOCKER = 4
+LAYOUT = 5
+OWN = 128
+
+# What stands behind a layout.
+MESSAGE = 0
+HEADER = 1  # a logger's header may come first, see `headers`
+QUOTED_REQUEST = 2  # a request and its status are what is mined
+LINE = 3  # a whole line, to be read as it would be alone
+LINE_OR_PIECE = 4  # the same, of CRI: a line may come in pieces
+FIELDS = 5  # a message, unless it is a JSON object or pairs
 
 # A record is never joined from more lines than this: a file whose dated lines are followed by a million
 # undated ones shall not become one record.
@@ -58,8 +76,8 @@ class Reading:
     layout_lengths: NDArray[np.int64]
     """Steps of each layout."""
 
-    headed: NDArray[np.bool_]
-    """Behind which layouts a logger's header may stand (`headers`)."""
+    behind: NDArray[np.uint8]
+    """What stands behind each layout: MESSAGE, HEADER, …"""
 
     last_resorts: NDArray[np.bool_]
     """Which layouts fit the lines of others too, and know less of them: never tried before those."""
@@ -69,6 +87,14 @@ class Reading:
 
     value_layout_lengths: NDArray[np.int64]
     json_keys: NameTable
+    """What keys mean, in JSON as in pairs."""
+
+    docker_rank: int
+    """The rank of the key by which a JSON message is known as a line that Docker has wrapped."""
+
+    gelf_rank: int
+    """The same for GELF."""
+
     severities: NameTable
     """Level words that may stand in the head of a line; `AMBIGUOUS` is added to those that texts also have."""
 
@@ -83,6 +109,23 @@ class Reading:
 
     newest_ns: int
     """The last change of the source: the newest a line can be."""
+
+    own_formats: tuple[OwnFormat, ...] = ()
+    """What users have said of their lines; asked before everything else."""
+
+
+class OwnFormat(NamedTuple):
+    """A user's regex, as the scan needs it."""
+
+    name: str
+    place: int
+    """Its number among the formats of this user: what is added to OWN."""
+
+    find: Callable[[bytes], Any]
+    """A match of a whole line, or None."""
+
+    roles: tuple[tuple[str, int], ...]
+    """Named groups and what they mean (`json_fields`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,7 +146,7 @@ class Records:
     """OpenTelemetry's number; 0 where the header or a JSON field tells none."""
 
     kind: NDArray[np.uint8]
-    """PLAIN, JSON or LAYOUT + number of the layout."""
+    """PLAIN, JSON, … or LAYOUT + number of the layout, or OWN + number of the user's format."""
 
     service: NDArray[np.uint8]
     """1 + place in `services`; 0 where none is named."""
@@ -116,6 +159,9 @@ class Records:
     failure_end: NDArray[np.int64]
     """What a JSON line says went wrong beside its message; empty when nothing."""
 
+    escapes: NDArray[np.uint8]
+    """How many times the body's text is wrapped in escapes of JSON."""
+
     shape: NDArray[np.uint64]
     value_hash: NDArray[np.uint64]
     services: tuple[bytes, ...]
@@ -124,69 +170,6 @@ class Records:
 
     def __len__(self) -> int:
         return len(self.start)
-
-
-@kernel
-def continues_record(buf: Any, start: int, end: int) -> Any:
-    """Whether a line looks as if it went on the record before: indented, closing, or a line of a trace."""
-    if start >= end:
-        return True
-    byte = buf[start]
-    if byte in (32, 9, 125, 41, 93):
-        return True
-    left = end - start
-    if byte == 97:  # "at "
-        return left > 3 and buf[start + 1] == 116 and buf[start + 2] == 32
-    if byte == 46:  # "..."
-        return left > 3 and buf[start + 1] == 46 and buf[start + 2] == 46
-    if byte == 67:  # "Caused by"
-        return (
-            left > 9
-            and buf[start + 1] == 97
-            and buf[start + 2] == 117
-            and buf[start + 3] == 115
-            and buf[start + 7] == 98
-        )
-    return _is_traceback(buf, start, end) or _is_exception(buf, start, end)
-
-
-@kernel
-def _is_exception(buf: Any, start: int, end: int) -> Any:
-    """Whether a line begins with a dotted name of an exception: `java.io.IOException: gone`."""
-    dots = 0
-    i = start
-    while i < end and (buf[i] == 46 or buf[i] == 36 or buf[i] == 95 or _is_letter_or_digit(buf[i])):
-        dots += buf[i] == 46
-        i += 1
-    if not dots or i - start < 8 or (i < end and buf[i] != 58):
-        return False
-    # …Exception, …Error
-    if buf[i - 1] == 110:
-        return buf[i - 9] == 69 and buf[i - 8] == 120 and buf[i - 7] == 99 and buf[i - 6] == 101
-    return (
-        buf[i - 5] == 69
-        and buf[i - 4] == 114
-        and buf[i - 3] == 114
-        and buf[i - 2] == 111
-        and buf[i - 1] == 114
-    )
-
-
-@kernel
-def _is_letter_or_digit(byte: int) -> bool:
-    return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122
-
-
-@kernel
-def _is_traceback(buf: Any, start: int, end: int) -> Any:
-    """Whether a line is Python's `Traceback (most recent call last):` or one of its bridges."""
-    if end - start < 16:
-        return False
-    if buf[start] == 84:  # Traceback (
-        return (
-            buf[start + 1] == 114 and buf[start + 2] == 97 and buf[start + 5] == 98 and buf[start + 10] == 40
-        )
-    return False
 
 
 @kernel
@@ -304,26 +287,275 @@ def _service_code(buf: Any, start: int, end: int, hashes: Any, spans: Any, count
     return count, count
 
 
+class _Tables(NamedTuple):
+    """A `Reading` as kernels take it."""
+
+    layouts: Any
+    lengths: Any
+    behind: Any
+    last_resorts: Any
+    value_layouts: Any
+    value_lengths: Any
+    no_last_resorts: Any
+    json_keys: Any
+    json_meanings: Any
+    json_severities: Any
+    json_numbers: Any
+    severities: Any
+    numbers: Any
+    docker_rank: int
+    gelf_rank: int
+    newest_ns: int
+
+
+class _Line(NamedTuple):
+    """What one line tells; spans are places in the buffer that it was read from."""
+
+    kind: int
+    time: int
+    severity: int
+    body: int
+    body_end: int
+    failure: int
+    failure_end: int
+    service: int
+    service_end: int
+    escapes: int
+
+
+@kernel
+def _line_of_fields(buf: Any, line: int, stop: int, kind: int, escapes: int, found: Any, last: Any, tables: Any) -> Any:
+    """A line of which `found` tells the fields. `last[1]` is the layout that read the value of a time before."""
+    time = NO_TIME
+    severity = 0
+    if found[TIME, 2]:
+        time, layout = _json_time(
+            buf,
+            found[TIME, 0],
+            found[TIME, 1],
+            tables.value_layouts,
+            tables.value_lengths,
+            tables.no_last_resorts,
+            last[1],
+            tables.severities,
+            tables.numbers,
+            tables.newest_ns,
+        )
+        last[1] = layout
+    if found[SEVERITY, 2]:
+        severity = _json_severity(
+            buf, found[SEVERITY, 0], found[SEVERITY, 1], tables.json_severities, tables.json_numbers
+        )
+    if severity == 0 and found[SEVERITY_NUMBER, 2]:
+        value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
+        severity = value if digits > 0 and value <= 24 else 0
+    body, body_end, failure, failure_end, service, service_end = line, stop, 0, 0, 0, 0
+    if found[BODY, 2]:
+        body, body_end = found[BODY, 0], found[BODY, 1]
+        if found[FAILURE, 2]:
+            failure, failure_end = found[FAILURE, 0], found[FAILURE, 1]
+    else:
+        escapes = 0
+    if found[SERVICE, 2]:
+        service, service_end = found[SERVICE, 0], found[SERVICE, 1]
+    return _Line(
+        np.int64(kind),
+        np.int64(time),
+        np.int64(severity),
+        np.int64(body),
+        np.int64(body_end),
+        np.int64(failure),
+        np.int64(failure_end),
+        np.int64(service),
+        np.int64(service_end),
+        np.int64(escapes),
+    )
+
+
+@kernel
+def _read_line(buf: Any, line: int, stop: int, turn: int, found: Any, last: Any, tables: Any) -> Any:
+    """The line `buf[line:stop]`, wrappers left on. `last[turn]` is the layout to be tried first."""
+    lead = line
+    while lead < stop and buf[lead] == 32:
+        lead += 1
+    if buf[lead] == 123 and find_json_fields(buf, lead, stop, tables.json_keys, tables.json_meanings, found):
+        kind = JSON
+        if found[BODY, 2] == tables.docker_rank:
+            kind = DOCKER if lead + 8 < stop and found[BODY, 0] <= lead + 8 and found[TIME, 2] else JSON
+        elif found[BODY, 2] == tables.gelf_rank:
+            kind = GELF
+        return _line_of_fields(buf, line, stop, kind, 1, found, last, tables)
+    if line < stop and find_pairs(buf, line, stop, tables.json_keys, tables.json_meanings, found):
+        return _line_of_fields(buf, line, stop, PAIRS, 1, found, last, tables)
+    time, place, severity, service, service_end, layout, next_time = _run_first_fit(
+        buf,
+        line,
+        stop,
+        tables.layouts,
+        tables.lengths,
+        tables.last_resorts,
+        last[turn],
+        tables.severities,
+        tables.numbers,
+        tables.newest_ns,
+    )
+    last[turn] = next_time
+    kind = PLAIN
+    body, body_end = line, stop
+    if place >= 0:
+        kind = LAYOUT + layout
+        body = place
+        behind = tables.behind[layout]
+        if behind == HEADER:
+            severity, body, service, service_end = read_header(
+                buf, place, stop, severity, tables.severities, tables.numbers
+            )
+        elif behind == QUOTED_REQUEST:
+            body_end = max(behind_request(buf, place, stop), place)
+    return _Line(
+        np.int64(kind),
+        np.int64(time),
+        np.int64(severity),
+        np.int64(body),
+        np.int64(body_end),
+        np.int64(0),
+        np.int64(0),
+        np.int64(service),
+        np.int64(service_end),
+        np.int64(0),
+    )
+
+
+@kernel
+def _with_severity(line: Any, severity: int) -> Any:
+    return _Line(
+        line.kind,
+        line.time,
+        np.int64(severity),
+        line.body,
+        line.body_end,
+        line.failure,
+        line.failure_end,
+        line.service,
+        line.service_end,
+        line.escapes,
+    )
+
+
+@kernel
+def _within(outer: Any, inner: Any) -> Any:
+    """A line and the one that it wraps, as one: when and by whom says the wrapper, if it does; the rest the line inside."""
+    named = outer.service_end > outer.service
+    return _Line(
+        outer.kind,
+        outer.time if outer.time != NO_TIME else inner.time,
+        inner.severity if inner.severity > 0 else outer.severity,
+        inner.body,
+        inner.body_end,
+        inner.failure,
+        inner.failure_end,
+        outer.service if named else inner.service,
+        outer.service_end if named else inner.service_end,
+        inner.escapes,
+    )
+
+
+@kernel
+def _piece(buf: Any, line: int, place: int) -> Any:
+    """(whether a line of CRI is cut, the last letter of its stream): `… stdout P ` before `place`."""
+    i = place - 1
+    if i > line and buf[i] == 32:
+        i -= 1
+    while i > line and buf[i] != 32:
+        i -= 1
+    return buf[i + 1] == 80, np.int64(buf[i - 1]) if i > line else np.int64(0)
+
+
+@kernel
+def _write_out(buf: Any, start: int, end: int, text: Any, origin: Any) -> Any:
+    """Writes the inside of a JSON string without its escapes into `text`; `origin` gets the place of each byte."""
+    n = 0
+    i = start
+    while i < end:
+        byte = np.int64(buf[i])
+        origin[n] = i
+        if byte != 92 or i + 1 >= end:
+            text[n] = byte
+            n += 1
+            i += 1
+            continue
+        sign = np.int64(buf[i + 1])
+        i += 2
+        if sign == 117 and i + 4 <= end:  # u
+            code = 0
+            for k in range(4):
+                digit = np.int64(buf[i + k])
+                code = code * 16 + (digit - 48 if digit < 58 else (digit | 32) - 87) % 16
+            first = origin[n]
+            i += 4
+            if code < 128:
+                text[n] = code
+                n += 1
+            else:
+                # Three bytes are what six can always hold; which ones does not matter to who looks for words.
+                text[n] = 0xE0 | (code >> 12)
+                text[n + 1] = 0x80 | ((code >> 6) & 63)
+                text[n + 2] = 0x80 | (code & 63)
+                origin[n + 1] = first
+                origin[n + 2] = first
+                n += 3
+            continue
+        if sign == 110:
+            sign = 10
+        elif sign == 116:
+            sign = 9
+        elif sign == 114:
+            sign = 13
+        elif sign == 98 or sign == 102:
+            sign = 32
+        text[n] = sign
+        n += 1
+    origin[n] = end
+    while n > 0 and (text[n - 1] == 10 or text[n - 1] == 13):
+        n -= 1
+    text[n] = 10
+    return n
+
+
+@kernel
+def _shape_of(buf: Any, body: int, body_end: int, failure: int, failure_end: int, spans: Any) -> Any:
+    """(shape, hash of the values) of a body and of what went wrong beside it."""
+    shape, value_hash, _ = walk(buf, body, body_end, spans, False)
+    if failure_end > failure:
+        failure_shape, failure_values, _ = walk(buf, failure, failure_end, spans, False)
+        shape = (shape ^ (failure_shape + _JOIN)) * _JOIN
+        value_hash ^= failure_values
+    return shape, value_hash
+
+
+@kernel
+def _is_lone(buf: Any, line: int, stop: int, bracket: int) -> int:
+    """The place of a bracket that is all of its line; -1 when it is not."""
+    i = line
+    while i < stop and (buf[i] == 32 or buf[i] == 9):
+        i += 1
+    if i >= stop or buf[i] != bracket:
+        return -1
+    end = stop
+    while end > i + 1 and (buf[end - 1] == 32 or buf[end - 1] == 9 or buf[end - 1] == 44):
+        end -= 1
+    return i if end == i + 1 else -1
+
+
 @kernel
 def _read(
     buf: Any,
     start: int,
     newlines: Any,
-    layouts: Any,
-    lengths: Any,
-    headed: Any,
-    last_resorts: Any,
-    value_layouts: Any,
-    value_lengths: Any,
-    json_keys: Any,
-    json_meanings: Any,
-    json_severities: Any,
-    json_numbers: Any,
-    severities: Any,
-    numbers: Any,
+    tables: Any,
+    own: Any,
     joins_undated: bool,
     whole_lines: bool,
-    newest_ns: int,
     out64: Any,
     out_hash: Any,
     out_lines: Any,
@@ -334,132 +566,270 @@ def _read(
     n = 0
     services = 0
     service_hashes = np.zeros((512, 2), np.uint64)
-    no_last_resorts = np.zeros(value_lengths.shape[0], np.bool_)
     found = np.zeros((ROLES, 3), np.int64)
     spans = np.empty((1, 3), np.int64)
+    # The layouts to try first: of lines, of times inside fields, of lines inside wrappers.
+    last = np.zeros(3, np.int64)
+    text = np.zeros(1, np.uint8)
+    origin = np.zeros(1, np.int64)
     first_continues = False
-    last_layout = 0
-    last_value_layout = 0
-    in_traceback = False
+    trace = NO_TRACE
+    alone = not joins_undated  # whether the record so far is nothing but text
     previous_dated = joins_undated
+    previous_service = np.int64(-1)
+    cut_stream = np.int64(0)
+    object_start = np.int64(-1)
+    object_indent = np.int64(0)
+    in_array = False
     line = start
     for number in range(newlines.shape[0]):
         stop = newlines[number]
-        behind = stop + 1
+        behind_line = stop + 1
         while stop > line and buf[stop - 1] == 13:
             stop -= 1
-        time = NO_TIME
-        severity = 0
-        kind = PLAIN
-        body = line
-        body_end = stop
-        failure = 0
-        failure_end = 0
-        service_start = 0
-        service_end = 0
-        opens = True
-        if not whole_lines:
-            lead = line
-            while lead < stop and buf[lead] == 32:
-                lead += 1
-            if buf[lead] == 123 and find_json_fields(buf, lead, stop, json_keys, json_meanings, found):
-                kind = JSON
-                if found[TIME, 2]:
-                    time, last_value_layout = _json_time(
-                        buf,
-                        found[TIME, 0],
-                        found[TIME, 1],
-                        value_layouts,
-                        value_lengths,
-                        no_last_resorts,
-                        last_value_layout,
-                        severities,
-                        numbers,
-                        newest_ns,
+        if object_start >= 0:
+            # An object printed over several lines goes on as long as its lines are indented.
+            closing = _is_lone(buf, line, stop, 125)
+            indent = line
+            while indent < stop and (buf[indent] == 32 or buf[indent] == 9):
+                indent += 1
+            indent -= line
+            if closing >= 0 and indent == object_indent and out_lines[n - 1] < MAX_JOINED_LINES:
+                out64[1, n - 1] = stop
+                out_lines[n - 1] += 1
+                if find_json_fields(buf, object_start, closing + 1, tables.json_keys, tables.json_meanings, found):
+                    read = _line_of_fields(buf, object_start, stop, JSON, 1, found, last, tables)
+                    shape, value_hash = _shape_of(
+                        buf, read.body, read.body_end, read.failure, read.failure_end, spans
                     )
-                if found[SEVERITY, 2]:
-                    severity = _json_severity(
-                        buf, found[SEVERITY, 0], found[SEVERITY, 1], json_severities, json_numbers
-                    )
-                if severity == 0 and found[SEVERITY_NUMBER, 2]:
-                    value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
-                    severity = value if digits > 0 and value <= 24 else 0
-                if found[BODY, 2]:
-                    body, body_end = found[BODY, 0], found[BODY, 1]
-                if found[SERVICE, 2]:
-                    service_start, service_end = found[SERVICE, 0], found[SERVICE, 1]
-                if found[FAILURE, 2] and found[BODY, 2]:
-                    failure, failure_end = found[FAILURE, 0], found[FAILURE, 1]
-            else:
-                time, place, severity, service_start, service_end, layout, last_layout = _run_first_fit(
-                    buf,
-                    line,
-                    stop,
-                    layouts,
-                    lengths,
-                    last_resorts,
-                    last_layout,
-                    severities,
-                    numbers,
-                    newest_ns,
-                )
-                if place >= 0:
-                    kind = LAYOUT + layout
-                    body = place
-                    if headed[layout]:
-                        severity, body, service_start, service_end = read_header(
-                            buf, place, stop, severity, severities, numbers
+                    out64[2, n - 1] = read.time
+                    out64[3, n - 1] = read.body
+                    out64[4, n - 1] = read.body_end
+                    out64[5, n - 1] = read.failure
+                    out64[6, n - 1] = read.failure_end
+                    out_hash[0, n - 1] = shape
+                    out_hash[1, n - 1] = value_hash
+                    out8[0, n - 1] = read.severity
+                    out8[1, n - 1] = read.kind
+                    out8[3, n - 1] = read.escapes
+                    if read.service_end > read.service:
+                        service, services = _service_code(
+                            buf, read.service, read.service_end, service_hashes, service_spans, services
                         )
+                        out8[2, n - 1] = service
+                    alone = False
+                object_start = np.int64(-1)
+                line = behind_line
+                continue
+            if (indent > object_indent or line + indent == stop) and out_lines[n - 1] < MAX_JOINED_LINES:
+                out64[1, n - 1] = stop
+                out_lines[n - 1] += 1
+                line = behind_line
+                continue
+            object_start = np.int64(-1)
+        opens = True
+        wraps = False
+        stream = np.int64(0)
+        is_cut = False
+        bare = False
+        begins = NO_TRACE
+        trace_after = trace
+        opens_object = np.int64(-1)
+        if whole_lines:
+            read = _Line(
+                np.int64(PLAIN),
+                np.int64(NO_TIME),
+                np.int64(0),
+                np.int64(line),
+                np.int64(stop),
+                np.int64(0),
+                np.int64(0),
+                np.int64(0),
+                np.int64(0),
+                np.int64(0),
+            )
+        elif own.shape[0] > 0 and own[number, 0, 2] > 0:
+            for role in range(ROLES):
+                for k in range(3):
+                    found[role, k] = own[number, role, k]
+            read = _line_of_fields(buf, line, stop, OWN + own[number, 0, 2] - 1, 0, found, last, tables)
+        else:
+            read = _read_line(buf, line, stop, 0, found, last, tables)
+            behind = tables.behind[read.kind - LAYOUT] if read.kind >= LAYOUT else MESSAGE
+            bare = read.kind == PLAIN
+            joins = False
+            if behind >= LINE:
+                if behind == LINE_OR_PIECE:
+                    is_cut, stream = _piece(buf, line, read.body)
+                if behind == FIELDS:
+                    at = read.body
+                    if at < stop and (
+                        (
+                            buf[at] == 123
+                            and find_json_fields(
+                                buf, at, stop, tables.json_keys, tables.json_meanings, found
+                            )
+                        )
+                        or find_pairs(buf, at, stop, tables.json_keys, tables.json_meanings, found)
+                    ):
+                        read = _within(read, _line_of_fields(buf, at, stop, JSON, 1, found, last, tables))
                 else:
-                    looks = continues_record(buf, line, stop)
-                    # A line that begins with a year is no continuation even where its date is impossible.
-                    year = (
-                        stop - line > 8
-                        and 48 <= buf[line] <= 57
-                        and 48 <= buf[line + 1] <= 57
-                        and 48 <= buf[line + 2] <= 57
-                        and 48 <= buf[line + 3] <= 57
-                    )
-                    opens = not (looks or in_traceback or (previous_dated and not year))
-                    if in_traceback and not looks:
-                        in_traceback = False  # the exception's own line ends the trace
-                    elif _is_traceback(buf, line, stop):
-                        in_traceback = True
+                    wraps = True
+                    at = read.body
+                    inner = _read_line(buf, at, stop, 2, found, last, tables)
+                    if is_cut and inner.kind == PLAIN and buf[at] == 123:
+                        # What the pieces before the last one tell of a JSON object counts.
+                        find_json_fields(buf, at, stop, tables.json_keys, tables.json_meanings, found)
+                        inner = _line_of_fields(buf, at, stop, JSON, 1, found, last, tables)
+                    bare = inner.kind == PLAIN
+                    if bare:
+                        joins, trace_after = follow_trace(buf, at, stop, trace, alone)
+                        begins, failing = trace_begun(buf, at, stop)
+                        inner = _with_severity(inner, failing)
+                    read = _within(read, inner)
+            elif read.kind == DOCKER:
+                wraps = True
+                size = read.body_end - read.body
+                if size + PADDING > text.shape[0]:
+                    text = np.zeros(2 * size + 2 * PADDING, np.uint8)
+                    origin = np.zeros(2 * size + 2 * PADDING, np.int64)
+                length = _write_out(buf, read.body, read.body_end, text, origin)
+                inner = _read_line(text, 0, length, 2, found, last, tables)
+                bare = inner.kind == PLAIN
+                if bare:
+                    joins, trace_after = follow_trace(text, 0, length, trace, alone)
+                    begins, failing = trace_begun(text, 0, length)
+                    inner = _with_severity(inner, failing)
+                read = _Line(
+                    read.kind,
+                    read.time if read.time != NO_TIME else inner.time,
+                    inner.severity if inner.severity > 0 else read.severity,
+                    origin[inner.body],
+                    origin[inner.body_end],
+                    origin[inner.failure] if inner.failure_end > inner.failure else np.int64(0),
+                    origin[inner.failure_end] if inner.failure_end > inner.failure else np.int64(0),
+                    origin[inner.service] if inner.service_end > inner.service else read.service,
+                    origin[inner.service_end] if inner.service_end > inner.service else read.service_end,
+                    inner.escapes + 1,
+                )
+            elif bare:
+                joins, trace_after = follow_trace(buf, line, stop, trace, alone)
+                # A line that begins with a year is no continuation even where its date is impossible.
+                year = (
+                    stop - line > 8
+                    and 48 <= buf[line] <= 57
+                    and 48 <= buf[line + 1] <= 57
+                    and 48 <= buf[line + 2] <= 57
+                    and 48 <= buf[line + 3] <= 57
+                )
+                if not joins:
+                    begins, failing = trace_begun(buf, line, stop)
+                    if begins == NO_TRACE or failing == 0 or begins == JAVA or begins == PYTHON:
+                        joins = previous_dated and not year
+                    if not joins and begins != NO_TRACE:
+                        read = _with_severity(read, failing)
+                    if not joins:
+                        lone = _is_lone(buf, line, stop, 123)
+                        if lone >= 0 and (lone == line or in_array):
+                            opens_object = np.int64(lone)
+                elif in_array:
+                    lone = _is_lone(buf, line, stop, 123)
+                    if lone >= 0:
+                        opens_object = np.int64(lone)
+                        joins = False
+            opens = not joins
+        if wraps:
+            service_code = np.int64(0)
+            if read.service_end > read.service:
+                code, services = _service_code(
+                    buf, read.service, read.service_end, service_hashes, service_spans, services
+                )
+                service_code = np.int64(code)
+            if stream > 0 and cut_stream == stream:
+                opens = False
+            elif not opens and service_code != previous_service:
+                opens = True
+            cut_stream = stream if is_cut else np.int64(0)
+            if opens:
+                previous_service = service_code
+        else:
+            cut_stream = np.int64(0)
+            if opens:
+                previous_service = np.int64(-1)
         if not opens and n > 0 and out_lines[n - 1] < MAX_JOINED_LINES:
             out64[1, n - 1] = stop
             out_lines[n - 1] += 1
+            if alone and trace_after != trace and (trace_after == PYTHON_ENDED or trace == RUST_HEAD):
+                # The exception's own line says more of the record than `Traceback` or `panicked at` does.
+                shape, value_hash = _shape_of(buf, read.body, read.body_end, 0, 0, spans)
+                out64[3, n - 1] = read.body
+                out64[4, n - 1] = read.body_end
+                out8[3, n - 1] = read.escapes
+                out_hash[0, n - 1] = shape
+                out_hash[1, n - 1] = value_hash
+            trace = trace_after
         else:
             if n == 0:
                 first_continues = not opens
             if opens:
-                in_traceback = False
-                previous_dated = joins_undated and kind >= LAYOUT
-            shape, value_hash, _ = walk(buf, body, body_end, spans, False)
-            if failure_end > failure:
-                failure_shape, failure_values, _ = walk(buf, failure, failure_end, spans, False)
-                shape = (shape ^ (failure_shape + _JOIN)) * _JOIN
-                value_hash ^= failure_values
+                trace = begins
+                alone = read.kind == PLAIN or (wraps and bare)
+                previous_dated = joins_undated and read.kind >= LAYOUT and not wraps
+                if opens_object >= 0:
+                    object_start = opens_object
+                    object_indent = opens_object - line
+                else:
+                    in_array = read.kind == PLAIN and _is_lone(buf, line, stop, 91) >= 0
+            else:
+                trace = trace_after
+            shape, value_hash = _shape_of(buf, read.body, read.body_end, read.failure, read.failure_end, spans)
             service = 0
-            if service_end > service_start:
+            if read.service_end > read.service:
                 service, services = _service_code(
-                    buf, service_start, service_end, service_hashes, service_spans, services
+                    buf, read.service, read.service_end, service_hashes, service_spans, services
                 )
             out64[0, n] = line
             out64[1, n] = stop
-            out64[2, n] = time
-            out64[3, n] = body
-            out64[4, n] = body_end
-            out64[5, n] = failure
-            out64[6, n] = failure_end
+            out64[2, n] = read.time
+            out64[3, n] = read.body
+            out64[4, n] = read.body_end
+            out64[5, n] = read.failure
+            out64[6, n] = read.failure_end
             out_hash[0, n] = shape
             out_hash[1, n] = value_hash
             out_lines[n] = 1
-            out8[0, n] = severity
-            out8[1, n] = kind
+            out8[0, n] = read.severity
+            out8[1, n] = read.kind
             out8[2, n] = service
+            out8[3, n] = read.escapes
             n += 1
-        line = behind
+        line = behind_line
     return n, services, first_continues
+
+
+def _own_fields(buf: NDArray[np.uint8], start: int, newlines: NDArray[np.int64], reading: Reading) -> NDArray[np.int64]:
+    """(lines, ROLES, 3): what users' formats find in each line, as `find_json_fields` tells it.
+
+    The number of the format, from 1 on, stands in the last place of role 0. Lines that fit none are all zeros.
+    """
+    own = np.zeros((len(newlines) if reading.own_formats else 0, ROLES, 3), np.int64)
+    if not len(own):
+        return own
+    line = start
+    for number, stop in enumerate(newlines.tolist()):
+        text = bytes(buf[line:stop]).rstrip(b"\r")
+        for form in reading.own_formats:
+            match = form.find(text)
+            if match is None:
+                continue
+            own[number, 0, 2] = form.place + 1
+            for group, role in form.roles:
+                first, behind = match.span(group)
+                if behind > first:
+                    own[number, role] = line + first, line + behind, 1
+            break
+        line = stop + 1
+    return own
 
 
 def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading) -> Records:
@@ -475,27 +845,34 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
     out64 = np.empty((7, capacity), np.int64)
     out_hash = np.empty((2, capacity), np.uint64)
     out_lines = np.empty(capacity, np.int32)
-    out8 = np.empty((3, capacity), np.uint8)
+    out8 = np.empty((4, capacity), np.uint8)
     service_spans = np.zeros((MAX_SERVICES, 2), np.int64)
+    tables = _Tables(
+        layouts=reading.layouts,
+        lengths=reading.layout_lengths,
+        behind=reading.behind,
+        last_resorts=reading.last_resorts,
+        value_layouts=reading.value_layouts,
+        value_lengths=reading.value_layout_lengths,
+        no_last_resorts=np.zeros(len(reading.value_layout_lengths), np.bool_),
+        json_keys=reading.json_keys.keys,
+        json_meanings=reading.json_keys.values,
+        json_severities=reading.json_severities.keys,
+        json_numbers=reading.json_severities.values,
+        severities=reading.severities.keys,
+        numbers=reading.severities.values,
+        docker_rank=reading.docker_rank,
+        gelf_rank=reading.gelf_rank,
+        newest_ns=reading.newest_ns,
+    )
     n, services, continues = _read(
         buf,
         start,
         newlines,
-        reading.layouts,
-        reading.layout_lengths,
-        reading.headed,
-        reading.last_resorts,
-        reading.value_layouts,
-        reading.value_layout_lengths,
-        reading.json_keys.keys,
-        reading.json_keys.values,
-        reading.json_severities.keys,
-        reading.json_severities.values,
-        reading.severities.keys,
-        reading.severities.values,
+        tables,
+        _own_fields(buf, start, newlines, reading),
         reading.joins_undated,
         reading.whole_lines,
-        reading.newest_ns,
         out64,
         out_hash,
         out_lines,
@@ -511,6 +888,7 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
         severity=out8[0, :n],
         kind=out8[1, :n],
         service=out8[2, :n],
+        escapes=out8[3, :n],
         body_start=out64[3, :n],
         body_end=out64[4, :n],
         failure_start=out64[5, :n],

@@ -13,7 +13,8 @@ digit behind a blank or one of `=:(,[`. In a path or URL each of `./-_~%#&?=+:@$
 
 A word is *masked*, being a value, when it is a path, a URL or host:port; when an `@` joins its parts; when it has
 two digits or more, or begins with one; when it is a group of hex with colons. So `ssh2` and `eth0` are words,
-`blk_-160`, `10ms`, `0x1f` values.
+`blk_-160`, `10ms`, `0x1f` values. A status of three digits right behind a request, `… HTTP/1.1" 502`, is a word: what
+answers 502 is another event than what answers 200.
 
 `walk` goes over a body once. Its shape is a hash of delimiters and words in which every masked word counts the
 same; runs of blanks count as one. Four things make it quick: one pass, unsigned indices, counters of digits
@@ -55,6 +56,8 @@ _END_OF_WORD = np.uint64(255)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)
+_THREE = np.uint64(3)
+_TEN = np.uint64(10)
 _FIVE = np.uint64(5)
 _HALF = np.uint64(32)
 _COUNTER = np.uint64((1 << 20) - 1)
@@ -65,6 +68,25 @@ _LONGEST_COUNTED = np.uint64(1 << 19)
 
 _BLANK = np.uint64(32)
 _IN_WORD = np.uint64(1)  # what `before` says behind a word
+
+
+@kernel
+def _follows_request(buf: Any, i: Any) -> bool:
+    """Whether `HTTP/1.1" ` or `HTTP/2" ` stands before the word at `i`."""
+    place = np.int64(i) - 3
+    if buf[i - _ONE] != 32 or BYTE_KIND[buf[place]] != _DIGIT:
+        return False
+    if buf[place - 1] == 46:
+        place -= 2
+        if BYTE_KIND[buf[place]] != _DIGIT:
+            return False
+    return (
+        buf[place - 1] == 47
+        and buf[place - 2] == 80
+        and buf[place - 3] == 84
+        and buf[place - 4] == 84
+        and buf[place - 5] == 72
+    )
 
 
 @kernel
@@ -203,6 +225,8 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
             or (has_colon and not is_odd and (count >> _OTHER_LETTERS) == 0)
             or i - begin > _LONGEST_COUNTED
         )
+        if is_masked and count == _THREE and begin >= np.uint64(start) + _TEN and buf[begin - _TWO] == 34:
+            is_masked = not _follows_request(buf, begin)
         if is_masked:
             values = (values ^ shape) * _PRIME
             shape = (shape_before ^ _MASK) * _PRIME
