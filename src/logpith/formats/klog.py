@@ -45,4 +45,11 @@ def fields_of(text: str) -> Mapping[str, object] | None:
         return None
     level, thread, file, line, message = head.groups()
     pairs = {key: quoted or bare for key, quoted, bare in _PAIR.findall(message)}
-    return {**pairs, "level": level, "thread": int(thread), "file": file, "line": int(line), "message": message}
+    return {
+        **pairs,
+        "level": level,
+        "thread": int(thread),
+        "file": file,
+        "line": int(line),
+        "message": message,
+    }

@@ -24,7 +24,19 @@ from logpith.formats.severity_words import ALSO_IN_CAPITALS
 from logpith.scan.json_fields import BODY, role_and_rank
 from logpith.scan.layouts import pack_layouts, steps_of
 from logpith.scan.names import NameTable, name_table
-from logpith.scan.records import DOCKER, GELF, JSON, LAYOUT, LINE, LINE_OR_PIECE, OWN, PADDING, PAIRS, OwnFormat, Reading
+from logpith.scan.records import (
+    DOCKER,
+    GELF,
+    JSON,
+    LAYOUT,
+    LINE,
+    LINE_OR_PIECE,
+    OWN,
+    PADDING,
+    PAIRS,
+    OwnFormat,
+    Reading,
+)
 from logpith.scan.timestamps import AMBIGUOUS, fit_layouts
 from logpith.scan.traces import continues_record
 from logpith_emit.severity import SPELLINGS
@@ -69,6 +81,7 @@ class Recognised:
 
     wanted: tuple[OwnFormat, ...] = ()
     joins_undated: bool = False
+    unwraps_docker: bool = False
     _sampled: int = 0
     _undated: int = 0
 
@@ -90,6 +103,7 @@ class Recognised:
             value_layout_lengths=value_lengths,
             json_keys=_json_keys(),
             docker_rank=_rank_of_body("log"),
+            unwraps_docker=self.unwraps_docker,
             gelf_rank=_rank_of_body("short_message"),
             severities=_severities(),
             json_severities=_json_severities(),
@@ -168,6 +182,7 @@ class Recognised:
                 continue
             text = bytes(buf[a:b]).decode("utf-8", "surrogateescape")
             found = wrappers.unwrap(text)
+            self.unwraps_docker |= found is not None and buf[a] == _BRACE
             if found is not None and found[1] and not found[1].startswith("{"):
                 inside.append(found[1].split("\n")[0].encode("utf-8", "surrogateescape"))
         return inside

@@ -41,7 +41,11 @@ def layout_of_header(line: str) -> Layout | None:
     steps = [_STEPS.get(column, "*") for column in columns[2:]]
     while steps and steps[-1] == "*":
         steps.pop()
-    text = "_".join((_STEPS["date"], f"{_STEPS['time']}_%@{steps[0]}", *steps[1:])) if steps else "%Y-%m-%d_%H:%M:%S%f"
+    text = (
+        "_".join((_STEPS["date"], f"{_STEPS['time']}_%@{steps[0]}", *steps[1:]))
+        if steps
+        else "%Y-%m-%d_%H:%M:%S%f"
+    )
     return Layout("W3C date and time", text, moves=False, behind=MESSAGE, format=_FORMAT, columns=columns)
 
 

@@ -32,12 +32,21 @@ LAYOUTS = (
         format="CRI",
         weight=_WEIGHT,
     ),
-    Layout("time and process", "%H:%M:%S%f_%I", moves=False, behind=LINE, format="process manager", weight=_WEIGHT),
-    Layout("", "%I", moves=False, behind=LINE, format="process manager", weight=_WEIGHT),
+    Layout(
+        "time and process",
+        "%H:%M:%S%f_%I",
+        moves=False,
+        behind=LINE,
+        format="process manager",
+        weight=_WEIGHT,
+    ),
+    Layout("process", "%I", moves=False, behind=LINE, format="process manager", weight=_WEIGHT),
 )
 
 _CRI = re.compile(r"(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP])(?::\S*)? ?")
-_PROCESS = re.compile(r"(?:\d\d?:\d\d:\d\d(?:\.\d+)? +)?(?:\d+\|([\w.:@-]+) *|([A-Za-z][\w.:@-]*) +)\|(?: |$)")
+_PROCESS = re.compile(
+    r"(?:\d\d?:\d\d:\d\d(?:\.\d+)? +)?(?:\d+\|([\w.:@-]+) *|([A-Za-z][\w.:@-]*) +)\|(?: |$)"
+)
 
 
 def unwrap(text: str) -> tuple[Mapping[str, object], str] | None:

@@ -65,7 +65,9 @@ def _nested_end(buf: Any, i: int, end: int) -> int:
 
 
 @kernel
-def note_field(state: Any, first: int, last: int, keys: Any, meanings: Any, found: Any, is_text: bool) -> None:
+def note_field(
+    state: Any, first: int, last: int, keys: Any, meanings: Any, found: Any, is_text: bool
+) -> None:
     """Puts the value `buf[first:last]` of the key with the hash `state` into `found`, unless a better one is there."""
     meaning = look_up(keys, meanings, state) - 1
     if meaning < 0:

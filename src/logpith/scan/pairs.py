@@ -38,6 +38,12 @@ def find_pairs(buf: Any, start: int, end: int, keys: Any, meanings: Any, found: 
     See `json_fields.find_json_fields` for `found`. The message behind `msg=` counts without quotes only as a plain
     word: what Linux' audit writes there is no message.
     """
+    # Nearly every line ends here: at a digit, a bracket, or the blank behind its first word.
+    i = start
+    while i < end and _IN_KEY[buf[i]]:
+        i += 1
+    if i == start or i >= end or buf[i] != 61:
+        return False
     for role in range(ROLES):
         found[role, 2] = 0
     pairs = 0
@@ -84,6 +90,11 @@ def find_pairs(buf: Any, start: int, end: int, keys: Any, meanings: Any, found: 
             value_end = i - 1 if i < end and i > value and buf[i - 1] == 44 else i
         if value_end > value:
             note_field(state, value, value_end, keys, meanings, found, True)
-            if found[BODY, 0] == value and found[BODY, 2] and not quoted and not _is_plain(buf, value, value_end):
+            if (
+                found[BODY, 0] == value
+                and found[BODY, 2]
+                and not quoted
+                and not _is_plain(buf, value, value_end)
+            ):
                 found[BODY, 2] = 0
     return pairs >= 2 and (found[TIME, 2] > 0 or found[SEVERITY, 2] > 0 or found[BODY, 2] > 0)

@@ -35,7 +35,7 @@ from logpith.scan.kernel import kernel
 from logpith.scan.names import NameTable, hash_name, look_up
 from logpith.scan.pairs import find_pairs
 from logpith.scan.timestamps import NO_TIME, behind_request, epoch_ns, run_layout
-from logpith.scan.traces import JAVA, NO_TRACE, PYTHON, PYTHON_ENDED, RUST_HEAD, follow_trace, trace_begun
+from logpith.scan.traces import GO, NO_TRACE, PYTHON_ENDED, RUST, RUST_HEAD, follow_trace, trace_begun
 from logpith.scan.words import walk
 
 PADDING = 16
@@ -91,6 +91,9 @@ class Reading:
 
     docker_rank: int
     """The rank of the key by which a JSON message is known as a line that Docker has wrapped."""
+
+    unwraps_docker: bool
+    """Whether there are such lines: room is made for them only then."""
 
     gelf_rank: int
     """The same for GELF."""
@@ -287,179 +290,6 @@ def _service_code(buf: Any, start: int, end: int, hashes: Any, spans: Any, count
     return count, count
 
 
-class _Tables(NamedTuple):
-    """A `Reading` as kernels take it."""
-
-    layouts: Any
-    lengths: Any
-    behind: Any
-    last_resorts: Any
-    value_layouts: Any
-    value_lengths: Any
-    no_last_resorts: Any
-    json_keys: Any
-    json_meanings: Any
-    json_severities: Any
-    json_numbers: Any
-    severities: Any
-    numbers: Any
-    docker_rank: int
-    gelf_rank: int
-    newest_ns: int
-
-
-class _Line(NamedTuple):
-    """What one line tells; spans are places in the buffer that it was read from."""
-
-    kind: int
-    time: int
-    severity: int
-    body: int
-    body_end: int
-    failure: int
-    failure_end: int
-    service: int
-    service_end: int
-    escapes: int
-
-
-@kernel
-def _line_of_fields(buf: Any, line: int, stop: int, kind: int, escapes: int, found: Any, last: Any, tables: Any) -> Any:
-    """A line of which `found` tells the fields. `last[1]` is the layout that read the value of a time before."""
-    time = NO_TIME
-    severity = 0
-    if found[TIME, 2]:
-        time, layout = _json_time(
-            buf,
-            found[TIME, 0],
-            found[TIME, 1],
-            tables.value_layouts,
-            tables.value_lengths,
-            tables.no_last_resorts,
-            last[1],
-            tables.severities,
-            tables.numbers,
-            tables.newest_ns,
-        )
-        last[1] = layout
-    if found[SEVERITY, 2]:
-        severity = _json_severity(
-            buf, found[SEVERITY, 0], found[SEVERITY, 1], tables.json_severities, tables.json_numbers
-        )
-    if severity == 0 and found[SEVERITY_NUMBER, 2]:
-        value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
-        severity = value if digits > 0 and value <= 24 else 0
-    body, body_end, failure, failure_end, service, service_end = line, stop, 0, 0, 0, 0
-    if found[BODY, 2]:
-        body, body_end = found[BODY, 0], found[BODY, 1]
-        if found[FAILURE, 2]:
-            failure, failure_end = found[FAILURE, 0], found[FAILURE, 1]
-    else:
-        escapes = 0
-    if found[SERVICE, 2]:
-        service, service_end = found[SERVICE, 0], found[SERVICE, 1]
-    return _Line(
-        np.int64(kind),
-        np.int64(time),
-        np.int64(severity),
-        np.int64(body),
-        np.int64(body_end),
-        np.int64(failure),
-        np.int64(failure_end),
-        np.int64(service),
-        np.int64(service_end),
-        np.int64(escapes),
-    )
-
-
-@kernel
-def _read_line(buf: Any, line: int, stop: int, turn: int, found: Any, last: Any, tables: Any) -> Any:
-    """The line `buf[line:stop]`, wrappers left on. `last[turn]` is the layout to be tried first."""
-    lead = line
-    while lead < stop and buf[lead] == 32:
-        lead += 1
-    if buf[lead] == 123 and find_json_fields(buf, lead, stop, tables.json_keys, tables.json_meanings, found):
-        kind = JSON
-        if found[BODY, 2] == tables.docker_rank:
-            kind = DOCKER if lead + 8 < stop and found[BODY, 0] <= lead + 8 and found[TIME, 2] else JSON
-        elif found[BODY, 2] == tables.gelf_rank:
-            kind = GELF
-        return _line_of_fields(buf, line, stop, kind, 1, found, last, tables)
-    if line < stop and find_pairs(buf, line, stop, tables.json_keys, tables.json_meanings, found):
-        return _line_of_fields(buf, line, stop, PAIRS, 1, found, last, tables)
-    time, place, severity, service, service_end, layout, next_time = _run_first_fit(
-        buf,
-        line,
-        stop,
-        tables.layouts,
-        tables.lengths,
-        tables.last_resorts,
-        last[turn],
-        tables.severities,
-        tables.numbers,
-        tables.newest_ns,
-    )
-    last[turn] = next_time
-    kind = PLAIN
-    body, body_end = line, stop
-    if place >= 0:
-        kind = LAYOUT + layout
-        body = place
-        behind = tables.behind[layout]
-        if behind == HEADER:
-            severity, body, service, service_end = read_header(
-                buf, place, stop, severity, tables.severities, tables.numbers
-            )
-        elif behind == QUOTED_REQUEST:
-            body_end = max(behind_request(buf, place, stop), place)
-    return _Line(
-        np.int64(kind),
-        np.int64(time),
-        np.int64(severity),
-        np.int64(body),
-        np.int64(body_end),
-        np.int64(0),
-        np.int64(0),
-        np.int64(service),
-        np.int64(service_end),
-        np.int64(0),
-    )
-
-
-@kernel
-def _with_severity(line: Any, severity: int) -> Any:
-    return _Line(
-        line.kind,
-        line.time,
-        np.int64(severity),
-        line.body,
-        line.body_end,
-        line.failure,
-        line.failure_end,
-        line.service,
-        line.service_end,
-        line.escapes,
-    )
-
-
-@kernel
-def _within(outer: Any, inner: Any) -> Any:
-    """A line and the one that it wraps, as one: when and by whom says the wrapper, if it does; the rest the line inside."""
-    named = outer.service_end > outer.service
-    return _Line(
-        outer.kind,
-        outer.time if outer.time != NO_TIME else inner.time,
-        inner.severity if inner.severity > 0 else outer.severity,
-        inner.body,
-        inner.body_end,
-        inner.failure,
-        inner.failure_end,
-        outer.service if named else inner.service,
-        outer.service_end if named else inner.service_end,
-        inner.escapes,
-    )
-
-
 @kernel
 def _piece(buf: Any, line: int, place: int) -> Any:
     """(whether a line of CRI is cut, the last letter of its stream): `… stdout P ` before `place`."""
@@ -523,17 +353,6 @@ def _write_out(buf: Any, start: int, end: int, text: Any, origin: Any) -> Any:
 
 
 @kernel
-def _shape_of(buf: Any, body: int, body_end: int, failure: int, failure_end: int, spans: Any) -> Any:
-    """(shape, hash of the values) of a body and of what went wrong beside it."""
-    shape, value_hash, _ = walk(buf, body, body_end, spans, False)
-    if failure_end > failure:
-        failure_shape, failure_values, _ = walk(buf, failure, failure_end, spans, False)
-        shape = (shape ^ (failure_shape + _JOIN)) * _JOIN
-        value_hash ^= failure_values
-    return shape, value_hash
-
-
-@kernel
 def _is_lone(buf: Any, line: int, stop: int, bracket: int) -> int:
     """The place of a bracket that is all of its line; -1 when it is not."""
     i = line
@@ -552,27 +371,49 @@ def _read(
     buf: Any,
     start: int,
     newlines: Any,
-    tables: Any,
-    own: Any,
+    layouts: Any,
+    lengths: Any,
+    behinds: Any,
+    last_resorts: Any,
+    value_layouts: Any,
+    value_lengths: Any,
+    json_keys: Any,
+    json_meanings: Any,
+    json_severities: Any,
+    json_numbers: Any,
+    severities: Any,
+    numbers: Any,
+    docker_rank: int,
+    gelf_rank: int,
     joins_undated: bool,
     whole_lines: bool,
+    newest_ns: int,
+    own: Any,
+    text: Any,
+    text_base: int,
+    origin: Any,
     out64: Any,
     out_hash: Any,
     out_lines: Any,
     out8: Any,
     service_spans: Any,
 ) -> Any:
-    """(records, services, whether the first record continues). See `read_records`."""
+    """(records, services, whether the first record continues). See `read_records`.
+
+    Each of the functions for fields, layouts, headers and shapes is called from one place, which lets the compiler put
+    them in line: two calls of one cost as much as all the rest. Hence the inner loop: its second turn reads the line
+    that a wrapper holds; Docker's is written to `text` before, which is the end of `buf` from `text_base` on.
+    """
     n = 0
-    services = 0
+    services = np.int64(0)
     service_hashes = np.zeros((512, 2), np.uint64)
+    no_last_resorts = np.zeros(value_lengths.shape[0], np.bool_)
     found = np.zeros((ROLES, 3), np.int64)
     spans = np.empty((1, 3), np.int64)
-    # The layouts to try first: of lines, of times inside fields, of lines inside wrappers.
-    last = np.zeros(3, np.int64)
-    text = np.zeros(1, np.uint8)
-    origin = np.zeros(1, np.int64)
     first_continues = False
+    last_layout = np.int64(0)
+    last_value_layout = np.int64(0)
+    last_inner_layout = np.int64(0)
     trace = NO_TRACE
     alone = not joins_undated  # whether the record so far is nothing but text
     previous_dated = joins_undated
@@ -587,227 +428,305 @@ def _read(
         behind_line = stop + 1
         while stop > line and buf[stop - 1] == 13:
             stop -= 1
+        first = line
+        behind_last = stop
+        closes_object = False
         if object_start >= 0:
             # An object printed over several lines goes on as long as its lines are indented.
-            closing = _is_lone(buf, line, stop, 125)
             indent = line
             while indent < stop and (buf[indent] == 32 or buf[indent] == 9):
                 indent += 1
+            is_blank = indent == stop
             indent -= line
-            if closing >= 0 and indent == object_indent and out_lines[n - 1] < MAX_JOINED_LINES:
-                out64[1, n - 1] = stop
-                out_lines[n - 1] += 1
-                if find_json_fields(buf, object_start, closing + 1, tables.json_keys, tables.json_meanings, found):
-                    read = _line_of_fields(buf, object_start, stop, JSON, 1, found, last, tables)
-                    shape, value_hash = _shape_of(
-                        buf, read.body, read.body_end, read.failure, read.failure_end, spans
-                    )
-                    out64[2, n - 1] = read.time
-                    out64[3, n - 1] = read.body
-                    out64[4, n - 1] = read.body_end
-                    out64[5, n - 1] = read.failure
-                    out64[6, n - 1] = read.failure_end
-                    out_hash[0, n - 1] = shape
-                    out_hash[1, n - 1] = value_hash
-                    out8[0, n - 1] = read.severity
-                    out8[1, n - 1] = read.kind
-                    out8[3, n - 1] = read.escapes
-                    if read.service_end > read.service:
-                        service, services = _service_code(
-                            buf, read.service, read.service_end, service_hashes, service_spans, services
-                        )
-                        out8[2, n - 1] = service
-                    alone = False
-                object_start = np.int64(-1)
-                line = behind_line
-                continue
-            if (indent > object_indent or line + indent == stop) and out_lines[n - 1] < MAX_JOINED_LINES:
+            is_full = out_lines[n - 1] >= MAX_JOINED_LINES
+            closing = (
+                _is_lone(buf, line, stop, 125) if indent == object_indent and not is_full else np.int64(-1)
+            )
+            if closing >= 0:
+                closes_object = True
+                first = object_start
+                behind_last = closing + 1
+            elif (indent > object_indent or is_blank) and not is_full:
                 out64[1, n - 1] = stop
                 out_lines[n - 1] += 1
                 line = behind_line
                 continue
             object_start = np.int64(-1)
+        kind = np.int64(PLAIN)
+        time = np.int64(NO_TIME)
+        severity = np.int64(0)
+        body = np.int64(first)
+        body_end = np.int64(behind_last)
+        failure = np.int64(0)
+        failure_end = np.int64(0)
+        service_start = np.int64(0)
+        service_end = np.int64(0)
+        escapes = np.int64(0)
         opens = True
         wraps = False
-        stream = np.int64(0)
+        only_fields = False
         is_cut = False
-        bare = False
+        stream = np.int64(0)
         begins = NO_TRACE
         trace_after = trace
         opens_object = np.int64(-1)
-        if whole_lines:
-            read = _Line(
-                np.int64(PLAIN),
-                np.int64(NO_TIME),
-                np.int64(0),
-                np.int64(line),
-                np.int64(stop),
-                np.int64(0),
-                np.int64(0),
-                np.int64(0),
-                np.int64(0),
-                np.int64(0),
-            )
-        elif own.shape[0] > 0 and own[number, 0, 2] > 0:
-            for role in range(ROLES):
-                for k in range(3):
-                    found[role, k] = own[number, role, k]
-            read = _line_of_fields(buf, line, stop, OWN + own[number, 0, 2] - 1, 0, found, last, tables)
-        else:
-            read = _read_line(buf, line, stop, 0, found, last, tables)
-            behind = tables.behind[read.kind - LAYOUT] if read.kind >= LAYOUT else MESSAGE
-            bare = read.kind == PLAIN
-            joins = False
-            if behind >= LINE:
-                if behind == LINE_OR_PIECE:
-                    is_cut, stream = _piece(buf, line, read.body)
-                if behind == FIELDS:
-                    at = read.body
-                    if at < stop and (
-                        (
-                            buf[at] == 123
-                            and find_json_fields(
-                                buf, at, stop, tables.json_keys, tables.json_meanings, found
-                            )
-                        )
-                        or find_pairs(buf, at, stop, tables.json_keys, tables.json_meanings, found)
+        read_kind = np.int64(PLAIN)
+        is_docker = False
+        turn = 0
+        while not whole_lines:
+            # One line, or in the second turn the one inside it.
+            read_kind = np.int64(PLAIN)
+            read_time = np.int64(NO_TIME)
+            read_severity = np.int64(0)
+            read_body = np.int64(first)
+            read_body_end = np.int64(behind_last)
+            read_failure = np.int64(0)
+            read_failure_end = np.int64(0)
+            read_service = np.int64(0)
+            read_service_end = np.int64(0)
+            read_escapes = np.int64(0)
+            behind = np.int64(MESSAGE)
+            lead = first
+            while lead < behind_last and buf[lead] == 32:
+                lead += 1
+            if turn == 0 and own.shape[0] > 0 and own[number, 0, 2] > 0:
+                for role in range(1, ROLES):
+                    for k in range(3):
+                        found[role, k] = own[number, role, k]
+                read_kind = np.int64(OWN) + own[number, 0, 2] - 1
+            elif lead < behind_last and buf[lead] == 123:
+                is_whole = find_json_fields(buf, lead, behind_last, json_keys, json_meanings, found)
+                # What the first piece of a cut line tells of an object counts.
+                if is_whole or is_cut:
+                    read_kind = np.int64(JSON)
+                    read_escapes = np.int64(1)
+                    if found[BODY, 2] == gelf_rank:
+                        read_kind = np.int64(GELF)
+                    elif (
+                        found[BODY, 2] == docker_rank
+                        and turn == 0
+                        and found[BODY, 0] <= lead + 8
+                        and found[TIME, 2] > 0
+                        and not closes_object
                     ):
-                        read = _within(read, _line_of_fields(buf, at, stop, JSON, 1, found, last, tables))
+                        read_kind = np.int64(DOCKER)
+            elif find_pairs(buf, first, behind_last, json_keys, json_meanings, found):
+                read_kind = np.int64(PAIRS)
+                read_escapes = np.int64(1)
+            if read_kind != PLAIN:
+                if found[TIME, 2]:
+                    read_time, last_value_layout = _json_time(
+                        buf,
+                        found[TIME, 0],
+                        found[TIME, 1],
+                        value_layouts,
+                        value_lengths,
+                        no_last_resorts,
+                        last_value_layout,
+                        severities,
+                        numbers,
+                        newest_ns,
+                    )
+                if found[SEVERITY, 2]:
+                    read_severity = np.int64(
+                        _json_severity(
+                            buf, found[SEVERITY, 0], found[SEVERITY, 1], json_severities, json_numbers
+                        )
+                    )
+                if read_severity == 0 and found[SEVERITY_NUMBER, 2]:
+                    value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
+                    read_severity = np.int64(value) if digits > 0 and value <= 24 else np.int64(0)
+                if found[BODY, 2]:
+                    read_body, read_body_end = found[BODY, 0], found[BODY, 1]
+                    if found[FAILURE, 2]:
+                        read_failure, read_failure_end = found[FAILURE, 0], found[FAILURE, 1]
                 else:
+                    read_escapes = np.int64(0)
+                if found[SERVICE, 2]:
+                    read_service, read_service_end = found[SERVICE, 0], found[SERVICE, 1]
+            elif not only_fields:
+                read_time, place, read_severity, read_service, read_service_end, layout, next_time = (
+                    _run_first_fit(
+                        buf,
+                        first,
+                        behind_last,
+                        layouts,
+                        lengths,
+                        last_resorts,
+                        last_layout if turn == 0 else last_inner_layout,
+                        severities,
+                        numbers,
+                        newest_ns,
+                    )
+                )
+                if turn == 0:
+                    last_layout = next_time
+                else:
+                    last_inner_layout = next_time
+                if place >= 0:
+                    read_kind = np.int64(LAYOUT) + layout
+                    read_body = np.int64(place)
+                    behind = np.int64(behinds[layout])
+                    if behind == HEADER:
+                        read_severity, read_body, read_service, read_service_end = read_header(
+                            buf, place, behind_last, read_severity, severities, numbers
+                        )
+                    elif behind == QUOTED_REQUEST:
+                        read_body_end = np.int64(max(behind_request(buf, place, behind_last), place))
+            if turn == 0:
+                kind = read_kind
+                time = read_time
+                severity = np.int64(read_severity)
+                body = np.int64(read_body)
+                body_end = read_body_end
+                failure, failure_end = read_failure, read_failure_end
+                service_start, service_end = np.int64(read_service), np.int64(read_service_end)
+                escapes = read_escapes
+                if kind == DOCKER and origin.shape[0] > 0:
                     wraps = True
-                    at = read.body
-                    inner = _read_line(buf, at, stop, 2, found, last, tables)
-                    if is_cut and inner.kind == PLAIN and buf[at] == 123:
-                        # What the pieces before the last one tell of a JSON object counts.
-                        find_json_fields(buf, at, stop, tables.json_keys, tables.json_meanings, found)
-                        inner = _line_of_fields(buf, at, stop, JSON, 1, found, last, tables)
-                    bare = inner.kind == PLAIN
-                    if bare:
-                        joins, trace_after = follow_trace(buf, at, stop, trace, alone)
-                        begins, failing = trace_begun(buf, at, stop)
-                        inner = _with_severity(inner, failing)
-                    read = _within(read, inner)
-            elif read.kind == DOCKER:
-                wraps = True
-                size = read.body_end - read.body
-                if size + PADDING > text.shape[0]:
-                    text = np.zeros(2 * size + 2 * PADDING, np.uint8)
-                    origin = np.zeros(2 * size + 2 * PADDING, np.int64)
-                length = _write_out(buf, read.body, read.body_end, text, origin)
-                inner = _read_line(text, 0, length, 2, found, last, tables)
-                bare = inner.kind == PLAIN
-                if bare:
-                    joins, trace_after = follow_trace(text, 0, length, trace, alone)
-                    begins, failing = trace_begun(text, 0, length)
-                    inner = _with_severity(inner, failing)
-                read = _Line(
-                    read.kind,
-                    read.time if read.time != NO_TIME else inner.time,
-                    inner.severity if inner.severity > 0 else read.severity,
-                    origin[inner.body],
-                    origin[inner.body_end],
-                    origin[inner.failure] if inner.failure_end > inner.failure else np.int64(0),
-                    origin[inner.failure_end] if inner.failure_end > inner.failure else np.int64(0),
-                    origin[inner.service] if inner.service_end > inner.service else read.service,
-                    origin[inner.service_end] if inner.service_end > inner.service else read.service_end,
-                    inner.escapes + 1,
-                )
-            elif bare:
-                joins, trace_after = follow_trace(buf, line, stop, trace, alone)
-                # A line that begins with a year is no continuation even where its date is impossible.
-                year = (
-                    stop - line > 8
-                    and 48 <= buf[line] <= 57
-                    and 48 <= buf[line + 1] <= 57
-                    and 48 <= buf[line + 2] <= 57
-                    and 48 <= buf[line + 3] <= 57
-                )
-                if not joins:
-                    begins, failing = trace_begun(buf, line, stop)
-                    if begins == NO_TRACE or failing == 0 or begins == JAVA or begins == PYTHON:
-                        joins = previous_dated and not year
-                    if not joins and begins != NO_TRACE:
-                        read = _with_severity(read, failing)
-                    if not joins:
-                        lone = _is_lone(buf, line, stop, 123)
-                        if lone >= 0 and (lone == line or in_array):
-                            opens_object = np.int64(lone)
-                elif in_array:
+                    is_docker = True
+                    first = np.int64(text_base)
+                    behind_last = text_base + np.int64(_write_out(buf, body, body_end, text, origin))
+                elif behind >= LINE and body < stop:
+                    if behind == FIELDS:
+                        # Only what can be nothing else: a message that has a header of a logger's stays whole.
+                        only_fields = True
+                    else:
+                        wraps = True
+                        if behind == LINE_OR_PIECE:
+                            is_cut, stream = _piece(buf, line, body)
+                    first = body
+                else:
+                    break
+                turn = 1
+                continue
+            if only_fields and read_kind == PLAIN:
+                break
+            # When and by whom says the wrapper, if it does; the rest the line inside.
+            time = time if time != NO_TIME else read_time
+            severity = np.int64(read_severity) if read_severity > 0 else severity
+            if is_docker:
+                body = origin[read_body - text_base]
+                body_end = origin[read_body_end - text_base]
+                escapes = np.int64(1) + read_escapes
+                if read_failure_end > read_failure:
+                    failure, failure_end = (
+                        origin[read_failure - text_base],
+                        origin[read_failure_end - text_base],
+                    )
+                if service_end == service_start and read_service_end > read_service:
+                    service_start, service_end = (
+                        origin[read_service - text_base],
+                        origin[read_service_end - text_base],
+                    )
+            else:
+                body = np.int64(read_body)
+                body_end = read_body_end
+                escapes = read_escapes
+                failure, failure_end = read_failure, read_failure_end
+                if service_end == service_start:
+                    service_start, service_end = np.int64(read_service), np.int64(read_service_end)
+            break
+        bare = read_kind == PLAIN and (wraps or kind == PLAIN) and not whole_lines and not closes_object
+        if bare:
+            joins, trace_after = follow_trace(buf, first, behind_last, trace, alone)
+            if not joins:
+                begins, failing = trace_begun(buf, first, behind_last)
+                if begins != NO_TRACE:
+                    severity = np.int64(failing)
+            if not wraps:
+                if not joins and not (begins == GO or begins == RUST or begins == RUST_HEAD):
+                    # A line that begins with a year is no continuation even where its date is impossible.
+                    year = (
+                        stop - line > 8
+                        and 48 <= buf[line] <= 57
+                        and 48 <= buf[line + 1] <= 57
+                        and 48 <= buf[line + 2] <= 57
+                        and 48 <= buf[line + 3] <= 57
+                    )
+                    joins = previous_dated and not year
+                if not joins or in_array:
                     lone = _is_lone(buf, line, stop, 123)
-                    if lone >= 0:
+                    if lone >= 0 and (lone == line or in_array):
                         opens_object = np.int64(lone)
                         joins = False
             opens = not joins
+        service = np.int64(0)
+        if service_end > service_start:
+            service, services = _service_code(
+                buf, service_start, service_end, service_hashes, service_spans, services
+            )
         if wraps:
-            service_code = np.int64(0)
-            if read.service_end > read.service:
-                code, services = _service_code(
-                    buf, read.service, read.service_end, service_hashes, service_spans, services
-                )
-                service_code = np.int64(code)
             if stream > 0 and cut_stream == stream:
                 opens = False
-            elif not opens and service_code != previous_service:
+            elif not opens and service != previous_service:
                 opens = True
-            cut_stream = stream if is_cut else np.int64(0)
             if opens:
-                previous_service = service_code
+                previous_service = service
+            cut_stream = stream if is_cut else np.int64(0)
         else:
             cut_stream = np.int64(0)
             if opens:
                 previous_service = np.int64(-1)
-        if not opens and n > 0 and out_lines[n - 1] < MAX_JOINED_LINES:
+        row = -1  # the record whose columns this line tells
+        if closes_object:
+            out64[1, n - 1] = stop
+            out_lines[n - 1] += 1
+            if kind != PLAIN:
+                row = n - 1
+                alone = False
+        elif not opens and n > 0 and out_lines[n - 1] < MAX_JOINED_LINES:
             out64[1, n - 1] = stop
             out_lines[n - 1] += 1
             if alone and trace_after != trace and (trace_after == PYTHON_ENDED or trace == RUST_HEAD):
                 # The exception's own line says more of the record than `Traceback` or `panicked at` does.
-                shape, value_hash = _shape_of(buf, read.body, read.body_end, 0, 0, spans)
-                out64[3, n - 1] = read.body
-                out64[4, n - 1] = read.body_end
-                out8[3, n - 1] = read.escapes
-                out_hash[0, n - 1] = shape
-                out_hash[1, n - 1] = value_hash
+                row = n - 1
+                time = out64[2, row]
+                severity = np.int64(out8[0, row])
             trace = trace_after
         else:
             if n == 0:
                 first_continues = not opens
             if opens:
                 trace = begins
-                alone = read.kind == PLAIN or (wraps and bare)
-                previous_dated = joins_undated and read.kind >= LAYOUT and not wraps
+                alone = kind == PLAIN or (wraps and bare)
+                previous_dated = joins_undated and kind >= LAYOUT and not wraps
                 if opens_object >= 0:
                     object_start = opens_object
                     object_indent = opens_object - line
                 else:
-                    in_array = read.kind == PLAIN and _is_lone(buf, line, stop, 91) >= 0
+                    in_array = kind == PLAIN and not whole_lines and _is_lone(buf, line, stop, 91) >= 0
             else:
                 trace = trace_after
-            shape, value_hash = _shape_of(buf, read.body, read.body_end, read.failure, read.failure_end, spans)
-            service = 0
-            if read.service_end > read.service:
-                service, services = _service_code(
-                    buf, read.service, read.service_end, service_hashes, service_spans, services
-                )
-            out64[0, n] = line
-            out64[1, n] = stop
-            out64[2, n] = read.time
-            out64[3, n] = read.body
-            out64[4, n] = read.body_end
-            out64[5, n] = read.failure
-            out64[6, n] = read.failure_end
-            out_hash[0, n] = shape
-            out_hash[1, n] = value_hash
-            out_lines[n] = 1
-            out8[0, n] = read.severity
-            out8[1, n] = read.kind
-            out8[2, n] = service
-            out8[3, n] = read.escapes
+            row = n
             n += 1
+            out64[0, row] = line
+            out64[1, row] = stop
+            out_lines[row] = 1
+        if row >= 0:
+            shape, value_hash, _ = walk(buf, body, body_end, spans, False)
+            if failure_end > failure:
+                failure_shape, failure_values, _ = walk(buf, failure, failure_end, spans, False)
+                shape = (shape ^ (failure_shape + _JOIN)) * _JOIN
+                value_hash ^= failure_values
+            out64[2, row] = time
+            out64[3, row] = body
+            out64[4, row] = body_end
+            out64[5, row] = failure
+            out64[6, row] = failure_end
+            out_hash[0, row] = shape
+            out_hash[1, row] = value_hash
+            out8[0, row] = severity
+            out8[1, row] = kind
+            out8[2, row] = service
+            out8[3, row] = escapes
         line = behind_line
     return n, services, first_continues
 
 
-def _own_fields(buf: NDArray[np.uint8], start: int, newlines: NDArray[np.int64], reading: Reading) -> NDArray[np.int64]:
+def _own_fields(
+    buf: NDArray[np.uint8], start: int, newlines: NDArray[np.int64], reading: Reading
+) -> NDArray[np.int64]:
     """(lines, ROLES, 3): what users' formats find in each line, as `find_json_fields` tells it.
 
     The number of the format, from 1 on, stands in the last place of role 0. Lines that fit none are all zeros.
@@ -847,32 +766,43 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
     out_lines = np.empty(capacity, np.int32)
     out8 = np.empty((4, capacity), np.uint8)
     service_spans = np.zeros((MAX_SERVICES, 2), np.int64)
-    tables = _Tables(
-        layouts=reading.layouts,
-        lengths=reading.layout_lengths,
-        behind=reading.behind,
-        last_resorts=reading.last_resorts,
-        value_layouts=reading.value_layouts,
-        value_lengths=reading.value_layout_lengths,
-        no_last_resorts=np.zeros(len(reading.value_layout_lengths), np.bool_),
-        json_keys=reading.json_keys.keys,
-        json_meanings=reading.json_keys.values,
-        json_severities=reading.json_severities.keys,
-        json_numbers=reading.json_severities.values,
-        severities=reading.severities.keys,
-        numbers=reading.severities.values,
-        docker_rank=reading.docker_rank,
-        gelf_rank=reading.gelf_rank,
-        newest_ns=reading.newest_ns,
+    text_base = len(buf)
+    longest = (
+        int(np.diff(newlines, prepend=start).max()) + PADDING if capacity and reading.unwraps_docker else 0
     )
+    text = np.empty(0, np.uint8)
+    if longest:
+        joined = np.concatenate([buf, np.zeros(longest, np.uint8)])
+        text = joined[text_base:]
+        buf = joined.view()
+    else:
+        buf = buf.view()
+    buf.flags.writeable = False  # as what most callers bring, so that the kernel is compiled once
     n, services, continues = _read(
         buf,
         start,
         newlines,
-        tables,
-        _own_fields(buf, start, newlines, reading),
+        reading.layouts,
+        reading.layout_lengths,
+        reading.behind,
+        reading.last_resorts,
+        reading.value_layouts,
+        reading.value_layout_lengths,
+        reading.json_keys.keys,
+        reading.json_keys.values,
+        reading.json_severities.keys,
+        reading.json_severities.values,
+        reading.severities.keys,
+        reading.severities.values,
+        reading.docker_rank,
+        reading.gelf_rank,
         reading.joins_undated,
         reading.whole_lines,
+        reading.newest_ns,
+        _own_fields(buf, start, newlines, reading),
+        text,
+        text_base,
+        np.zeros(longest, np.int64),
         out64,
         out_hash,
         out_lines,

@@ -1,10 +1,10 @@
 """Lines that go on the record before them: stack traces of the languages in use, indented and closing lines.
 
-    Python   Traceback (most recent call last): … ValueError: bad       During handling of the above exception, …
-    Java     java.io.IOException: gone, \tat a.b.C(C.java:1), Caused by: …, ... 12 more
-    Node     TypeError: x is undefined, and indented lines
-    Go       panic: …, goroutine 1 [running]: and all that follows, blank lines too
-    Rust     thread 'main' panicked at …: and its message, note: …, stack backtrace:
+Python   Traceback (most recent call last): … ValueError: bad       During handling of the above exception, …
+Java     java.io.IOException: gone, \tat a.b.C(C.java:1), Caused by: …, ... 12 more
+Node     TypeError: x is undefined, and indented lines
+Go       panic: …, goroutine 1 [running]: and all that follows, blank lines too
+Rust     thread 'main' panicked at …: and its message, note: …, stack backtrace:
 """
 
 from __future__ import annotations
@@ -99,7 +99,11 @@ def names_exception(buf: Any, start: int, end: int, dotted: bool) -> Any:
     # …Exception, …Error
     if buf[i - 1] == 110:
         return (
-            i - start >= 9 and buf[i - 9] == 69 and buf[i - 8] == 120 and buf[i - 7] == 99 and buf[i - 6] == 101
+            i - start >= 9
+            and buf[i - 9] == 69
+            and buf[i - 8] == 120
+            and buf[i - 7] == 99
+            and buf[i - 6] == 101
         )
     return (
         buf[i - 5] == 69
