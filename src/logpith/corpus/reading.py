@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from logpith.corpus.records import Columns, Corpus, Source
 from logpith.corpus.refs import source_key
 from logpith.files.text import Block, Text, TextFile
+from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
-from logpith.scan.records import Reading, Records, read_records
+from logpith.scan.records import OwnFormat, Reading, Records, read_records
 from logpith.scan.shape_index import ShapeIndex
 from logpith.templates.shapes import ShapeTable
 
@@ -76,9 +77,15 @@ class CorpusReader:
     """Reads texts one after the other into one corpus."""
 
     def __init__(
-        self, *, whole_lines: bool = False, progress: Progress | None = None, total_bytes: int = 0
+        self,
+        *,
+        whole_lines: bool = False,
+        progress: Progress | None = None,
+        total_bytes: int = 0,
+        own: tuple[OwnFormat, ...] | None = None,
     ) -> None:
         self._whole_lines = whole_lines
+        self._own_formats = own_formats() if own is None else own
         self._progress = progress
         self._total_bytes = total_bytes
         self._sources: list[_SourceSoFar] = []
@@ -108,7 +115,9 @@ class CorpusReader:
 
     def _blocks(self, texts: Sequence[Text]) -> Iterator[tuple[int, Block, Reading]]:
         for number, text in enumerate(texts):
-            recognised = Recognised(newest_ns=text.changed_ns, whole_lines=self._whole_lines)
+            recognised = Recognised(
+                newest_ns=text.changed_ns, whole_lines=self._whole_lines, wanted=self._own_formats
+            )
             self._sources.append(_SourceSoFar(text, recognised, first=-1))
             for block in text.blocks():
                 yield number, block, recognised.look_at(block.buf, 0, block.end)
@@ -168,7 +177,7 @@ class CorpusReader:
         while len(self._samples) < len(self._index):
             self._samples.append({})
         for code, value, record in chosen:
-            self._samples[code][value] = _body(block, records, record + skip)
+            self._samples[code][value] = body_of(block, records, record + skip)
         for code in {code for code, _, _ in chosen}:
             samples = self._samples[code]
             self._samples[code] = {value: samples[value] for value in self._index.best_values(code)}
@@ -215,10 +224,12 @@ class CorpusReader:
             formats=formats,
             size_bytes=source.size_bytes,
             trouble=text.trouble,
+            columns=source.recognised.columns,
+            own_formats=source.recognised.own_formats,
         )
 
 
-def _body(block: Block, records: Records, record: int) -> bytes:
+def body_of(block: Block, records: Records, record: int) -> bytes:
     """What is mined of a record: its body, and what a JSON line says went wrong beside it."""
     spans = [(records.body_start[record], records.body_end[record])]
     if records.failure_end[record] > records.failure_start[record]:

@@ -16,6 +16,7 @@ from logpith.corpus.refs import make_ref
 from logpith.files.text import Text
 from logpith.formats.severity_words import severity_in
 from logpith.quote import Quoter
+from logpith.scan.records import OwnFormat
 from logpith.scan.shape_index import NO_SHAPE
 from logpith.scan.timestamps import NO_TIME
 from logpith.templates.mine import Templates, mine
@@ -45,6 +46,11 @@ class Source:
     """Of the unpacked text."""
 
     trouble: str = ""
+    columns: tuple[str, ...] = ()
+    """The names of the words of a line, where a header line has told them."""
+
+    own_formats: tuple[OwnFormat, ...] = ()
+    """The formats of this user that lines of the source fit."""
 
 
 @dataclass(frozen=True, kw_only=True)

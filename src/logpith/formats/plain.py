@@ -19,7 +19,7 @@ LAYOUTS = (
     Layout("two-digit year compact with colons", "%y%m%d_%H:%M:%S"),
     Layout("two-digit year", "%y/%m/%d %H:%M:%S%f"),
     Layout("two-digit year with dashes", "%y-%m-%d %H:%M:%S%f"),
-    Layout("common log format", "%d/%b/%Y:%H:%M:%S%f%z"),
+    Layout("time of the common log format", "%d/%b/%Y:%H:%M:%S%f%z"),
     Layout("day/month name/year", "%d/%b/%Y %H:%M:%S%f%z"),
     Layout("day-month name-year", "%d-%b-%Y %H:%M:%S%f%z"),
     Layout("day month name year", "%d %b %Y %H:%M:%S%f%z"),

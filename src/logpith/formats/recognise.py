@@ -356,7 +356,7 @@ def _json_keys() -> NameTable:
 def _rank_of_body(key: str) -> int:
     """The rank of a key that may be the message, as the scan tells it."""
     ranks = [module.KEYS[BODY].index(key) for module in _format_modules() if hasattr(module, "KEYS")]
-    return ranks[0] + 1
+    return int(ranks[0]) + 1
 
 
 @cache

@@ -54,10 +54,6 @@ _HEAD = re.compile(
 _ELEMENT = re.compile(r'\[([^\s\]="]+)((?:[^"\]\\]|"(?:[^"\\]|\\.)*")*)\]', re.DOTALL)
 _PARAMETER = re.compile(r'([^\s="\]]+)="((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\\]])')
-_FACILITIES = (
-    "kern user mail daemon auth syslog lpr news uucp cron authpriv ftp ntp audit alert clock "  # noqa: SIM905 - a list
-    "local0 local1 local2 local3 local4 local5 local6 local7".split()
-)
 
 
 def unwrap(text: str) -> tuple[Mapping[str, object], str] | None:
@@ -69,8 +65,7 @@ def unwrap(text: str) -> tuple[Mapping[str, object], str] | None:
     fields: dict[str, object] = {}
     if part["pri"]:
         fields["priority"] = int(part["pri"]) % 8
-        if int(part["pri"]) // 8 < len(_FACILITIES):
-            fields["facility"] = _FACILITIES[int(part["pri"]) // 8]
+        fields["facility"] = int(part["pri"]) // 8
     named = (
         ("host", part["host5"] or part["host"]),
         ("app", part["app5"] or part["app"]),

@@ -1,6 +1,6 @@
 """Wrappers: what container runtimes and process managers put around the lines of programs.
 
-    2026-11-20T13:45:02.123456789Z stderr F line       CRI: containerd and CRI-O; P tags all pieces of a cut line but the last
+    2026-11-20T13:45:02.123456789Z stderr F line       CRI; P tags all pieces of a cut line but the last
     {"log":"line\\n","stream":"stderr","time":"…"}     Docker's json-file driver
     0|api  | line                                      pm2
     12:00:01 web.1  | line                             foreman and honcho

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from logpith.scan.kernel import kernel
+from logpith.scan.kernel import inlined_kernel, kernel
 from logpith.scan.names import fold_byte, look_up
 
 # What a key may mean to a record. Between keys of one meaning the smaller rank wins (`role_and_rank`).
@@ -64,7 +64,7 @@ def _nested_end(buf: Any, i: int, end: int) -> int:
     return -1
 
 
-@kernel
+@inlined_kernel
 def note_field(
     state: Any, first: int, last: int, keys: Any, meanings: Any, found: Any, is_text: bool
 ) -> None:

@@ -33,7 +33,7 @@ from logpith.scan.json_fields import (
 )
 from logpith.scan.kernel import kernel
 from logpith.scan.names import NameTable, hash_name, look_up
-from logpith.scan.pairs import find_pairs
+from logpith.scan.pairs import find_pairs, may_be_pairs
 from logpith.scan.timestamps import NO_TIME, behind_request, epoch_ns, run_layout
 from logpith.scan.traces import GO, NO_TRACE, PYTHON_ENDED, RUST, RUST_HEAD, follow_trace, trace_begun
 from logpith.scan.words import walk
@@ -127,8 +127,11 @@ class OwnFormat(NamedTuple):
     find: Callable[[bytes], Any]
     """A match of a whole line, or None."""
 
-    roles: tuple[tuple[str, int], ...]
-    """Named groups and what they mean (`json_fields`)."""
+    roles: tuple[tuple[int, int], ...]
+    """Groups by number, and what they mean (`json_fields`)."""
+
+    fields: tuple[tuple[int, str], ...]
+    """All named groups, and the fields that they are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -298,7 +301,7 @@ def _piece(buf: Any, line: int, place: int) -> Any:
         i -= 1
     while i > line and buf[i] != 32:
         i -= 1
-    return buf[i + 1] == 80, np.int64(buf[i - 1]) if i > line else np.int64(0)
+    return buf[i + 1] == 80, buf[i - 1] if i > line else 0
 
 
 @kernel
@@ -307,19 +310,19 @@ def _write_out(buf: Any, start: int, end: int, text: Any, origin: Any) -> Any:
     n = 0
     i = start
     while i < end:
-        byte = np.int64(buf[i])
+        byte = int(buf[i])
         origin[n] = i
         if byte != 92 or i + 1 >= end:
             text[n] = byte
             n += 1
             i += 1
             continue
-        sign = np.int64(buf[i + 1])
+        sign = int(buf[i + 1])
         i += 2
         if sign == 117 and i + 4 <= end:  # u
             code = 0
             for k in range(4):
-                digit = np.int64(buf[i + k])
+                digit = int(buf[i + k])
                 code = code * 16 + (digit - 48 if digit < 58 else (digit | 32) - 87) % 16
             first = origin[n]
             i += 4
@@ -405,22 +408,22 @@ def _read(
     that a wrapper holds; Docker's is written to `text` before, which is the end of `buf` from `text_base` on.
     """
     n = 0
-    services = np.int64(0)
+    services = 0
     service_hashes = np.zeros((512, 2), np.uint64)
     no_last_resorts = np.zeros(value_lengths.shape[0], np.bool_)
     found = np.zeros((ROLES, 3), np.int64)
     spans = np.empty((1, 3), np.int64)
-    first_continues = False
-    last_layout = np.int64(0)
-    last_value_layout = np.int64(0)
-    last_inner_layout = np.int64(0)
+    first_continues: Any = False
+    last_layout = 0
+    last_value_layout = 0
+    last_inner_layout = 0
     trace = NO_TRACE
     alone = not joins_undated  # whether the record so far is nothing but text
     previous_dated = joins_undated
-    previous_service = np.int64(-1)
-    cut_stream = np.int64(0)
-    object_start = np.int64(-1)
-    object_indent = np.int64(0)
+    previous_service = -1
+    cut_stream = 0
+    object_start = -1
+    object_indent = 0
     in_array = False
     line = start
     for number in range(newlines.shape[0]):
@@ -439,9 +442,7 @@ def _read(
             is_blank = indent == stop
             indent -= line
             is_full = out_lines[n - 1] >= MAX_JOINED_LINES
-            closing = (
-                _is_lone(buf, line, stop, 125) if indent == object_indent and not is_full else np.int64(-1)
-            )
+            closing = _is_lone(buf, line, stop, 125) if indent == object_indent and not is_full else -1
             if closing >= 0:
                 closes_object = True
                 first = object_start
@@ -451,41 +452,41 @@ def _read(
                 out_lines[n - 1] += 1
                 line = behind_line
                 continue
-            object_start = np.int64(-1)
-        kind = np.int64(PLAIN)
-        time = np.int64(NO_TIME)
-        severity = np.int64(0)
-        body = np.int64(first)
-        body_end = np.int64(behind_last)
-        failure = np.int64(0)
-        failure_end = np.int64(0)
-        service_start = np.int64(0)
-        service_end = np.int64(0)
-        escapes = np.int64(0)
+            object_start = -1
+        kind = PLAIN
+        time = NO_TIME
+        severity = 0
+        body = first
+        body_end = behind_last
+        failure = 0
+        failure_end = 0
+        service_start = 0
+        service_end = 0
+        escapes = 0
         opens = True
         wraps = False
         only_fields = False
         is_cut = False
-        stream = np.int64(0)
+        stream = 0
         begins = NO_TRACE
         trace_after = trace
-        opens_object = np.int64(-1)
-        read_kind = np.int64(PLAIN)
+        opens_object = -1
+        read_kind = PLAIN
         is_docker = False
         turn = 0
         while not whole_lines:
             # One line, or in the second turn the one inside it.
-            read_kind = np.int64(PLAIN)
-            read_time = np.int64(NO_TIME)
-            read_severity = np.int64(0)
-            read_body = np.int64(first)
-            read_body_end = np.int64(behind_last)
-            read_failure = np.int64(0)
-            read_failure_end = np.int64(0)
-            read_service = np.int64(0)
-            read_service_end = np.int64(0)
-            read_escapes = np.int64(0)
-            behind = np.int64(MESSAGE)
+            read_kind = PLAIN
+            read_time = NO_TIME
+            read_severity = 0
+            read_body = first
+            read_body_end = behind_last
+            read_failure = 0
+            read_failure_end = 0
+            read_service = 0
+            read_service_end = 0
+            read_escapes = 0
+            behind = MESSAGE
             lead = first
             while lead < behind_last and buf[lead] == 32:
                 lead += 1
@@ -493,26 +494,28 @@ def _read(
                 for role in range(1, ROLES):
                     for k in range(3):
                         found[role, k] = own[number, role, k]
-                read_kind = np.int64(OWN) + own[number, 0, 2] - 1
+                read_kind = OWN + own[number, 0, 2] - 1
             elif lead < behind_last and buf[lead] == 123:
                 is_whole = find_json_fields(buf, lead, behind_last, json_keys, json_meanings, found)
                 # What the first piece of a cut line tells of an object counts.
                 if is_whole or is_cut:
-                    read_kind = np.int64(JSON)
-                    read_escapes = np.int64(1)
+                    read_kind = JSON
+                    read_escapes = 1
                     if found[BODY, 2] == gelf_rank:
-                        read_kind = np.int64(GELF)
+                        read_kind = GELF
                     elif (
                         found[BODY, 2] == docker_rank
                         and turn == 0
-                        and found[BODY, 0] <= lead + 8
+                        and found[BODY, 0] <= lead + 12
                         and found[TIME, 2] > 0
                         and not closes_object
                     ):
-                        read_kind = np.int64(DOCKER)
-            elif find_pairs(buf, first, behind_last, json_keys, json_meanings, found):
-                read_kind = np.int64(PAIRS)
-                read_escapes = np.int64(1)
+                        read_kind = DOCKER
+            elif may_be_pairs(buf, first, behind_last) and find_pairs(
+                buf, first, behind_last, json_keys, json_meanings, found
+            ):
+                read_kind = PAIRS
+                read_escapes = 1
             if read_kind != PLAIN:
                 if found[TIME, 2]:
                     read_time, last_value_layout = _json_time(
@@ -528,20 +531,18 @@ def _read(
                         newest_ns,
                     )
                 if found[SEVERITY, 2]:
-                    read_severity = np.int64(
-                        _json_severity(
-                            buf, found[SEVERITY, 0], found[SEVERITY, 1], json_severities, json_numbers
-                        )
+                    read_severity = _json_severity(
+                        buf, found[SEVERITY, 0], found[SEVERITY, 1], json_severities, json_numbers
                     )
                 if read_severity == 0 and found[SEVERITY_NUMBER, 2]:
                     value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
-                    read_severity = np.int64(value) if digits > 0 and value <= 24 else np.int64(0)
+                    read_severity = value if digits > 0 and value <= 24 else 0
                 if found[BODY, 2]:
                     read_body, read_body_end = found[BODY, 0], found[BODY, 1]
                     if found[FAILURE, 2]:
                         read_failure, read_failure_end = found[FAILURE, 0], found[FAILURE, 1]
                 else:
-                    read_escapes = np.int64(0)
+                    read_escapes = 0
                 if found[SERVICE, 2]:
                     read_service, read_service_end = found[SERVICE, 0], found[SERVICE, 1]
             elif not only_fields:
@@ -564,9 +565,9 @@ def _read(
                 else:
                     last_inner_layout = next_time
                 if place >= 0:
-                    read_kind = np.int64(LAYOUT) + layout
-                    read_body = np.int64(place)
-                    behind = np.int64(behinds[layout])
+                    read_kind = LAYOUT + layout
+                    read_body = place
+                    behind = behinds[layout]
                     if behind == HEADER:
                         read_severity, read_body, read_service, read_service_end = read_header(
                             buf, place, behind_last, read_severity, severities, numbers
@@ -576,17 +577,17 @@ def _read(
             if turn == 0:
                 kind = read_kind
                 time = read_time
-                severity = np.int64(read_severity)
-                body = np.int64(read_body)
+                severity = read_severity
+                body = read_body
                 body_end = read_body_end
                 failure, failure_end = read_failure, read_failure_end
-                service_start, service_end = np.int64(read_service), np.int64(read_service_end)
+                service_start, service_end = read_service, read_service_end
                 escapes = read_escapes
                 if kind == DOCKER and origin.shape[0] > 0:
                     wraps = True
                     is_docker = True
-                    first = np.int64(text_base)
-                    behind_last = text_base + np.int64(_write_out(buf, body, body_end, text, origin))
+                    first = text_base
+                    behind_last = text_base + _write_out(buf, body, body_end, text, origin)
                 elif behind >= LINE and body < stop:
                     if behind == FIELDS:
                         # Only what can be nothing else: a message that has a header of a logger's stays whole.
@@ -604,11 +605,11 @@ def _read(
                 break
             # When and by whom says the wrapper, if it does; the rest the line inside.
             time = time if time != NO_TIME else read_time
-            severity = np.int64(read_severity) if read_severity > 0 else severity
+            severity = read_severity if read_severity > 0 else severity
             if is_docker:
                 body = origin[read_body - text_base]
                 body_end = origin[read_body_end - text_base]
-                escapes = np.int64(1) + read_escapes
+                escapes = 1 + read_escapes
                 if read_failure_end > read_failure:
                     failure, failure_end = (
                         origin[read_failure - text_base],
@@ -620,22 +621,22 @@ def _read(
                         origin[read_service_end - text_base],
                     )
             else:
-                body = np.int64(read_body)
+                body = read_body
                 body_end = read_body_end
                 escapes = read_escapes
                 failure, failure_end = read_failure, read_failure_end
                 if service_end == service_start:
-                    service_start, service_end = np.int64(read_service), np.int64(read_service_end)
+                    service_start, service_end = read_service, read_service_end
             break
         bare = read_kind == PLAIN and (wraps or kind == PLAIN) and not whole_lines and not closes_object
         if bare:
             joins, trace_after = follow_trace(buf, first, behind_last, trace, alone)
-            if not joins:
+            if not joins or wraps:
                 begins, failing = trace_begun(buf, first, behind_last)
                 if begins != NO_TRACE:
-                    severity = np.int64(failing)
+                    severity = failing
             if not wraps:
-                if not joins and not (begins == GO or begins == RUST or begins == RUST_HEAD):
+                if not joins and begins not in (GO, RUST, RUST_HEAD):
                     # A line that begins with a year is no continuation even where its date is impossible.
                     year = (
                         stop - line > 8
@@ -648,10 +649,10 @@ def _read(
                 if not joins or in_array:
                     lone = _is_lone(buf, line, stop, 123)
                     if lone >= 0 and (lone == line or in_array):
-                        opens_object = np.int64(lone)
+                        opens_object = lone
                         joins = False
             opens = not joins
-        service = np.int64(0)
+        service = 0
         if service_end > service_start:
             service, services = _service_code(
                 buf, service_start, service_end, service_hashes, service_spans, services
@@ -663,11 +664,11 @@ def _read(
                 opens = True
             if opens:
                 previous_service = service
-            cut_stream = stream if is_cut else np.int64(0)
+            cut_stream = stream if is_cut else 0
         else:
-            cut_stream = np.int64(0)
+            cut_stream = 0
             if opens:
-                previous_service = np.int64(-1)
+                previous_service = -1
         row = -1  # the record whose columns this line tells
         if closes_object:
             out64[1, n - 1] = stop
@@ -682,7 +683,7 @@ def _read(
                 # The exception's own line says more of the record than `Traceback` or `panicked at` does.
                 row = n - 1
                 time = out64[2, row]
-                severity = np.int64(out8[0, row])
+                severity = out8[0, row]
             trace = trace_after
         else:
             if n == 0:

@@ -236,7 +236,7 @@ def behind_request(buf: Any, i: int, end: int) -> int:
 
 @kernel
 def _behind_pipe_name(buf: Any, i: int, end: int) -> Any:
-    """(start and end of the name, place behind its bar) of `0|api  | `, `api-1  | ` at `i`; the place is -1 for none."""
+    """(start and end of the name, place behind the bar) of `0|api  | ` or `api-1  | ` at `i`; place -1 for none."""
     at = i
     while at < end and 48 <= buf[at] <= 57:
         at += 1

@@ -54,7 +54,7 @@ def _begins(buf: Any, start: int, end: int, which: int) -> bool:
     length = _FROM[which + 1] - first
     if end - start < length:
         return False
-    for k in range(length):
+    for k in range(length):  # noqa: SIM110 - a kernel has no generators
         if buf[start + k] != _TEXT[first + k]:
             return False
     return True
@@ -86,7 +86,7 @@ def continues_record(buf: Any, start: int, end: int) -> Any:
 
 @kernel
 def names_exception(buf: Any, start: int, end: int, dotted: bool) -> Any:
-    """Whether a line begins with the name of an exception, `java.io.IOException: gone`; with `dotted` only such names."""
+    """Whether a line begins with an exception's name, `java.io.IOException: gone`; with `dotted` only such names."""
     dots = 0
     i = start
     while i < end and (buf[i] == 46 or buf[i] == 36 or buf[i] == 95 or _is_letter_or_digit(buf[i])):
@@ -186,7 +186,7 @@ def follow_trace(buf: Any, start: int, end: int, trace: int, alone: bool) -> Any
     begun, severity = trace_begun(buf, start, end) if start < end else (NO_TRACE, 0)
     if begun == PYTHON or (begun == GO and severity == 0):
         return (False, NO_TRACE) if begun == PYTHON and alone and trace == NO_TRACE else (True, begun)
-    if begun == GO or begun == RUST or begun == RUST_HEAD:
+    if begun in (GO, RUST, RUST_HEAD):
         return False, NO_TRACE
     if begun == JAVA and alone and trace == NO_TRACE:
         return False, NO_TRACE

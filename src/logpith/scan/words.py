@@ -71,7 +71,7 @@ _IN_WORD = np.uint64(1)  # what `before` says behind a word
 
 
 @kernel
-def _follows_request(buf: Any, i: Any) -> bool:
+def _follows_request(buf: Any, i: Any) -> Any:
     """Whether `HTTP/1.1" ` or `HTTP/2" ` stands before the word at `i`."""
     place = np.int64(i) - 3
     if buf[i - _ONE] != 32 or BYTE_KIND[buf[place]] != _DIGIT:
