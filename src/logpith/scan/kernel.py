@@ -57,12 +57,3 @@ def kernel(function: Function) -> Function:
     compile_function = numba.njit(nogil=True, cache=_can_keep(), error_model="numpy", boundscheck=False)
     compiled: Any = compile_function(function)
     return cast("Function", compiled)
-
-
-def inlined_kernel(function: Function) -> Function:
-    """As `kernel`, put in line wherever it is called: for small functions in the innermost loops of several kernels."""
-    compile_function = numba.njit(
-        nogil=True, cache=_can_keep(), error_model="numpy", boundscheck=False, forceinline=True
-    )
-    compiled: Any = compile_function(function)
-    return cast("Function", compiled)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from logpith.scan.json_fields import BODY, ROLES, SEVERITY, TIME, note_field, string_end
-from logpith.scan.kernel import inlined_kernel, kernel
+from logpith.scan.kernel import kernel
 from logpith.scan.names import fold_byte
 
 _OFFSET = np.uint64(14695981039346656037)
@@ -31,13 +31,15 @@ def _is_plain(buf: Any, start: int, end: int) -> bool:
     return True
 
 
-@inlined_kernel
+@kernel
 def may_be_pairs(buf: Any, start: int, end: int) -> bool:
     """Whether a key and `=` begin a line; nearly every other line is told at its first word."""
+    if start >= end or not (97 <= (buf[start] | 32) <= 122 or buf[start] == 95 or buf[start] == 64):
+        return False
     i = start
     while i < end and _IN_KEY[buf[i]]:
         i += 1
-    return i > start and i < end and buf[i] == 61
+    return i < end and buf[i] == 61
 
 
 @kernel
