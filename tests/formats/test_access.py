@@ -71,7 +71,9 @@ def test_odd_requests_are_access_lines_too(read, asked):
     assert fields_of(f'10.0.0.7 - - {TIME} "{asked}" 400 5 "-" "-"')["status"] == 400
 
 
-def test_a_status_in_a_program_s_own_line_is_told_apart_too(read):
-    lines = [f'10.0.0.7:5000 - "GET /a/{k} HTTP/1.1" {200 if k % 2 else 500} OK' for k in range(20)]
+def test_a_request_that_a_program_logs_is_told_apart_too(read):
+    lines = [
+        f'2026-11-20 13:45:02 INFO web: "GET /a/{k} HTTP/1.1" {200 if k % 2 else 500}' for k in range(20)
+    ]
 
-    assert len(set(read("\n".join(lines)).templates)) == 2
+    assert set(read("\n".join(lines)).templates) == {'"GET <*> HTTP/<*>" 200', '"GET <*> HTTP/<*>" 500'}

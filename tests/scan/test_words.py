@@ -1,7 +1,5 @@
 """Words: a second implementation, written from the rules in another way, agrees with the kernel on anything."""
 
-import re
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -105,13 +103,6 @@ def word_end(body, begin, opened):
         or (digits > 0 and not letters)
         or (colon and not odd and not others)
     )
-    if (
-        masked
-        and len(word) == 3
-        and digits == 3
-        and re.search(rb'HTTP/[0-9](\.[0-9])?" $', body[:begin].lstrip(b" \t"))
-    ):
-        masked = False
     return i, masked
 
 

@@ -36,7 +36,7 @@ from logpith.scan.names import NameTable, hash_name, look_up
 from logpith.scan.pairs import find_pairs, may_be_pairs
 from logpith.scan.timestamps import NO_TIME, behind_request, epoch_ns, run_layout
 from logpith.scan.traces import GO, NO_TRACE, PYTHON_ENDED, RUST, RUST_HEAD, follow_trace, trace_begun
-from logpith.scan.words import walk
+from logpith.scan.words import shape_of, walk
 
 PADDING = 16
 
@@ -453,40 +453,35 @@ def _read(
                 line = behind_line
                 continue
             object_start = -1
-        kind = PLAIN
-        time = NO_TIME
-        severity = 0
-        body = first
-        body_end = behind_last
-        failure = 0
-        failure_end = 0
-        service_start = 0
-        service_end = 0
-        escapes = 0
+        kind = PLAIN  # of the outermost line
         opens = True
         wraps = False
-        only_fields = False
+        is_docker = False
         is_cut = False
         stream = 0
         begins = NO_TRACE
         trace_after = trace
         opens_object = -1
-        read_kind = PLAIN
-        is_docker = False
+        outer_time = NO_TIME
+        outer_severity = 0
+        outer_service = 0
+        outer_service_end = 0
         turn = 0
-        while not whole_lines:
+        while True:
             # One line, or in the second turn the one inside it.
             read_kind = PLAIN
-            read_time = NO_TIME
-            read_severity = 0
-            read_body = first
-            read_body_end = behind_last
-            read_failure = 0
-            read_failure_end = 0
-            read_service = 0
-            read_service_end = 0
-            read_escapes = 0
+            time = NO_TIME
+            severity = 0
+            body = first
+            body_end = behind_last
+            failure = 0
+            failure_end = 0
+            service_start = 0
+            service_end = 0
+            escapes = 0
             behind = MESSAGE
+            if whole_lines:
+                break
             lead = first
             while lead < behind_last and buf[lead] == 32:
                 lead += 1
@@ -500,7 +495,7 @@ def _read(
                 # What the first piece of a cut line tells of an object counts.
                 if is_whole or is_cut:
                     read_kind = JSON
-                    read_escapes = 1
+                    escapes = 1
                     if found[BODY, 2] == gelf_rank:
                         read_kind = GELF
                     elif (
@@ -515,10 +510,10 @@ def _read(
                 buf, first, behind_last, json_keys, json_meanings, found
             ):
                 read_kind = PAIRS
-                read_escapes = 1
+                escapes = 1
             if read_kind != PLAIN:
                 if found[TIME, 2]:
-                    read_time, last_value_layout = _json_time(
+                    time, last_value_layout = _json_time(
                         buf,
                         found[TIME, 0],
                         found[TIME, 1],
@@ -531,103 +526,89 @@ def _read(
                         newest_ns,
                     )
                 if found[SEVERITY, 2]:
-                    read_severity = _json_severity(
+                    severity = _json_severity(
                         buf, found[SEVERITY, 0], found[SEVERITY, 1], json_severities, json_numbers
                     )
-                if read_severity == 0 and found[SEVERITY_NUMBER, 2]:
+                if severity == 0 and found[SEVERITY_NUMBER, 2]:
                     value, digits = _number(buf, found[SEVERITY_NUMBER, 0], found[SEVERITY_NUMBER, 1])
-                    read_severity = value if digits > 0 and value <= 24 else 0
+                    severity = value if digits > 0 and value <= 24 else 0
                 if found[BODY, 2]:
-                    read_body, read_body_end = found[BODY, 0], found[BODY, 1]
+                    body, body_end = found[BODY, 0], found[BODY, 1]
                     if found[FAILURE, 2]:
-                        read_failure, read_failure_end = found[FAILURE, 0], found[FAILURE, 1]
+                        failure, failure_end = found[FAILURE, 0], found[FAILURE, 1]
                 else:
-                    read_escapes = 0
+                    escapes = 0
                 if found[SERVICE, 2]:
-                    read_service, read_service_end = found[SERVICE, 0], found[SERVICE, 1]
-            elif not only_fields:
-                read_time, place, read_severity, read_service, read_service_end, layout, next_time = (
-                    _run_first_fit(
-                        buf,
-                        first,
-                        behind_last,
-                        layouts,
-                        lengths,
-                        last_resorts,
-                        last_layout if turn == 0 else last_inner_layout,
-                        severities,
-                        numbers,
-                        newest_ns,
-                    )
+                    service_start, service_end = found[SERVICE, 0], found[SERVICE, 1]
+            elif turn < 2:
+                time, place, severity, service_start, service_end, layout, next_time = _run_first_fit(
+                    buf,
+                    first,
+                    behind_last,
+                    layouts,
+                    lengths,
+                    last_resorts,
+                    last_inner_layout if turn else last_layout,
+                    severities,
+                    numbers,
+                    newest_ns,
                 )
-                if turn == 0:
-                    last_layout = next_time
-                else:
+                if turn:
                     last_inner_layout = next_time
+                else:
+                    last_layout = next_time
                 if place >= 0:
                     read_kind = LAYOUT + layout
-                    read_body = place
+                    body = place
                     behind = behinds[layout]
                     if behind == HEADER:
-                        read_severity, read_body, read_service, read_service_end = read_header(
-                            buf, place, behind_last, read_severity, severities, numbers
+                        severity, body, service_start, service_end = read_header(
+                            buf, place, behind_last, severity, severities, numbers
                         )
                     elif behind == QUOTED_REQUEST:
-                        read_body_end = np.int64(max(behind_request(buf, place, behind_last), place))
-            if turn == 0:
-                kind = read_kind
-                time = read_time
-                severity = read_severity
-                body = read_body
-                body_end = read_body_end
-                failure, failure_end = read_failure, read_failure_end
-                service_start, service_end = read_service, read_service_end
-                escapes = read_escapes
-                if kind == DOCKER and origin.shape[0] > 0:
-                    wraps = True
-                    is_docker = True
-                    first = text_base
-                    behind_last = text_base + _write_out(buf, body, body_end, text, origin)
-                elif behind >= LINE and body < stop:
-                    if behind == FIELDS:
-                        # Only what can be nothing else: a message that has a header of a logger's stays whole.
-                        only_fields = True
-                    else:
-                        wraps = True
-                        if behind == LINE_OR_PIECE:
-                            is_cut, stream = _piece(buf, line, body)
-                    first = body
-                else:
-                    break
-                turn = 1
-                continue
-            if only_fields and read_kind == PLAIN:
+                        body_end = max(behind_request(buf, place, behind_last), place)
+            if turn:
                 break
-            # When and by whom says the wrapper, if it does; the rest the line inside.
-            time = time if time != NO_TIME else read_time
-            severity = read_severity if read_severity > 0 else severity
-            if is_docker:
-                body = origin[read_body - text_base]
-                body_end = origin[read_body_end - text_base]
-                escapes = 1 + read_escapes
-                if read_failure_end > read_failure:
-                    failure, failure_end = (
-                        origin[read_failure - text_base],
-                        origin[read_failure_end - text_base],
-                    )
-                if service_end == service_start and read_service_end > read_service:
-                    service_start, service_end = (
-                        origin[read_service - text_base],
-                        origin[read_service_end - text_base],
-                    )
+            kind = read_kind
+            if kind < DOCKER or (behind < LINE and kind != DOCKER):
+                break
+            if kind == DOCKER:
+                if origin.shape[0] == 0:
+                    break
+                wraps = True
+                is_docker = True
+                turn = 1
+                first = text_base
+                behind_last = text_base + _write_out(buf, body, body_end, text, origin)
+            elif body >= stop or (
+                behind == FIELDS and buf[body] != 123 and not may_be_pairs(buf, body, behind_last)
+            ):
+                break
             else:
-                body = read_body
-                body_end = read_body_end
-                escapes = read_escapes
-                failure, failure_end = read_failure, read_failure_end
-                if service_end == service_start:
-                    service_start, service_end = read_service, read_service_end
-            break
+                first = body
+                turn = 2  # only what can be nothing else: a message that has a logger's header stays whole
+                if behind != FIELDS:
+                    turn = 1
+                    wraps = True
+                    if behind == LINE_OR_PIECE:
+                        is_cut, stream = _piece(buf, line, body)
+            outer_time, outer_severity = time, severity
+            outer_service, outer_service_end = service_start, service_end
+        if turn:
+            # When and by whom says the wrapper, if it does; the rest the line inside.
+            time = outer_time if outer_time != NO_TIME else time
+            severity = severity if severity > 0 else outer_severity
+            if is_docker:
+                body = origin[body - text_base]
+                body_end = origin[body_end - text_base]
+                escapes += 1
+                if failure_end > failure:
+                    failure, failure_end = origin[failure - text_base], origin[failure_end - text_base]
+                if service_end > service_start:
+                    service_start = origin[service_start - text_base]
+                    service_end = origin[service_end - text_base]
+            if outer_service_end > outer_service:
+                service_start, service_end = outer_service, outer_service_end
         bare = read_kind == PLAIN and (wraps or kind == PLAIN) and not whole_lines and not closes_object
         if bare:
             joins, trace_after = follow_trace(buf, first, behind_last, trace, alone)
@@ -705,7 +686,7 @@ def _read(
             out64[1, row] = stop
             out_lines[row] = 1
         if row >= 0:
-            shape, value_hash, _ = walk(buf, body, body_end, spans, False)
+            shape, value_hash = shape_of(buf, body, body_end, spans)
             if failure_end > failure:
                 failure_shape, failure_values, _ = walk(buf, failure, failure_end, spans, False)
                 shape = (shape ^ (failure_shape + _JOIN)) * _JOIN

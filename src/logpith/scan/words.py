@@ -13,8 +13,8 @@ digit behind a blank or one of `=:(,[`. In a path or URL each of `./-_~%#&?=+:@$
 
 A word is *masked*, being a value, when it is a path, a URL or host:port; when an `@` joins its parts; when it has
 two digits or more, or begins with one; when it is a group of hex with colons. So `ssh2` and `eth0` are words,
-`blk_-160`, `10ms`, `0x1f` values. A status of three digits right behind a request, `… HTTP/1.1" 502`, is a word: what
-answers 502 is another event than what answers 200.
+`blk_-160`, `10ms`, `0x1f` values. One body has a word that looks like a value: a request with its status, `"GET /a
+HTTP/1.1" 502`; what answers 502 is another event than what answers 200 (`shape_of`).
 
 `walk` goes over a body once. Its shape is a hash of delimiters and words in which every masked word counts the
 same; runs of blanks count as one. Four things make it quick: one pass, unsigned indices, counters of digits
@@ -56,8 +56,6 @@ _END_OF_WORD = np.uint64(255)
 _MIX = np.uint64(0xD6E8FEB86659FD93)
 _ONE = np.uint64(1)
 _TWO = np.uint64(2)
-_THREE = np.uint64(3)
-_TEN = np.uint64(10)
 _FIVE = np.uint64(5)
 _HALF = np.uint64(32)
 _COUNTER = np.uint64((1 << 20) - 1)
@@ -68,25 +66,6 @@ _LONGEST_COUNTED = np.uint64(1 << 19)
 
 _BLANK = np.uint64(32)
 _IN_WORD = np.uint64(1)  # what `before` says behind a word
-
-
-@kernel
-def _follows_request(buf: Any, i: Any) -> Any:
-    """Whether `HTTP/1.1" ` or `HTTP/2" ` stands before the word at `i`."""
-    place = np.int64(i) - 3
-    if buf[i - _ONE] != 32 or BYTE_KIND[buf[place]] != _DIGIT:
-        return False
-    if buf[place - 1] == 46:
-        place -= 2
-        if BYTE_KIND[buf[place]] != _DIGIT:
-            return False
-    return (
-        buf[place - 1] == 47
-        and buf[place - 2] == 80
-        and buf[place - 3] == 84
-        and buf[place - 4] == 84
-        and buf[place - 5] == 72
-    )
 
 
 @kernel
@@ -225,8 +204,6 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
             or (has_colon and not is_odd and (count >> _OTHER_LETTERS) == 0)
             or i - begin > _LONGEST_COUNTED
         )
-        if is_masked and count == _THREE and begin >= np.uint64(start) + _TEN and buf[begin - _TWO] == 34:
-            is_masked = not _follows_request(buf, begin)
         if is_masked:
             values = (values ^ shape) * _PRIME
             shape = (shape_before ^ _MASK) * _PRIME
@@ -242,6 +219,37 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
     shape *= _MIX
     shape ^= shape >> np.uint64(29)
     return max(shape, _ONE), values, words
+
+
+@kernel
+def _status_of_request(buf: Any, start: int, end: int) -> int:
+    """The status, as a number, of a body that is nothing but `"request HTTP/1.1" 502`; 0 of any other."""
+    if end - start < 16 or buf[start] != 34:
+        return 0
+    status = 0
+    for i in range(end - 3, end):
+        if BYTE_KIND[buf[i]] != _DIGIT:
+            return 0
+        status = status * 10 + buf[i] - 48
+    i = end - 4
+    if buf[i] != 32 or buf[i - 1] != 34 or BYTE_KIND[buf[i - 2]] != _DIGIT:
+        return 0
+    i -= 3
+    if buf[i] == 46:
+        i -= 2
+    if buf[i] == 47 and buf[i - 1] == 80 and buf[i - 2] == 84 and buf[i - 3] == 84 and buf[i - 4] == 72:
+        return status
+    return 0
+
+
+@kernel
+def shape_of(buf: Any, start: int, end: int, spans: Any) -> Any:
+    """(shape, hash of the values) of a body: as `walk` tells, but that the status behind a request is no value."""
+    status = _status_of_request(buf, start, end) if buf[start] == 34 else 0
+    shape, values, _ = walk(buf, start, end, spans, False)
+    if status > 0:
+        shape = max((shape ^ np.uint64(status)) * _MIX, _ONE)
+    return shape, values
 
 
 @dataclass(frozen=True)
@@ -271,4 +279,6 @@ def split_words(body: bytes) -> Words:
         masked.append(bool(is_masked))
         place = end
     delimiters.append(body[place:].decode("utf-8", "replace"))
+    if _status_of_request(buf, 0, len(body)):
+        masked[-1] = False
     return Words(tuple(delimiters), tuple(words), tuple(masked))

@@ -74,6 +74,7 @@ def _with_request_in_structure(split: Words) -> Words:
             and split.delimiters[i + 1] == '" '
             and not split.masked[i + 1]
             and len(split.words[i + 1]) == _STATUS_DIGITS
+            and split.words[i + 1].isdigit()
         ):
             continue
         is_root = split.delimiters[i] == " / "  # a path that is no word

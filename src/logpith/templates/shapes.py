@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.scan.words import walk
+from logpith.scan.words import shape_of
 
 MOST_SAMPLES = 3
 
@@ -52,7 +52,7 @@ def shape_table_of(bodies: Sequence[bytes]) -> tuple[ShapeTable, NDArray[np.int3
     shapes = np.empty(len(bodies), np.uint64)
     for place, body in enumerate(bodies):
         buf = np.frombuffer(body + b"\n\0\0\0\0", np.uint8)
-        shape, values, _ = walk(buf, 0, len(body), spans, False)
+        shape, values = shape_of(buf, 0, len(body), spans)
         shapes[place] = shape
         counts[int(shape)] = counts.get(int(shape), 0) + 1
         samples.setdefault(int(shape), {}).setdefault(int(values), body)
