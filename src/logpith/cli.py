@@ -611,6 +611,19 @@ def _incident_names() -> Iterable[str]:
     return names()
 
 
+def _run_parse(parsed: Parsed) -> int:
+    if parsed.words[:1] != ("test",) or len(parsed.words) != 2:
+        raise BadArgument("one file of sample lines is wanted", remedy="Write logpith parse test FILE")
+    from logpith.parsing import describe, read_sample  # noqa: PLC0415 - brings the scan
+    from logpith.quote import Quoter  # noqa: PLC0415 - as above
+
+    sample = read_sample(Path(parsed.words[1]))
+    if sample is None:
+        return NOTHING
+    print("\n".join(describe(sample, Quoter())))  # noqa: T201 - see _run
+    return NOTHING if sample.unmatched else FOUND
+
+
 _COMMANDS: Mapping[str, Command] = {
     command.name: command
     for command in (
@@ -711,6 +724,22 @@ _COMMANDS: Mapping[str, Command] = {
             options=(),
             examples=("mkdir -p .claude/skills/logpith", "logpith skill > .claude/skills/logpith/SKILL.md"),
             run=_print_skill,
+        ),
+        Command(
+            name="parse",
+            summary="What is read of the lines of a file, and which fit no format.",
+            usage="logpith parse test FILE",
+            doc="Shows of each sample line its format, time, level, service, body and fields, and then the lines "
+            "that fit no format; the exit code is 1 when there are such. Formats of your own stand in the TOML "
+            "file that $LOGPITH_FORMATS names, or in formats.toml in the folder of settings: [[format]] with a "
+            "name, and a regex with named groups, (?P<level>\\w+), or grok, %{LOGLEVEL:level}. Groups named time, "
+            "level, service and message are what these are for every record.",
+            options=(),
+            examples=(
+                "logpith parse test sample.log",
+                "LOGPITH_FORMATS=own.toml logpith parse test sample.log",
+            ),
+            run=_run_parse,
         ),
     )
 }

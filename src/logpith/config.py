@@ -19,3 +19,17 @@ def cache_dir() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "logpith"
+
+
+def config_dir() -> Path:
+    """The folder for what a person has written: `$LOGPITH_CONFIG_DIR`, or where this system keeps settings."""
+    named = os.environ.get("LOGPITH_CONFIG_DIR")
+    if named:
+        return Path(named)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+    return base / "logpith"

@@ -140,7 +140,10 @@ def test_other_words_are_none(text):
     ("line", "said"),
     [
         ("2024-01-15T10:30:00Z ready", "plain, ISO 8601 100%"),
-        ('1.2.3.4 - - [15/Jan/2024:10:30:00 +0000] "GET / HTTP/1.1" 200 1', "plain, common log format 100%"),
+        (
+            '1.2.3.4 - - [15/Jan/2024:10:30:00 +0000] "GET / HTTP/1.1" 200 1',
+            "access log, common log format 100%",
+        ),
         ("Jan 15 10:30:00 host app[1]: ready", "syslog 3164, syslog file 100%"),
         ("1705315800 ready", "plain, epoch 100%"),
         ('{"time":"2024-01-15T10:30:00Z","msg":"ready"}', "json"),

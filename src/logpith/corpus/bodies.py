@@ -17,7 +17,6 @@ from logpith.corpus.reading import body_of
 from logpith.corpus.records import Corpus
 from logpith.corpus.windows import texts_of
 from logpith.files.text import Block
-from logpith.formats.recognise import Recognised
 from logpith.scan.records import PADDING, Reading, read_records
 
 _AT_ONCE = 20_000
@@ -33,10 +32,8 @@ def bodies(corpus: Corpus, records: NDArray[np.int64]) -> Iterator[tuple[int, by
         low, high = np.searchsorted(records, (source.first, source.first + source.records))
         if low == high:
             continue
-        recognised = Recognised(newest_ns=source.text.changed_ns)
-        recognised.restore(source.table.recognised)
         # Each line is a record's first: none goes on the one before, whatever it looks like.
-        reading = replace(recognised.reading(), joins_undated=False)
+        reading = replace(source.recognised.reading(), joins_undated=False)
         numbers = records[low:high].tolist()
         texts: list[bytes] = []
         for place, text in enumerate(texts_of(corpus, records[low:high])):

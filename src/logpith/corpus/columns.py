@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from logpith.corpus.cache import Draft
 from logpith.files.text import Block
 from logpith.scan.grams import SIGNATURE_BYTES, signature
+from logpith.scan.records import OwnFormat
 from logpith.scan.shape_index import ShapeIndex
 from logpith.scan.tally import DISORDERED, Tally, new_times, tally, time_ranks
 
@@ -78,6 +79,9 @@ class Table:
 
     times: NDArray[np.int64]
     """See `scan/tally.py`: first, last, undated…"""
+
+    own_formats: tuple[OwnFormat, ...] = ()
+    """The formats of this user with which it was read."""
 
     trouble: str = ""
     note: str = ""

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.selection import Selection
-from logpith.corpus.view import fields_in
+from logpith.corpus.view import fields_of_record
 from logpith.corpus.windows import Window, windows
 from logpith.query.fields import SOURCE, column_named, column_spelled, is_severity, is_timestamp
 from logpith.query.match import number_in
@@ -32,6 +32,7 @@ TEMPLATE = "template"
 
 _SERVICE_NAMES = ("service", "servicename")
 _LONGEST_NAME = 200
+_OF_KEYS_AND_VALUES = frozenset(("plain", "json", "logfmt", "syslog 3164", "syslog 5424"))
 _BRACE = ord("{")
 _TIME = re.compile(r"(?P<name>[^:]+)(?::(?P<width>.+))?")
 _ROUND_WIDTHS_NS = (
@@ -232,10 +233,13 @@ def _read_window(selection: Selection, window: Window, readings: Sequence[_Readi
     chosen = selection.records[low:high] - window.first
     starts, ends = window.starts[chosen], window.ends[chosen]
     raw = bytes(window.buf[: int(window.ends[-1])])
+    source = selection.corpus.source_of(window.first)
+    is_simple = {name for name, _ in source.formats} <= _OF_KEYS_AND_VALUES
     for reading in readings:
         kinds, spans = find_values(window.buf, starts, ends, reading.finder)
         codes = reading.codes[low:high]
-        asked = kinds == ASK
+        # What stands in an access log or inside a wrapper only their own readers know.
+        asked = kinds == ASK if is_simple else np.ones(len(kinds), np.bool_)
         if "message" in _spellings(reading.name):
             # The body of a record that is no JSON is its text.
             asked |= window.buf[starts] != _BRACE
@@ -243,8 +247,8 @@ def _read_window(selection: Selection, window: Window, readings: Sequence[_Readi
         for place in np.flatnonzero(asked).tolist():
             text = raw[starts[place] : ends[place]]
             # Without other spellings a field's own name stands in the text, or it is not there at all.
-            if _spellings(reading.name) or own in text or b"\\" in text:
-                fields = fields_in(_decoded(text))
+            if not is_simple or _spellings(reading.name) or own in text or b"\\" in text:
+                fields = fields_of_record(_decoded(text), source.own_formats, source.columns)
                 codes[place] = reading.place_of(value_in(fields, reading.name))
         found = np.flatnonzero((kinds != ABSENT) & ~asked)
         for place, kind, (start, end) in zip(

@@ -38,6 +38,7 @@ from logpith.corpus.columns import (
 )
 from logpith.files.archive import AnyText
 from logpith.files.text import TextFile
+from logpith.formats.own import formats_file, own_formats
 from logpith.formats.recognise import Recognised
 from logpith.scan.checksum import checksum
 from logpith.scan.grams import SIGNATURE_BYTES
@@ -238,6 +239,7 @@ class _Facts:
             services=tuple(self.growing.services),
             formats=self.formats,
             recognised=self.recognised.state(),
+            own_formats=self.recognised.wanted,
             lines=self.growing.lines,
             size_bytes=self.growing.size_bytes,
             times=self.growing.times,
@@ -327,6 +329,7 @@ def _table(folder: Path, notes: _Notes, note: str = "") -> Table:
         tally=_read_tally(notes.tally, len(notes.samples)),
         services=tuple(notes.services),
         recognised=notes.recognised,
+        own_formats=own_formats(),
         formats=Counter({(name, layout): count for name, layout, count in notes.formats}),
         lines=notes.lines,
         size_bytes=notes.size_bytes,
@@ -443,12 +446,17 @@ def _has_prints(text: TextFile, prints: _Prints) -> bool:
     return (now.head, now.tail) == (prints.head, prints.tail)
 
 
-@cache
 def version() -> str:
-    """Changes with everything that decides what an index says."""
+    """Changes with everything that decides what an index says: our code, and the formats of this user."""
+    own = formats_file()
+    return _code_version() + (hashlib.blake2b(own.read_bytes(), digest_size=4).hexdigest() if own else "")
+
+
+@cache
+def _code_version() -> str:
     root = Path(logpith.__file__).parent
     digest = hashlib.blake2b(digest_size=8)
-    files = [path for part in _READ_BY for path in sorted((root / part).rglob("*.py"))]
-    for path in files:
-        digest.update(path.read_bytes())
+    for part in _READ_BY:
+        for path in sorted((root / part).rglob("*.py")):
+            digest.update(path.read_bytes())
     return digest.hexdigest()

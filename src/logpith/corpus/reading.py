@@ -23,8 +23,9 @@ from logpith.corpus.records import Corpus, Source, join_tables
 from logpith.corpus.refs import file_key, source_key
 from logpith.files.archive import AnyText, TextMember
 from logpith.files.text import Block, TextFile, TextStream
+from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
-from logpith.scan.records import JSON, Reading, Records, read_records
+from logpith.scan.records import OwnFormat, Reading, Records, read_records
 from logpith.scan.tally import add_times
 from logpith_emit.errors import Refused
 
@@ -67,11 +68,13 @@ class CorpusReader:
         progress: Progress | None = None,
         may_keep: bool = True,
         deadline: Deadline | None = None,
+        own: tuple[OwnFormat, ...] | None = None,
     ) -> None:
         self._whole_lines = whole_lines
         self._progress = progress
         self._may_keep = may_keep and not whole_lines
         self._deadline = deadline
+        self._own = own_formats() if own is None else own
         self._texts: Sequence[AnyText] = ()
         self._skipped: tuple[str, ...] = ()
         self._streams: Mapping[str, str] = {}
@@ -100,7 +103,7 @@ class CorpusReader:
             if isinstance(opened, Table):
                 self._tables[number] = opened
             else:
-                self._jobs[number] = _SourceReader(text, opened, whole_lines=self._whole_lines)
+                self._jobs[number] = _SourceReader(text, opened, self._own, whole_lines=self._whole_lines)
         self._total_bytes = sum(job.expected_bytes for job in self._jobs.values())
         self._ahead = self._steps()
         return self._read_ahead()
@@ -203,11 +206,13 @@ def _scan(block: Block, reading: Reading, is_signed: bool) -> _Scanned:
 class _SourceReader:
     """One text on its way to a table. Blocks are given out ahead of what is taken back."""
 
-    def __init__(self, text: AnyText, start: Start, *, whole_lines: bool) -> None:
+    def __init__(self, text: AnyText, start: Start, own: tuple[OwnFormat, ...], *, whole_lines: bool) -> None:
         self._text = text
         self._store = start.store
         self._note = start.note
-        self._recognised = Recognised(newest_ns=text.changed_ns, whole_lines=whole_lines)
+        self._recognised = Recognised(
+            newest_ns=text.changed_ns, whole_lines=whole_lines, wanted=() if whole_lines else own
+        )
         self._growing = Growing()
         self._base = self._read_to = 0
         if start.border is not None:
@@ -362,7 +367,7 @@ def body_of(block: Block, records: Records, record: int) -> bytes:
     if records.failure_end[record] > records.failure_start[record]:
         spans.append((records.failure_start[record], records.failure_end[record]))
     texts = [bytes(block.buf[start : min(end, start + _MOST_SAMPLE_BYTES)]) for start, end in spans]
-    if records.kind[record] == JSON:
+    for _ in range(int(records.escapes[record])):
         texts = [_unescaped(text) for text in texts]
     return texts[0] if len(texts) == 1 else texts[0] + b" (" + texts[1] + b")"
 

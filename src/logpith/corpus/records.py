@@ -18,8 +18,10 @@ from logpith.corpus.columns import Table
 from logpith.corpus.mining import Mined, mined
 from logpith.corpus.refs import make_ref
 from logpith.files.archive import AnyText
+from logpith.formats.recognise import Recognised
 from logpith.formats.severity_words import severity_in
 from logpith.quote import Quoter
+from logpith.scan.records import OwnFormat
 from logpith.scan.shape_index import NO_SHAPE
 from logpith.scan.tally import END, SEVERITIES, START, UNDATED, Tally, join_tallies
 from logpith.scan.timestamps import NO_TIME
@@ -71,6 +73,23 @@ class Source:
     @property
     def trouble(self) -> str:
         return self.table.trouble
+
+    @cached_property
+    def recognised(self) -> Recognised:
+        """What was found out about its formats."""
+        recognised = Recognised(newest_ns=self.text.changed_ns, wanted=self.table.own_formats)
+        recognised.restore(self.table.recognised)
+        return recognised
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the words of a line, where a header line has told them."""
+        return self.recognised.columns
+
+    @property
+    def own_formats(self) -> tuple[OwnFormat, ...]:
+        """The formats of this user that lines of the source fit."""
+        return self.recognised.own_formats
 
 
 def span_of(sources: Sequence[Source]) -> tuple[str, str]:

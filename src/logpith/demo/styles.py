@@ -27,7 +27,8 @@ HOST = "voice-1"
 
 FORMATS = {
     **dict.fromkeys((GATEWAY, ORCHESTRATOR), "json"),
-    **dict.fromkeys((PERSONA, VOICE, DB_PROXY, WEB, POSTGRES), "plain"),
+    **dict.fromkeys((PERSONA, VOICE, DB_PROXY, POSTGRES), "plain"),
+    WEB: "access log",
     SSHD: "syslog 3164",
 }
 """The format of each service's file, by the name that answers give it."""

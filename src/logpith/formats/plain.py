@@ -1,6 +1,7 @@
 """Plain text: a time in any of the layouts in use, then whatever the program writes."""
 
 from logpith.formats import Layout
+from logpith.scan.records import MESSAGE
 
 # An epoch is short, but tells its zone: it shall win over a longer local time elsewhere in the line.
 _EPOCH_WEIGHT = 9
@@ -18,7 +19,7 @@ LAYOUTS = (
     Layout("two-digit year compact with colons", "%y%m%d_%H:%M:%S"),
     Layout("two-digit year", "%y/%m/%d %H:%M:%S%f"),
     Layout("two-digit year with dashes", "%y-%m-%d %H:%M:%S%f"),
-    Layout("common log format", "%d/%b/%Y:%H:%M:%S%f%z"),
+    Layout("time of the common log format", "%d/%b/%Y:%H:%M:%S%f%z"),
     Layout("day/month name/year", "%d/%b/%Y %H:%M:%S%f%z"),
     Layout("day-month name-year", "%d-%b-%Y %H:%M:%S%f%z"),
     Layout("day month name year", "%d %b %Y %H:%M:%S%f%z"),
@@ -36,7 +37,7 @@ LAYOUTS = (
     Layout("month-day", "%m-%d %H:%M:%S%f"),
     Layout("month.day", "%m.%d %H:%M:%S%f"),
     Layout("Android logcat", "%m-%d %H:%M:%S%f_*_*_%L ", moves=False),
-    Layout("klog", "%L%m%d %H:%M:%S%f", moves=False),
+    Layout("auditd", "%@*_msg=audit(%s", moves=False, behind=MESSAGE, weight=_EPOCH_WEIGHT),
     Layout("epoch", "%s", weight=_EPOCH_WEIGHT),
     Layout("time of day", "%H:%M:%S%f"),
 )

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
@@ -19,20 +19,36 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith import formats
-from logpith.formats import Layout
+from logpith.formats import Layout, wrappers
 from logpith.formats.severity_words import ALSO_IN_CAPITALS
-from logpith.scan.json_fields import role_and_rank
+from logpith.scan.json_fields import BODY, role_and_rank
 from logpith.scan.layouts import pack_layouts, steps_of
 from logpith.scan.names import NameTable, name_table
-from logpith.scan.records import LAYOUT, Reading, continues_record
+from logpith.scan.records import (
+    DOCKER,
+    GELF,
+    JSON,
+    LAYOUT,
+    LINE,
+    LINE_OR_PIECE,
+    OWN,
+    PADDING,
+    PAIRS,
+    OwnFormat,
+    Reading,
+)
 from logpith.scan.timestamps import AMBIGUOUS, fit_layouts
+from logpith.scan.traces import continues_record
 from logpith_emit.severity import SPELLINGS
 
 SAMPLE_LINES = 500
 MOST_LAYOUTS = 6
+MOST_LAYOUTS_INSIDE = 4
 _TRIED_LINES = 64
 _FEW_LINES = 80
 _BRACE = 123
+_HASH = 35
+_FORMATS_OF_KINDS = {JSON: "json", PAIRS: "logfmt", GELF: "gelf", DOCKER: "docker json"}
 
 # Where a movable layout may also stand: behind a bracket, or behind words (of which one may be a severity).
 _PREFIXES = ("", "[", "*_", "*_[", "*_*_", "*_*_[", "*_*_*_", "*_*_*_[", "*_*_*_*_")
@@ -60,24 +76,32 @@ class Recognised:
     layouts: list[Candidate] = field(default_factory=list)
     """In the order in which `Reading.layouts` numbers them."""
 
+    own_formats: tuple[OwnFormat, ...] = ()
+    """The formats of this user that some line of this source fits; `wanted` are all that there are."""
+
+    wanted: tuple[OwnFormat, ...] = ()
     joins_undated: bool = False
+    unwraps_docker: bool = False
     _sampled: int = 0
     _undated: int = 0
 
     def state(self) -> dict[str, Any]:
         """What was found out, to be gone on from by `restore`."""
         return {
-            "layouts": [candidate.text for candidate in self.layouts],
+            "layouts": [asdict(candidate) for candidate in self.layouts],
+            "own_formats": [form.place for form in self.own_formats],
             "joins_undated": self.joins_undated,
+            "unwraps_docker": self.unwraps_docker,
             "sampled": self._sampled,
             "undated": self._undated,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Goes on from what was found out before."""
-        by_text = {candidate.text: candidate for candidate in _candidates()}
-        self.layouts = [by_text[text] for text in state["layouts"]]
+        """Goes on from what was found out before, with the same formats of this user."""
+        self.layouts = [_restored(candidate) for candidate in state["layouts"]]
+        self.own_formats = tuple(form for form in self.wanted if form.place in state["own_formats"])
         self.joins_undated = bool(state["joins_undated"])
+        self.unwraps_docker = bool(state["unwraps_docker"])
         self._sampled = int(state["sampled"])
         self._undated = int(state["undated"])
 
@@ -97,42 +121,95 @@ class Recognised:
         return Reading(
             layouts=steps,
             layout_lengths=lengths,
-            headed=np.array([candidate.layout.headed for candidate in self.layouts], np.bool_),
+            behind=np.array([candidate.layout.behind for candidate in self.layouts], np.uint8),
             last_resorts=np.array([candidate.text in fallbacks for candidate in self.layouts], np.bool_),
             value_layouts=value_steps,
             value_layout_lengths=value_lengths,
             json_keys=_json_keys(),
+            docker_rank=_rank_of_body("log"),
+            unwraps_docker=self.unwraps_docker,
+            gelf_rank=_rank_of_body("short_message"),
             severities=_severities(),
             json_severities=_json_severities(),
             joins_undated=self.joins_undated,
             whole_lines=self.whole_lines,
             newest_ns=self.newest_ns,
+            own_formats=self.own_formats,
         )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns that a header line has told; none when there was no such line."""
+        return next((one.layout.columns for one in self.layouts if one.layout.columns), ())
 
     def format_of(self, kind: int) -> tuple[str, str]:
         """The format and the name of the time layout of a record's `kind`."""
+        if kind >= OWN:
+            return next(form.name for form in self.own_formats if form.place == kind - OWN), ""
         if kind >= LAYOUT:
             layout = self.layouts[kind - LAYOUT].layout
             return layout.format, layout.name
-        return ("json", "") if kind else ("plain", "")
+        return _FORMATS_OF_KINDS.get(kind, "plain"), ""
 
     def _learn(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> None:
+        self._learn_own_formats(buf, lines)
         opens = np.array(
             [not continues_record(buf, a, b) and buf[a] != _BRACE for a, b in lines.tolist()], bool
         )
         text = lines[opens]
+        self._learn_header(buf, text)
+        undated = self._learn_layouts(buf, text, MOST_LAYOUTS)
+        inside = self._lines_inside(buf, lines)
+        if len(inside):
+            joined, spans = _as_lines(inside)
+            self._learn_layouts(joined, spans, MOST_LAYOUTS + MOST_LAYOUTS_INSIDE)
+        self._sampled += len(text)
+        self._undated += undated
+        self.joins_undated = (
+            self._undated <= (1 - _JOIN_SHARE) * self._sampled and self._sampled > self._undated
+        )
+
+    def _learn_layouts(self, buf: NDArray[np.uint8], text: NDArray[np.int64], most: int) -> int:
+        """Learns layouts until the lines `text` have one each, or none is found; how many are left."""
         left = text[~self._fitted(buf, text)]
-        while len(left) and len(self.layouts) < MOST_LAYOUTS:
+        while len(left) and len(self.layouts) < most:
             chosen = _best(buf, left, len(text), self.newest_ns)
             if chosen is None:
                 break
             self._add(chosen)
             left = left[~self._fitted(buf, left)]
-        self._sampled += len(text)
-        self._undated += len(left)
-        self.joins_undated = (
-            self._undated <= (1 - _JOIN_SHARE) * self._sampled and self._sampled > self._undated
-        )
+        return len(left)
+
+    def _learn_own_formats(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> None:
+        for form in self.wanted:
+            if form not in self.own_formats and any(
+                form.find(bytes(buf[a:b])) is not None for a, b in lines.tolist()
+            ):
+                self.own_formats = (*self.own_formats, form)
+
+    def _learn_header(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> None:
+        for a, b in lines.tolist():
+            if buf[a] != _HASH:
+                continue
+            for module in _format_modules():
+                read = getattr(module, "layout_of_header", None)
+                layout = read(bytes(buf[a:b]).decode("utf-8", "replace")) if read else None
+                if layout is not None and len(self.layouts) < MOST_LAYOUTS:
+                    self._add(_placed(layout))
+
+    def _lines_inside(self, buf: NDArray[np.uint8], lines: NDArray[np.int64]) -> list[bytes]:
+        """The lines inside those of the lines that wrap others."""
+        wraps = any(one.layout.behind in (LINE, LINE_OR_PIECE) for one in self.layouts)
+        inside: list[bytes] = []
+        for a, b in lines.tolist():
+            if not (wraps or buf[a] == _BRACE):
+                continue
+            text = bytes(buf[a:b]).decode("utf-8", "surrogateescape")
+            found = wrappers.unwrap(text)
+            self.unwraps_docker |= found is not None and buf[a] == _BRACE
+            if found is not None and found[1] and not found[1].startswith("{"):
+                inside.append(found[1].split("\n")[0].encode("utf-8", "surrogateescape"))
+        return inside
 
     def _add(self, chosen: Candidate) -> None:
         fallback = [other for other in _candidates() if other.text == chosen.layout.falls_back_to]
@@ -146,6 +223,19 @@ class Recognised:
         return fitted
 
 
+def _restored(plain: Mapping[str, Any]) -> Candidate:
+    layout = plain["layout"]
+    return Candidate(**{**plain, "layout": Layout(**{**layout, "columns": tuple(layout["columns"])})})
+
+
+def _as_lines(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """A buffer that holds each text as a line, and where they stand in it."""
+    data = b"\n".join(texts) + b"\n"
+    ends = np.cumsum([len(text) + 1 for text in texts]) - 1
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    return np.frombuffer(data + b"\0" * PADDING, np.uint8), np.stack([starts, ends], axis=1).astype(np.int64)
+
+
 def _best(
     buf: NDArray[np.uint8], left: NDArray[np.int64], text_lines: int, newest_ns: int
 ) -> Candidate | None:
@@ -155,6 +245,8 @@ def _best(
     hits = _fits(buf, some, _packed_candidates(), newest_ns).sum(axis=1) / len(some) * len(left)
     # A time further in must fit more than the few lines that happen to tell one.
     hits[_moved() & (hits < max(1, text_lines // 50))] = 0
+    # What tells no time must be how the lines are written, and no bar in some of them.
+    hits[_timeless() & (hits < len(left) / 2)] = 0
     if not hits.any():
         return None
     good = np.flatnonzero(hits >= 0.9 * hits.max())
@@ -222,7 +314,7 @@ def _format_modules() -> tuple[Any, ...]:
     return tuple(
         importlib.import_module(f"{formats.__name__}.{info.name}")
         for info in pkgutil.iter_modules(formats.__path__)
-        if info.name not in ("recognise", "severity_words")
+        if info.name not in ("recognise", "severity_words", "own", "grok")
     )
 
 
@@ -262,6 +354,12 @@ def _moved() -> NDArray[np.bool_]:
 
 
 @cache
+def _timeless() -> NDArray[np.bool_]:
+    """Which candidates tell no time."""
+    return np.array(["%H" not in one.text and "%s" not in one.text for one in _candidates()])
+
+
+@cache
 def _packed_candidates() -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return pack_layouts([candidate.text for candidate in _candidates()])
 
@@ -281,6 +379,13 @@ def _json_keys() -> NameTable:
             for rank, name in enumerate(names):
                 meanings.setdefault(name, role_and_rank(role, rank))
     return name_table(meanings)
+
+
+@cache
+def _rank_of_body(key: str) -> int:
+    """The rank of a key that may be the message, as the scan tells it."""
+    ranks = [module.KEYS[BODY].index(key) for module in _format_modules() if hasattr(module, "KEYS")]
+    return int(ranks[0]) + 1
 
 
 @cache

@@ -4,7 +4,13 @@ A file written by a daemon has no priority; RFC 3164 has no year and no zone (th
 file's last change, the zone is UTC unless told otherwise).
 """
 
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
 from logpith.formats import Layout
+from logpith.scan.records import FIELDS
 
 _TIME = "%b_%d %H:%M:%S%f"
 _TIME_WITH_YEAR = "%b_%d %Y %H:%M:%S%f"
@@ -17,7 +23,7 @@ def _layout(name: str, head: str, tail: str, weight: int, number: int = 3164) ->
         name,
         head + tail,
         moves=False,
-        headed=False,
+        behind=FIELDS,
         format=f"syslog {number}",
         falls_back_to=head if tail else "",
         weight=weight,
@@ -36,3 +42,40 @@ LAYOUTS = (
     _layout("syslog file with year", _TIME_WITH_YEAR, "_*_%N%.", 20),
     _layout("syslog file with ISO 8601 time", _ISO_TIME, "_*_%N%.", 20),
 )
+
+_HEAD = re.compile(
+    r"(?:<(?P<pri>\d{1,3})>)?"
+    r"(?:1 (?P<time5>\S+) (?P<host5>\S+) (?P<app5>\S+) (?P<procid>\S+) (?P<msgid>\S+) "
+    r'(?P<data>-|(?:\[(?:[^"\]\\]|"(?:[^"\\]|\\.)*")*\])+)(?: ?\ufeff?(?P<body5>.*))?'
+    r"|(?P<time>[A-Z][a-z]{2} [ \d]\d (?:\d{4} )?[\d:.]+|\d{4}-\d\d-\d\dT\S+) (?P<host>\S+) "
+    r"(?P<app>[^\s:\[]+)(?:\[(?P<pid>[^\]\s]*)\])?: ?(?P<body>.*))",
+    re.DOTALL,
+)
+_ELEMENT = re.compile(r'\[([^\s\]="]+)((?:[^"\]\\]|"(?:[^"\\]|\\.)*")*)\]', re.DOTALL)
+_PARAMETER = re.compile(r'([^\s="\]]+)="((?:[^"\\]|\\.)*)"', re.DOTALL)
+_ESCAPED = re.compile(r'\\(["\\\]])')
+
+
+def unwrap(text: str) -> tuple[Mapping[str, object], str] | None:
+    """Host, program, process and structured data (RFC 5424 §6.3, escapes taken out); and the message."""
+    head = _HEAD.match(text)
+    if head is None:
+        return None
+    part = head.groupdict()
+    fields: dict[str, object] = {}
+    if part["pri"]:
+        fields["priority"] = int(part["pri"]) % 8
+        fields["facility"] = int(part["pri"]) // 8
+    named = (
+        ("host", part["host5"] or part["host"]),
+        ("app", part["app5"] or part["app"]),
+        ("pid", part["procid"] or part["pid"]),
+        ("msgid", part["msgid"]),
+    )
+    fields.update({name: value for name, value in named if value and value != "-"})
+    for identity, inside in _ELEMENT.findall(part["data"] or ""):
+        for name, value in _PARAMETER.findall(inside):
+            plain = _ESCAPED.sub(r"\1", value)
+            fields[f"{identity}.{name}"] = plain
+            fields.setdefault(name, plain)
+    return fields, part["body5"] or part["body"] or ""

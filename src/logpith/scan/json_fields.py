@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from logpith.scan.kernel import kernel
-from logpith.scan.names import fold_byte
+from logpith.scan.names import fold_byte, look_up
 
 # What a key may mean to a record. Between keys of one meaning the smaller rank wins (`role_and_rank`).
 TIME = 1
@@ -62,6 +62,25 @@ def _nested_end(buf: Any, i: int, end: int) -> int:
                 return i + 1
         i += 1
     return -1
+
+
+@kernel
+def note_field(
+    state: Any, first: int, last: int, keys: Any, meanings: Any, found: Any, is_text: bool
+) -> None:
+    """Puts the value `buf[first:last]` of the key with the hash `state` into `found`, unless a better one is there.
+
+    `find_json_fields` says the same in its own loop: called from there it would cost half as much as all the rest.
+    """
+    meaning = look_up(keys, meanings, state) - 1
+    if meaning < 0:
+        return
+    role = meaning // 256
+    rank = meaning % 256 + 1
+    if (found[role, 2] == 0 or rank < found[role, 2]) and (is_text or (role not in (FAILURE, SERVICE))):
+        found[role, 0] = first
+        found[role, 1] = last
+        found[role, 2] = rank
 
 
 @kernel
@@ -141,18 +160,15 @@ def find_json_fields(buf: Any, start: int, end: int, keys: Any, meanings: Any, f
             last = i
             if last == first:
                 return False
-        mask = keys.shape[0] - 1
-        slot = np.int64(state & np.uint64(mask))
-        while keys[slot] != 0 and keys[slot] != state:
-            slot = (slot + 1) & mask
-        if keys[slot] == state and is_scalar and last > first:
-            meaning = meanings[slot] - 1
-            role = meaning // 256
-            rank = meaning % 256 + 1
-            if (found[role, 2] == 0 or rank < found[role, 2]) and (
-                is_text or (role not in (FAILURE, SERVICE))
-            ):
-                found[role, 0] = first
-                found[role, 1] = last
-                found[role, 2] = rank
+        if is_scalar and last > first:
+            meaning = look_up(keys, meanings, state) - 1
+            if meaning >= 0:
+                role = meaning // 256
+                rank = meaning % 256 + 1
+                if (found[role, 2] == 0 or rank < found[role, 2]) and (
+                    is_text or (role not in (FAILURE, SERVICE))
+                ):
+                    found[role, 0] = first
+                    found[role, 1] = last
+                    found[role, 2] = rank
     return False

@@ -8,7 +8,11 @@ The text looks like what `strftime` takes, with a few letters of its own:
     %a   weekday                  _    blanks                 *    a word (a severity, if it is one)
     %L   a level letter           %P   <priority>             %N   program[pid]:
     %V   a word that names the service                        %D   structured data
-    %.   blanks and byte order mark before the body           any other byte stands for itself
+    %R   "request" and a status, left to the body             %C   a status of HTTP
+    %F   file:line]                                           %I   name |, as of process managers
+    %O   stdout or stderr                                     %G   F or P of CRI, and a blank
+    %@   the body begins here, more steps follow              %.   blanks and byte order mark before the body
+    any other byte stands for itself
 """
 
 from __future__ import annotations
@@ -41,6 +45,13 @@ _LETTERS = {
     "V": timestamps.SERVICE,
     "D": timestamps.STRUCTURED_DATA,
     ".": timestamps.END_OF_HEADER,
+    "R": timestamps.REQUEST,
+    "C": timestamps.STATUS,
+    "F": timestamps.SOURCE_PLACE,
+    "I": timestamps.PIPE_NAME,
+    "O": timestamps.STREAM,
+    "G": timestamps.PIECE,
+    "@": timestamps.BODY_HERE,
 }
 _MARKS = {"_": timestamps.BLANKS, "*": timestamps.WORD}
 

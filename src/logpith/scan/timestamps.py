@@ -42,6 +42,14 @@ SERVICE = 21  # a word that names the service
 STRUCTURED_DATA = 22  # - or [id name="value" …]…, as of RFC 5424
 END_OF_HEADER = 23  # the blanks and the byte order mark before a body; optional
 
+REQUEST = 26  # a quoted request and the status behind it, as access logs have them; not consumed
+STATUS = 27  # a status of HTTP, or -; tells the severity
+SOURCE_PLACE = 28  # file:line], as klog writes it
+PIPE_NAME = 29  # name and |, as process managers put before each line; names the service
+STREAM = 30  # stdout or stderr
+PIECE = 31  # F or P, tags, and a blank: whole or cut, as of CRI
+BODY_HERE = 32  # what is mined begins here, although more steps follow
+
 # Several steps in one, put together by `layouts.pack_layouts`: year, month, day and hour, minute, second with one
 # sign, or none, between them. They fail wherever the single steps would.
 DATE = 24  # the sign; YEAR2_FLAG is added for a year of two digits
@@ -186,6 +194,84 @@ def _structured_data_end(buf: Any, i: int, end: int) -> int:
 
 
 @kernel
+def status_at(buf: Any, i: int, end: int) -> Any:
+    """The status of HTTP at `i`, 100 to 599, with nothing but a blank, a comma or a quote behind it; 0 for none."""
+    if i + 3 > end:
+        return 0
+    value, after = _digits(buf, i, i + 3, 3, 3)
+    if after < 0 or value < 100 or value > 599:
+        return 0
+    if after < end and not (buf[after] == 32 or buf[after] == 9 or buf[after] == 44 or buf[after] == 34):
+        return 0
+    return value
+
+
+@kernel
+def severity_of_status(status: int) -> int:
+    """What a status of HTTP says: 5xx error, 4xx warn, else info."""
+    if status >= 500:
+        return 17
+    return 13 if status >= 400 else 9
+
+
+@kernel
+def behind_request(buf: Any, i: int, end: int) -> int:
+    """The place behind `"request" status` at `i`; -1 when that is not there. A status may be `-`, or 000."""
+    if i >= end or buf[i] != 34:
+        return -1
+    i += 1
+    while i < end and buf[i] != 34:
+        i += 2 if buf[i] == 92 else 1
+    i += 2
+    if i >= end or buf[i - 2] != 34 or buf[i - 1] != 32:
+        return -1
+    if status_at(buf, i, end) > 0:
+        return i + 3
+    if buf[i] == 45 and (i + 1 >= end or buf[i + 1] == 32):
+        return i + 1
+    if i + 3 < end and buf[i] == 48 and buf[i + 1] == 48 and buf[i + 2] == 48 and buf[i + 3] == 32:
+        return i + 3
+    return -1
+
+
+@kernel
+def _behind_pipe_name(buf: Any, i: int, end: int) -> Any:
+    """(start and end of the name, place behind the bar) of `0|api  | ` or `api-1  | ` at `i`; place -1 for none."""
+    at = i
+    while at < end and 48 <= buf[at] <= 57:
+        at += 1
+    if at > i:  # pm2's number of the process
+        if at >= end or buf[at] != 124:
+            return 0, 0, -1
+        at += 1
+    if at >= end or not (97 <= (buf[at] | 32) <= 122):
+        return 0, 0, -1
+    first = at
+    while at < end and (
+        97 <= (buf[at] | 32) <= 122
+        or 48 <= buf[at] <= 57
+        or buf[at] == 45
+        or buf[at] == 46
+        or buf[at] == 95
+        or buf[at] == 58
+        or buf[at] == 64
+    ):
+        at += 1
+    last = at
+    while at < end and buf[at] == 32:
+        at += 1
+    if at >= end or buf[at] != 124 or last - first > 64:
+        return 0, 0, -1
+    # Without a blank between, a name and its bar are pm2's; all others write one.
+    if at == last and first == i:
+        return 0, 0, -1
+    at += 1
+    if at < end and buf[at] != 32:
+        return 0, 0, -1
+    return first, last, min(at + 1, end)
+
+
+@kernel
 def epoch_ns(value: int, digits: int) -> int:
     """Nanoseconds for a whole epoch number by its count of digits; NO_TIME when it is none."""
     if digits == 10:
@@ -212,12 +298,13 @@ def run_layout(
     year = -1
     month = 0
     day = 0
-    hour = 0
+    hour = -1
     minute = 0
     second = 0
     fraction = 0
     zone = 0
     epoch = NO_TIME
+    body = -1
     severity = 0
     service_start = 0
     service_end = 0
@@ -390,12 +477,62 @@ def run_layout(
                 i += 1
             if i + 2 < end and buf[i] == 0xEF and buf[i + 1] == 0xBB and buf[i + 2] == 0xBF:
                 i += 3
+        elif step == REQUEST:
+            behind = behind_request(buf, i, end)
+            if behind < 0:
+                return NO_TIME, -1, 0, 0, 0
+            severity = severity_of_status(status_at(buf, behind - 3, end))
+        elif step == STATUS:
+            status = status_at(buf, i, end)
+            if status > 0:
+                severity = severity_of_status(status)
+                i += 3
+            elif i < end and buf[i] == 45:
+                i += 1
+            else:
+                return NO_TIME, -1, 0, 0, 0
+        elif step == SOURCE_PLACE:
+            word = i
+            while i < end and buf[i] != 93 and buf[i] != 32:
+                i += 1
+            if i == word or i >= end or buf[i] != 93:
+                return NO_TIME, -1, 0, 0, 0
+            i += 1
+        elif step == PIPE_NAME:
+            service_start, service_end, i = _behind_pipe_name(buf, i, end)
+            if i >= 0 and look_up(severities, numbers, hash_name(buf, service_start, service_end)) > 0:
+                return NO_TIME, -1, 0, 0, 0
+        elif step == STREAM:
+            if i + 6 >= end or buf[i] != 115 or buf[i + 1] != 116 or buf[i + 2] != 100:
+                return NO_TIME, -1, 0, 0, 0
+            i += 6
+        elif step == PIECE:
+            if i >= end or not (buf[i] == 70 or buf[i] == 80):
+                return NO_TIME, -1, 0, 0, 0
+            i += 1
+            if i < end and buf[i] == 58:
+                while i < end and buf[i] != 32:
+                    i += 1
+            if i < end:
+                if buf[i] != 32:
+                    return NO_TIME, -1, 0, 0, 0
+                i += 1
+        elif step == BODY_HERE:
+            body = i
         if i < 0:
             return NO_TIME, -1, 0, 0, 0
+    if hour < 0 and epoch == NO_TIME:  # a layout without a time
+        return NO_TIME, i, severity, service_start, service_end
     if epoch != NO_TIME:
-        return epoch + fraction, i, severity, service_start, service_end
-    if hour > 23 or minute > 59 or second > 60 or (i < end and _is_digit(buf[i])):
+        return epoch + fraction, i if body < 0 else body, severity, service_start, service_end
+    if hour > 23 or minute > 59 or second > 60:
         return NO_TIME, -1, 0, 0, 0
+    # 10:30:001 is no time; behind a header a body may well begin with a digit.
+    last_step = steps[n_steps - 1, 0]
+    if i < end and _is_digit(buf[i]) and last_step not in (END_OF_HEADER, PIECE, PIPE_NAME):
+        return NO_TIME, -1, 0, 0, 0
+    if body >= 0:
+        i = body
     # A leap second is the last moment of its minute; the next second has its own number.
     of_day = (hour * 3600 + minute * 60 + min(second, 59) - zone) * 1_000_000_000 + fraction
     if month == 0 and day == 0:

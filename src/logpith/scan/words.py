@@ -13,7 +13,8 @@ digit behind a blank or one of `=:(,[`. In a path or URL each of `./-_~%#&?=+:@$
 
 A word is *masked*, being a value, when it is a path, a URL or host:port; when an `@` joins its parts; when it has
 two digits or more, or begins with one; when it is a group of hex with colons. So `ssh2` and `eth0` are words,
-`blk_-160`, `10ms`, `0x1f` values.
+`blk_-160`, `10ms`, `0x1f` values. One body has a word that looks like a value: a request with its status, `"GET /a
+HTTP/1.1" 502`; what answers 502 is another event than what answers 200 (`shape_of`).
 
 `walk` goes over a body once. Its shape is a hash of delimiters and words in which every masked word counts the
 same; runs of blanks count as one. Four things make it quick: one pass, unsigned indices, counters of digits
@@ -220,6 +221,37 @@ def walk(buf: Any, start: int, end: int, spans: Any, emit: bool) -> Any:
     return max(shape, _ONE), values, words
 
 
+@kernel
+def _status_of_request(buf: Any, start: int, end: int) -> int:
+    """The status, as a number, of a body that is nothing but `"request HTTP/1.1" 502`; 0 of any other."""
+    if end - start < 16 or buf[start] != 34:
+        return 0
+    status = 0
+    for i in range(end - 3, end):
+        if BYTE_KIND[buf[i]] != _DIGIT:
+            return 0
+        status = status * 10 + buf[i] - 48
+    i = end - 4
+    if buf[i] != 32 or buf[i - 1] != 34 or BYTE_KIND[buf[i - 2]] != _DIGIT:
+        return 0
+    i -= 3
+    if buf[i] == 46:
+        i -= 2
+    if buf[i] == 47 and buf[i - 1] == 80 and buf[i - 2] == 84 and buf[i - 3] == 84 and buf[i - 4] == 72:
+        return status
+    return 0
+
+
+@kernel
+def shape_of(buf: Any, start: int, end: int, spans: Any) -> Any:
+    """(shape, hash of the values) of a body: as `walk` tells, but that the status behind a request is no value."""
+    status = _status_of_request(buf, start, end) if buf[start] == 34 else 0
+    shape, values, _ = walk(buf, start, end, spans, False)
+    if status > 0:
+        shape = max((shape ^ np.uint64(status)) * _MIX, _ONE)
+    return shape, values
+
+
 @dataclass(frozen=True)
 class Words:
     """A body, taken apart: `delimiters[0] + words[0] + delimiters[1] + … + delimiters[-1]` is the body again."""
@@ -247,4 +279,6 @@ def split_words(body: bytes) -> Words:
         masked.append(bool(is_masked))
         place = end
     delimiters.append(body[place:].decode("utf-8", "replace"))
+    if _status_of_request(buf, 0, len(body)):
+        masked[-1] = False
     return Words(tuple(delimiters), tuple(words), tuple(masked))

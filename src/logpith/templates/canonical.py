@@ -2,7 +2,8 @@
 
 Beyond what `scan/words.py` masks, a few groups of words are one value: dates, sizes with their unit, truth
 values. Empty brackets and a `key=` without a value get an empty slot, so that `rhost=` and `rhost=x` have the
-same structure.
+same structure. A request with its status, `"GET /a HTTP/1.1" 502`, has its method and its status in the structure:
+requests that differ in one of them are never put together.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ CUT = " …"
 _MOST_WORDS_IN_VALUE = 24
 _OPEN_QUOTE = re.compile(r"""=(["'])(?:(?!\1).)*$""")
 _HOLE = re.compile(r"\(\)|\[\]|\{\}|=[ ,;)\]}]")
+_STATUS_DIGITS = 3
+_METHOD = re.compile(r"[A-Z]{3,10}")
+_PROTOCOL = re.compile(r"HTTP/(\d(?:\.\d)?)")
 _OBJECT_BRACKETS = ("(", "[", "{")
 
 
@@ -69,7 +73,39 @@ def canonical(body: bytes) -> Canonical:
     """The canonical form of a body."""
     split = split_words(body)
     delimiters = tuple(_BLANKS.sub(" ", delimiter) for delimiter in split.delimiters)
-    return _with_empty_slots(_folded(replace(split, delimiters=delimiters)))
+    split = _with_request_in_structure(replace(split, delimiters=delimiters))
+    return _with_empty_slots(_folded(split))
+
+
+def _with_request_in_structure(split: Words) -> Words:
+    """The words without method and status, which become parts of the delimiters around them; and no `HTTP/`."""
+    for i in range(1, len(split.words) - 1):
+        protocol = _PROTOCOL.fullmatch(split.words[i])
+        if not (
+            protocol
+            and split.delimiters[i + 1] == '" '
+            and not split.masked[i + 1]
+            and len(split.words[i + 1]) == _STATUS_DIGITS
+            and split.words[i + 1].isdigit()
+        ):
+            continue
+        is_root = split.delimiters[i] == " / "  # a path that is no word
+        method = i - 1 if is_root else i - 2
+        if (
+            method >= 0
+            and (is_root or (split.delimiters[i - 1] == split.delimiters[i] == " "))
+            and split.delimiters[method].endswith('"')
+            and _METHOD.fullmatch(split.words[method])
+        ):
+            path = "/" if is_root else split.words[i - 1]
+            before = f"{split.delimiters[method]}{split.words[method]} "
+            behind = f'" {split.words[i + 1]}{split.delimiters[i + 2]}'
+            return Words(
+                (*split.delimiters[:method], before, " HTTP/", behind, *split.delimiters[i + 3 :]),
+                (*split.words[:method], path, protocol[1], *split.words[i + 2 :]),
+                (*split.masked[:method], True, True, *split.masked[i + 2 :]),
+            )
+    return split
 
 
 @dataclass(frozen=True)

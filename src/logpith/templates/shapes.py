@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.scan.words import walk
+from logpith.scan.words import shape_of as shape_in
 
 MOST_SAMPLES = 3
 _NO_SPANS = np.empty((1, 3), np.int64)
@@ -60,7 +60,7 @@ class ShapeTable:
 def shape_of(body: bytes) -> tuple[int, int]:
     """A body's shape and the hash of its values."""
     buf = np.frombuffer(body + b"\n\0\0\0\0", np.uint8)
-    shape, values, _ = walk(buf, 0, len(body), _NO_SPANS, False)
+    shape, values = shape_in(buf, 0, len(body), _NO_SPANS)
     return int(shape), int(values)
 
 
