@@ -1,5 +1,9 @@
 """Recognising: a sample decides, a file may mix formats, and the choice is the reader's expectation."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -91,3 +95,43 @@ def test_no_two_layouts_are_the_same():
     texts = [layout.text for layout in all_layouts()]
 
     assert len(set(texts)) == len(texts)
+
+
+PLUGIN = """
+from logpith.formats import Layout
+
+LAYOUTS = (Layout("star date", "stardate %Y.%m.%d %H:%M:%S", format="bridge log"),)
+"""
+ASK = """
+import sys
+from logpith.corpus.desk import Desk
+corpus = Desk().open([sys.argv[1]])
+print(corpus.time_text(0), *sorted(corpus.sources[0].formats))
+"""
+
+
+def test_an_installed_package_adds_a_format_without_a_change_here(tmp_path, compiled):
+    compiled(tmp_path / "cache")
+    package = tmp_path / "site"
+    (package / "bridge-1.0.dist-info").mkdir(parents=True)
+    (package / "bridge-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: bridge\nVersion: 1.0\n"
+    )
+    (package / "bridge-1.0.dist-info" / "entry_points.txt").write_text(
+        "[logpith.formats]\nbridge = bridge_format\n"
+    )
+    (package / "bridge_format.py").write_text(PLUGIN)
+    path = tmp_path / "bridge.log"
+    path.write_text(
+        "".join(f"stardate 2026.11.20 10:00:{second:02} shields at {second}\n" for second in range(30))
+    )
+
+    told = subprocess.run(
+        [sys.executable, "-c", ASK, str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(package), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout == "2026-11-20T10:00:00Z ('bridge log', 'star date')\n"

@@ -39,7 +39,7 @@ from logpith.corpus.columns import (
 from logpith.files.archive import AnyText
 from logpith.files.text import TextFile
 from logpith.formats.own import formats_file, own_formats
-from logpith.formats.recognise import Recognised
+from logpith.formats.recognise import Recognised, installed_formats
 from logpith.scan.checksum import checksum
 from logpith.scan.grams import SIGNATURE_BYTES
 from logpith.scan.shape_index import ShapeIndex
@@ -459,4 +459,6 @@ def _code_version() -> str:
     for part in _READ_BY:
         for path in sorted((root / part).rglob("*.py")):
             digest.update(path.read_bytes())
+    for entry in installed_formats():
+        digest.update(f"{entry} {entry.dist.version if entry.dist else ''}".encode())
     return digest.hexdigest()

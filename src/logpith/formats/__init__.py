@@ -8,6 +8,8 @@ What a format's file may owe, and `recognise.py` collects:
 - `unwrap(text)`: for formats that wrap the lines of others, the wrapper's own fields and the text inside, or None;
 - `layout_of_header(line)`: the layout of the lines behind a header line that names their columns, or None.
 
+Other packages add formats by an entry point in the group `logpith.formats` that names such a module.
+
 To add a time format write its text in the language of `scan/layouts.py` into the file of its format: it is
 tried, ranked by how many sample lines it fits, and reported by its name.
 """

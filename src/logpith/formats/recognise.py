@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ from logpith.scan.records import (
 from logpith.scan.timestamps import AMBIGUOUS, fit_layouts
 from logpith.scan.traces import continues_record
 from logpith_emit.severity import SPELLINGS
+
+ENTRY_POINTS = "logpith.formats"
+"""The group of entry points under which other packages offer modules with LAYOUTS and KEYS."""
 
 SAMPLE_LINES = 500
 MOST_LAYOUTS = 6
@@ -309,13 +313,19 @@ def _fits(
     return fits
 
 
+def installed_formats() -> tuple[EntryPoint, ...]:
+    """The formats of other installed packages: modules like those in this folder."""
+    return tuple(sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name))
+
+
 @cache
 def _format_modules() -> tuple[Any, ...]:
-    return tuple(
+    own = tuple(
         importlib.import_module(f"{formats.__name__}.{info.name}")
         for info in pkgutil.iter_modules(formats.__path__)
         if info.name not in ("recognise", "severity_words", "own", "grok")
     )
+    return own + tuple(entry.load() for entry in installed_formats())
 
 
 @cache
