@@ -15,7 +15,7 @@ from logpith.files.text import Block
 from logpith.scan.grams import SIGNATURE_BYTES, signature
 from logpith.scan.records import OwnFormat
 from logpith.scan.shape_index import ShapeIndex
-from logpith.scan.tally import DISORDERED, Tally, new_times, tally, time_ranks
+from logpith.scan.tally import DISORDERED, Tally, new_times, slice_times, tally, time_ranks
 
 KINDS: Mapping[str, type[np.generic]] = {
     "start": np.int64,
@@ -65,6 +65,9 @@ class Table:
     shapes: Shapes
     tally: Tally
     """Of the records by shape, with the severities that they name themselves."""
+
+    slice_times: NDArray[np.int64]
+    """When each of its slices begins (`scan/tally.py`)."""
 
     services: tuple[str, ...]
     formats: Counter[tuple[str, str]]
@@ -205,11 +208,12 @@ class ColumnStore:
         return np.concatenate(parts) if parts else None
 
 
-def tally_of(columns: Mapping[str, NDArray[Any]], growing: Growing) -> Tally:
-    """The tally of a source's records by shape."""
+def tally_of(columns: Mapping[str, NDArray[Any]], growing: Growing) -> tuple[Tally, NDArray[np.int64]]:
+    """The tally of a source's records by shape, and when its slices begin."""
     times = columns["time_ns"]
     rank = time_ranks(times) if growing.times[DISORDERED] else None
-    return tally(columns["shape"], len(growing.shapes), times, columns["severity"], rank)
+    by_shape = tally(columns["shape"], len(growing.shapes), times, columns["severity"], rank)
+    return by_shape, slice_times(times, rank)
 
 
 @dataclass(frozen=True)

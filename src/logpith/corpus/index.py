@@ -114,6 +114,7 @@ class _Notes(msgspec.Struct, frozen=True):
     size_bytes: int
     times: list[int]
     tally: dict[str, bytes]
+    slice_times: list[int]
     trouble: str
     sealed: str
 
@@ -228,14 +229,15 @@ class _Facts:
         columns: Mapping[str, NDArray[Any]],
         chunks: Mapping[str, NDArray[Any]],
         signatures: NDArray[np.uint8] | None,
-        by_shape: Tally,
+        tallied: tuple[Tally, NDArray[np.int64]],
     ) -> Table:
         return Table(
             columns=columns,
             chunks=chunks,
             signatures=signatures,
             shapes=self.growing.shape_list(),
-            tally=by_shape,
+            tally=tallied[0],
+            slice_times=tallied[1],
             services=tuple(self.growing.services),
             formats=self.formats,
             recognised=self.recognised.state(),
@@ -255,7 +257,7 @@ def _publish(text: TextFile, draft: Draft, facts: _Facts, border: Border | None)
     sealed = _spelled(_sealed(border)) if border is not None else b""
     draft.write(_SEALED, sealed)
     shapes = growing.shape_list()
-    by_shape = tally_of(draft.map_arrays(KINDS, growing.records), growing)
+    by_shape, slices = tally_of(draft.map_arrays(KINDS, growing.records), growing)
     notes = _Notes(
         version=version(),
         prints=_prints(text, text.identity.size_bytes),
@@ -273,6 +275,7 @@ def _publish(text: TextFile, draft: Draft, facts: _Facts, border: Border | None)
         size_bytes=growing.size_bytes,
         times=growing.times.tolist(),
         tally={name: array.tobytes() for name, array in vars(by_shape).items()},
+        slice_times=slices.tolist(),
         trouble=facts.trouble,
         sealed=_digest(sealed),
     )
@@ -327,6 +330,7 @@ def _table(folder: Path, notes: _Notes, note: str = "") -> Table:
             samples=tuple(notes.samples),
         ),
         tally=_read_tally(notes.tally, len(notes.samples)),
+        slice_times=np.array(notes.slice_times, np.int64),
         services=tuple(notes.services),
         recognised=notes.recognised,
         own_formats=own_formats(),

@@ -111,9 +111,8 @@ class Group:
             return self.earliest
         column = selection.template if self.shape is None else selection.shape
         mine = np.flatnonzero(column == (self.template if self.shape is None else self.shape))
-        shares = selection.shares(mine)
-        behind = np.flatnonzero(shares >= share)
-        return int(mine[behind[np.argmin(shares[behind])]]) if len(behind) else self.last
+        found = selection.first_from(mine, share)
+        return self.last if found is None else found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from logpith.corpus.records import Corpus
 from logpith.corpus.select import read_query, select
 from logpith.query import parse
 from logpith.quote import Quoter
-from logpith.scan.tally import DISORDERED, SEVERITIES, Tally, tally, time_ranks
+from logpith.scan.tally import DISORDERED, SEVERITIES, SLICES, Tally, tally, time_ranks
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import TimeRange, format_ns, parse_time
 from logpith_emit.errors import BadArgument
@@ -87,19 +87,32 @@ class Selection:
         in_order = len(self.corpus.sources) == 1 and not self.corpus.sources[0].table.times[DISORDERED]
         return None if in_order else time_ranks(self.time_ns)
 
-    def shares(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Where in the order of time some records stand, from 0 to 1: each in its log, or in this part of all."""
+    def first_from(self, places: NDArray[np.int64], share: float) -> int | None:
+        """Of some records, by their places, the first in time that stands at `share` of its log or behind it.
+
+        A share counts records in the order of time: of each log by itself, or of all that were chosen.
+        """
         if self.chosen is not None:
-            return (places if self._ranks is None else self._ranks[places]) / max(len(self), 1)
-        shares = np.empty(len(places), np.float64)
+            ranks = places if self._ranks is None else self._ranks[places]
+            behind = np.flatnonzero(ranks >= share * len(self))
+            return int(places[behind[np.argmin(ranks[behind])]]) if len(behind) else None
+        found: list[tuple[int, int]] = []
         for source in self.corpus.sources:
             inside = slice(*np.searchsorted(places, (source.first, source.first + source.records)).tolist())
             own = places[inside] - source.first
-            is_ranked = len(own) > 0 and source.table.times[DISORDERED] > 0
-            ranks = time_ranks(source.table.columns["time_ns"])[own] if is_ranked else own
             low, high = source.share
-            shares[inside] = low + ranks / max(source.records, 1) * (high - low)
-        return shares
+            within = (share - low) / (high - low) if high > low else 0.0
+            if not len(own) or within > 1:
+                continue
+            times = source.table.columns["time_ns"][own]
+            begins = int(source.table.slice_times[max(0, min(SLICES - 1, round(within * SLICES)))])
+            behind = np.flatnonzero(times >= begins) if begins != NO_TIME else np.empty(0, np.int64)
+            if not len(behind):  # without times the order is that in which they stand
+                behind = np.flatnonzero(own >= within * source.records)
+            if len(behind):
+                first = behind[np.argmin(times[behind])]
+                found.append((int(times[first]), int(own[first]) + source.first))
+        return min(found)[1] if found else None
 
     @cached_property
     def span_ns(self) -> tuple[int, int] | None:

@@ -204,7 +204,30 @@ def add_times(times: Any, time: Any) -> None:
 
 def time_ranks(time_ns: NDArray[np.int64]) -> NDArray[np.int32]:
     """The place of each record in the order of time; one without a time stays behind the one before it."""
-    known = np.maximum.accumulate(np.where(time_ns != NO_TIME, np.arange(len(time_ns), dtype=np.int32), 0))
     ranks = np.empty(len(time_ns), np.int32)
-    ranks[np.argsort(time_ns[known], kind="stable")] = np.arange(len(time_ns), dtype=np.int32)
+    ranks[_order(time_ns)] = np.arange(len(time_ns), dtype=np.int32)
     return ranks
+
+
+def _order(time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.argsort(_filled(time_ns), kind="stable")
+
+
+def _filled(time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The times, with that of the record before where a record has none."""
+    known = np.maximum.accumulate(np.where(time_ns != NO_TIME, np.arange(len(time_ns), dtype=np.int32), 0))
+    return time_ns[known]
+
+
+def slice_times(time_ns: NDArray[np.int64], rank: NDArray[np.int32] | None) -> NDArray[np.int64]:
+    """When each slice begins: the time of its first record in the order of time."""
+    count = len(time_ns)
+    if not count:
+        return np.full(SLICES, NO_TIME, np.int64)
+    wanted = np.arange(SLICES, dtype=np.int64) * count // SLICES
+    filled = _filled(time_ns)
+    if rank is None:
+        return filled[wanted]
+    in_order = np.empty(count, np.int64)
+    in_order[rank] = filled
+    return in_order[wanted]
