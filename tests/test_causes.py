@@ -5,24 +5,6 @@ import pytest
 from exam import ENOUGH, SEEDS, sit_exam
 from logpith.demo.incidents import find_incident, names
 
-NOT_YET = {
-    "clock": "four lines at level info, and errors that began after them stand before them",
-    "deadlock": "23 errors of the database among hundreds of warnings that are as new",
-    "deploy": "18 warnings, with tracebacks, among hundreds that are as new",
-    "dns": "17 warnings, which began first, among hundreds of errors and warnings that are as new",
-    "pool": "39 notices, which are info to most, among hundreds of errors that are as new",
-}
-"""Incidents whose cause is not found yet, with what stands in its way."""
-
-
-def with_cause(name):
-    marks = (
-        [pytest.mark.xfail(strict=False, raises=AssertionError, reason=NOT_YET[name])]
-        if name in NOT_YET
-        else []
-    )
-    return pytest.param(find_incident(name), marks=marks, id=name)
-
 
 @pytest.fixture(autouse=True)
 def cache_folder(tmp_path, monkeypatch):
@@ -30,7 +12,9 @@ def cache_folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("incident", [with_cause(name) for name in names() if name != "none"])
+@pytest.mark.parametrize(
+    "incident", [pytest.param(find_incident(name), id=name) for name in names() if name != "none"]
+)
 def test_the_cause_is_among_the_first_suspects(tmp_path, record_property, incident, seed):
     exam = sit_exam(tmp_path / "day", incident, seed)
 

@@ -21,7 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
-from logpith.corpus.judging import LEAST_CHANGE_BITS, Judged
+from logpith.corpus.judging import LEAST_CHANGE_BITS, MOST_CHANGE_BITS, Judged
 from logpith.corpus.records import Corpus
 from logpith.corpus.selection import Selection
 from logpith.scan.timestamps import NO_TIME
@@ -38,8 +38,7 @@ _NAMED_BITS = 4.0
 _MOST_NAMED_BITS = 8.0
 _BLAMES_BITS = 2.0
 _QUIET_BITS = 2.0
-_COINCIDES_BITS = 4.0
-"""What a seldom line gains that began just when the others did: of its kind, few would by chance."""
+_CALM_SHARE = 0.4
 
 _CALM_BITS = 5.0
 """What a harmless-looking line gains that was among the first of an episode: its change counts in full."""
@@ -96,8 +95,9 @@ def _weighed(
     bits = _FIRST_BITS * (1 - place)
     if loudest > 1:
         bits += _QUIET_BITS * (1 - math.log(judged.group.count) / math.log(loudest))
-    if not judged.has_change:
-        bits += _COINCIDES_BITS
+    # What began with the others is new beyond doubt, however seldom it was seen.
+    counted = min(MOST_CHANGE_BITS, judged.change.bits / 3) if judged.has_change else 0.0
+    bits += (MOST_CHANGE_BITS - counted) * (1.0 if judged.is_bad else _CALM_SHARE)
     accusers = {accuser for name in member.own for accuser in blamed.get(name, ())}
     if accusers:
         bits += min(_MOST_NAMED_BITS, _NAMED_BITS * len(accusers))
