@@ -58,8 +58,11 @@ def kernel(function: Function) -> Function:
     It must not make arrays: its callers bring them. In return nobody counts references to them (`_nrt`), which took
     half of the time of reading a log: an atomic step for each array at each call that is not put in line.
     """
-    compile_function = numba.njit(
-        nogil=True, cache=_can_keep(), error_model="numpy", boundscheck=False, _nrt=False
-    )
+    options: Any = {
+        "error_model": "numpy",
+        "boundscheck": False,
+        "_nrt": False,
+    }  # numba's types miss the last
+    compile_function = numba.njit(nogil=True, cache=_can_keep(), **options)
     compiled: Any = compile_function(function)
     return cast("Function", compiled)

@@ -200,6 +200,14 @@ def _json_severity(buf: Any, start: int, end: int, severities: Any, numbers: Any
     value, digits = _number(buf, start, end)
     if digits == 0:
         return look_up(severities, numbers, hash_name(buf, start, end))
+    if value >= 1_000:  # log4j and logback: 5000 trace, 10000 debug, … 50000 fatal
+        return (
+            (1, 5, 9, 13, 17, 21)[value // 10_000]
+            if value == 5_000 or (value % 10_000 == 0 and value <= 50_000)
+            else 0
+        )
+    if value >= 70:  # hundreds mean something else to everyone who counts in them
+        return 0
     if value >= 60:
         return 21
     if value >= 10:  # pino and bunyan: 10 trace, 20 debug, 30 info, 40 warn, 50 error
