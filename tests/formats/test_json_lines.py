@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 OBJECT = {
     "time": "2026-11-20T13:45:02Z",
     "level": "error",
@@ -47,3 +49,35 @@ def test_an_object_that_never_closes_is_text(read):
 
     assert one.lines == [2, 1, 1]
     assert one.severities == [0, 0, 0]
+
+
+def test_the_name_of_a_level_counts_more_than_its_number(read):
+    assert read('{"message":"slow","level":300,"level_name":"WARNING"}').severities == [13]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"msg":"x","headers":{"traceparent":"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}}',
+        "level=info msg=x traceparent=00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "2026-11-20 13:45:02 INFO x 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01 y",
+        '{"msg":"x","trace.id":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}',
+    ],
+)
+def test_trace_and_span_are_found_by_key_and_by_shape(read, line):
+    one = read(line)
+
+    assert one.found("trace_id:0af7651916cd43dd8448eb211c80319c AND span_id:b7ad6b7169203331") == [0]
+
+
+@pytest.mark.parametrize(
+    ("line", "query"),
+    [
+        ('{"msg":"x","callSid":"CA12ef"}', "call_id:CA12ef"),
+        ("level=info msg=x req.id=r-7", "request_id:r-7"),
+        ("2026-11-20 13:45:02 INFO x correlation_id=c-7", "correlation_id:c-7"),
+        ('api-1  | {"msg":"x","session":{"id":"s-7"}}', "session_id:s-7"),
+    ],
+)
+def test_ids_are_found_under_any_of_their_names(read, line, query):
+    assert read(line).found(query) == [0]

@@ -212,7 +212,7 @@ class Recognised:
             found = wrappers.unwrap(text)
             self.unwraps_docker |= found is not None and buf[a] == _BRACE
             if found is not None and found[1] and not found[1].startswith("{"):
-                inside.append(found[1].split("\n")[0].encode("utf-8", "surrogateescape"))
+                inside.append(found[1].split("\n")[0].encode("utf-8", "replace"))
         return inside
 
     def _add(self, chosen: Candidate) -> None:

@@ -94,10 +94,10 @@ def _nested_end(buf: Any, i: int, end: int) -> Any:
 
 
 @kernel
-def _in_json(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any) -> Any:
-    """ABSENT, TEXT, BARE or ASK for one JSON object; `found` gets the span."""
-    exacts = np.empty(MAX_DEPTH + 1, np.uint64)
-    plains = np.empty(MAX_DEPTH + 1, np.uint64)
+def _in_json(
+    buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any, exacts: Any, plains: Any
+) -> Any:
+    """ABSENT, TEXT, BARE or ASK for one JSON object; `found` gets the span. `exacts` and `plains` are room to work."""
     exacts[0] = _OFFSET
     plains[0] = _OFFSET
     depth = 0
@@ -326,7 +326,16 @@ def _in_pairs(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any
 
 @kernel
 def _find_values(
-    buf: Any, starts: Any, ends: Any, wanted: Any, keys: Any, ranks: Any, spans: Any, kinds: Any
+    buf: Any,
+    starts: Any,
+    ends: Any,
+    wanted: Any,
+    keys: Any,
+    ranks: Any,
+    spans: Any,
+    kinds: Any,
+    exacts: Any,
+    plains: Any,
 ) -> None:
     for record in range(starts.shape[0]):
         start, end = starts[record], ends[record]
@@ -334,7 +343,7 @@ def _find_values(
         while opening < end and _is_blank(buf[opening]):
             opening += 1
         if opening < end and buf[opening] == 123:
-            kinds[record] = _in_json(buf, opening, end, wanted, keys, ranks, spans[record])
+            kinds[record] = _in_json(buf, opening, end, wanted, keys, ranks, spans[record], exacts, plains)
         else:
             kinds[record] = _in_pairs(buf, start, end, wanted, keys, ranks, spans[record])
 
@@ -345,5 +354,7 @@ def find_values(
     """For each record of a block what is known of the field, and where its value stands: (records, 2)."""
     kinds = np.zeros(len(starts), np.uint8)
     spans = np.zeros((len(starts), 2), np.int64)
-    _find_values(buf, starts, ends, name.exact, name.spellings.keys, name.spellings.values, spans, kinds)
+    room = np.empty((2, MAX_DEPTH + 1), np.uint64)
+    names = name.spellings
+    _find_values(buf, starts, ends, name.exact, names.keys, names.values, spans, kinds, room[0], room[1])
     return kinds, spans

@@ -84,15 +84,17 @@ def note_field(
 
 
 @kernel
-def find_json_fields(buf: Any, start: int, end: int, keys: Any, meanings: Any, found: Any) -> bool:
+def find_json_fields(
+    buf: Any, start: int, end: int, keys: Any, meanings: Any, found: Any, prefixes: Any
+) -> bool:
     """Whether `buf[start:end]` reads as one JSON object; `found` (ROLES, 3) gets start, end and rank + 1 by role.
 
     The span of a string leaves its quotes out; rank 0 means that the role was not found. A FAILURE counts only
-    as text, and a BODY only as a scalar. Keys inside objects are looked up by dotted path (`log.level`).
+    as text, and a BODY only as a scalar. Keys inside objects are looked up by dotted path (`log.level`); `prefixes` is
+    room for MAX_DEPTH + 1 hashes of such paths.
     """
     for role in range(ROLES):
         found[role, 2] = 0
-    prefixes = np.empty(MAX_DEPTH + 1, np.uint64)
     prefixes[0] = _OFFSET
     depth = 0
     i = start + 1

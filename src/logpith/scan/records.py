@@ -24,6 +24,7 @@ from logpith.scan.headers import read_header
 from logpith.scan.json_fields import (
     BODY,
     FAILURE,
+    MAX_DEPTH,
     ROLES,
     SERVICE,
     SEVERITY,
@@ -199,6 +200,14 @@ def _json_severity(buf: Any, start: int, end: int, severities: Any, numbers: Any
     value, digits = _number(buf, start, end)
     if digits == 0:
         return look_up(severities, numbers, hash_name(buf, start, end))
+    if value >= 1_000:  # log4j and logback: 5000 trace, 10000 debug, … 50000 fatal
+        return (
+            (1, 5, 9, 13, 17, 21)[value // 10_000]
+            if value == 5_000 or (value % 10_000 == 0 and value <= 50_000)
+            else 0
+        )
+    if value >= 70:  # hundreds mean something else to everyone who counts in them
+        return 0
     if value >= 60:
         return 21
     if value >= 10:  # pino and bunyan: 10 trace, 20 debug, 30 info, 40 warn, 50 error
@@ -400,6 +409,11 @@ def _read(
     out_lines: Any,
     out8: Any,
     service_spans: Any,
+    service_hashes: Any,
+    no_last_resorts: Any,
+    found: Any,
+    prefixes: Any,
+    spans: Any,
 ) -> Any:
     """(records, services, whether the first record continues). See `read_records`.
 
@@ -409,10 +423,6 @@ def _read(
     """
     n = 0
     services = 0
-    service_hashes = np.zeros((512, 2), np.uint64)
-    no_last_resorts = np.zeros(value_lengths.shape[0], np.bool_)
-    found = np.zeros((ROLES, 3), np.int64)
-    spans = np.empty((1, 3), np.int64)
     first_continues: Any = False
     last_layout = 0
     last_value_layout = 0
@@ -491,7 +501,7 @@ def _read(
                         found[role, k] = own[number, role, k]
                 read_kind = OWN + own[number, 0, 2] - 1
             elif lead < behind_last and buf[lead] == 123:
-                is_whole = find_json_fields(buf, lead, behind_last, json_keys, json_meanings, found)
+                is_whole = find_json_fields(buf, lead, behind_last, json_keys, json_meanings, found, prefixes)
                 # What the first piece of a cut line tells of an object counts.
                 if is_whole or is_cut:
                     read_kind = JSON
@@ -790,6 +800,11 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
         out_lines,
         out8,
         service_spans,
+        np.zeros((512, 2), np.uint64),
+        np.zeros(len(reading.value_layout_lengths), np.bool_),
+        np.zeros((ROLES, 3), np.int64),
+        np.zeros(MAX_DEPTH + 1, np.uint64),
+        np.empty((1, 3), np.int64),
     )
     names = tuple(bytes(buf[a:b]) for a, b in service_spans[:services].tolist())
     return Records(
