@@ -61,10 +61,12 @@ class Fence:
 
     @property
     def commands(self) -> list[str]:
-        """The command lines in it that are ours, or that change the folder."""
+        """The command lines in it: all of a session, of other blocks those that are ours."""
         joined = self.body.replace("\\\n", " ")
-        lines = (line.removeprefix("$ ") for line in joined.splitlines())
-        return [line for line in lines if line.startswith(("logpith ", "cd "))]
+        lines = joined.splitlines()
+        if self.language == "console":
+            return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+        return [line for line in lines if line.startswith("logpith ")]
 
     @property
     def is_run(self) -> bool:
