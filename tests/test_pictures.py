@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 WORDS = {
-    "overview": ("suspect", "quota_exceeded", "sending silence"),
+    "overview": ("suspect", "quota_exceeded", "status=402"),
     "cluster": ("templates in", "turn finished", "health check ok"),
     "timeline": ("in 24 buckets of 1 h", "2026-11-20T16:00", "████"),
 }
