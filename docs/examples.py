@@ -7,8 +7,8 @@
     ```sh                     commands that begin with `logpith` are run in the folder of a demo day and succeed
     ```sh no-run: reason      are not run
 
-Other lines are cut at WIDTH. What differs between machines is not shown: the second half of a ref, and the folder that the
-page was run in. `…` stands wherever something was left out.
+Other lines are cut at WIDTH. What differs between machines is not shown: the second half of a ref, and the folder
+that the page was run in. `…` stands wherever something was left out.
 
     python docs/examples.py   writes into all pages what their commands print now
 """

@@ -33,15 +33,16 @@ def cache(tmp_path, compiled):
     compiled(tmp_path / "cache")
 
 
-def pages_with(language):
+def pages_with(kind):
+    """The pages with a fence of a kind."""
     return [
         pytest.param(page, id=str(page.relative_to(ROOT)))
         for page in PAGES
-        if any(fence.language == language for fence in examples.fences(page.read_text()))
+        if any(map(kind, examples.fences(page.read_text())))
     ]
 
 
-@pytest.mark.parametrize("page", pages_with("console"))
+@pytest.mark.parametrize("page", pages_with(lambda fence: fence.language == "console"))
 def test_a_page_shows_what_its_commands_print(page, tmp_path):
     """`python docs/examples.py` writes it anew."""
     folder = tmp_path / "page"
@@ -50,7 +51,7 @@ def test_a_page_shows_what_its_commands_print(page, tmp_path):
     assert examples.session(page.read_text(), folder) == page.read_text()
 
 
-@pytest.mark.parametrize("page", pages_with("sh"))
+@pytest.mark.parametrize("page", pages_with(lambda fence: fence.is_run and fence.commands))
 def test_the_commands_of_a_page_run(page, day):
     with examples.inside(day):
         for fence in examples.fences(page.read_text()):
@@ -58,6 +59,18 @@ def test_the_commands_of_a_page_run(page, day):
                 done = examples.run(command)
 
                 assert done.code in (0, 1), f"{command}: {done.output}"
+
+
+@pytest.mark.parametrize(
+    "page", pages_with(lambda fence: fence.language == "python" and "import " in fence.body)
+)
+def test_the_programs_of_a_page_run(page, day, capsys):
+    with examples.inside(day):
+        for fence in examples.fences(page.read_text()):
+            if fence.language == "python":
+                exec(compile(fence.body, page, "exec"), {})
+
+    assert capsys.readouterr().out
 
 
 def test_each_command_has_its_help_in_the_reference():
