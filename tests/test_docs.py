@@ -1,16 +1,15 @@
 """The docs tell the truth: their examples run, their links lead somewhere."""
 
 import re
-import shlex
 from pathlib import Path
 
 import pytest
 
-from logpith.cli import main
+from docs import examples
 from logpith.query import parse
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("emit/*.md")])
+PAGES = examples.PAGES
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -20,28 +19,69 @@ def test_links_lead_somewhere(page):
             assert (page.parent / target).exists(), target
 
 
-def test_the_story_in_the_readme_is_what_the_command_line_prints(tmp_path, monkeypatch, capsys):
-    block = re.search(r"```console\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
-    commands = re.findall(r"^\$ (.*)$", block, re.MULTILINE)
-    shown = block.split(f"$ {commands[-1]}\n")[1].rstrip("\n")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("LOGPITH_CACHE_DIR", str(tmp_path / "cache"))
-    for command in commands:
-        name, *words = shlex.split(command)
-        if name == "cd":
-            monkeypatch.chdir(words[0])
-            continue
-        words = [
-            file
-            for word in words
-            for file in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
-        ]
-        capsys.readouterr()
-        assert main(words) == 0
+@pytest.fixture(scope="module")
+def day(tmp_path_factory):
+    """A folder with the logs of a demo day."""
+    folder = tmp_path_factory.mktemp("docs")
+    with examples.inside(folder):
+        assert examples.run(examples.DAY).code == 0
+    return folder / "day"
 
-    printed = re.sub(r"@[0-9a-f]{8}", "@…", capsys.readouterr().out)
 
-    assert printed.startswith(shown)
+@pytest.fixture(autouse=True)
+def cache(tmp_path, compiled):
+    compiled(tmp_path / "cache")
+
+
+def pages_with(kind):
+    """The pages with a fence of a kind."""
+    return [
+        pytest.param(page, id=str(page.relative_to(ROOT)))
+        for page in PAGES
+        if any(map(kind, examples.fences(page.read_text())))
+    ]
+
+
+@pytest.mark.parametrize("page", pages_with(lambda fence: fence.language == "console"))
+def test_a_page_shows_what_its_commands_print(page, tmp_path):
+    """`python docs/examples.py` writes it anew."""
+    folder = tmp_path / "page"
+    folder.mkdir()
+
+    assert examples.session(page.read_text(), folder) == page.read_text()
+
+
+@pytest.mark.parametrize("page", pages_with(lambda fence: fence.is_run and fence.commands))
+def test_the_commands_of_a_page_run(page, day):
+    with examples.inside(day):
+        for fence in examples.fences(page.read_text()):
+            for command in fence.commands if fence.is_run else ():
+                done = examples.run(command)
+
+                assert done.code in (0, 1), f"{command}: {done.output}"
+
+
+@pytest.mark.parametrize(
+    "page", pages_with(lambda fence: fence.language == "python" and "import " in fence.body)
+)
+def test_the_programs_of_a_page_run(page, day, capsys):
+    with examples.inside(day):
+        for fence in examples.fences(page.read_text()):
+            if fence.language == "python":
+                exec(compile(fence.body, page, "exec"), {})
+
+    assert capsys.readouterr().out
+
+
+def test_each_command_has_its_help_in_the_reference():
+    with examples.inside(ROOT):
+        listed = examples.run("logpith --help").output.partition("Commands:\n")[2].partition("\n\n")[0]
+    names = re.findall(r"^  (\S+)", listed, re.MULTILINE)
+
+    text = (ROOT / "docs" / "reference" / "commands.md").read_text()
+
+    assert names
+    assert re.findall(r"^\$ logpith (\S+) --help$", text, re.MULTILINE) == names
 
 
 def queries():

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from logpith.corpus.desk import Desk
 from logpith.demo import Day, write_day
 from logpith.demo.kinds import SERVICES
 from logpith.demo.styles import FORMATS
@@ -42,6 +43,14 @@ def test_the_same_arguments_give_the_same_bytes_and_another_seed_others(tmp_path
 
     assert contents(tmp_path / "again") == contents(folder)
     assert contents(tmp_path / "other")["gateway.log"] != contents(folder)["gateway.log"]
+
+
+def test_files_look_as_old_as_the_day_so_that_lines_without_a_year_are_of_it(tmp_path):
+    write_day(Day(lines=1000, seed=7, end_ns=parse_time("2001-02-03T22:00:00Z", now_ns=0)), tmp_path)
+
+    corpus = Desk().open((str(tmp_path / "sshd.log"),))
+
+    assert {corpus.time_text(record)[:4] for record in range(len(corpus))} == {"2001"}
 
 
 @settings(max_examples=15)

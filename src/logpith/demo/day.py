@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -124,6 +125,9 @@ def write_day(
             done += line.lines
             if progress and done % _PROGRESS_LINES < line.lines:
                 progress(done, day.lines)
+    for file in files.values():
+        # A syslog line tells no year: it is of the last one that fits before its file changed.
+        os.utime(file.name, ns=(day.end_ns, day.end_ns))
     truth = _truth(day, story, counts)
     truth.write(folder)
     return truth
