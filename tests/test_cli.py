@@ -204,6 +204,8 @@ def test_exit_codes_tell_found_nothing_and_error(folder):
         (["grep"], "PATTERN is missing. Write logpith grep PATTERN PATH…"),
         (["grep", "-E", "(", "app.log"], "."),
         (["cluster", "--sort", "rarest", "app.log"], "Try --sort rare"),
+        (["timeline", "--buckets", "many", "app.log"], "logpith timeline --help lists the options"),
+        (["/proc/self/mem"], "/proc/self/mem: "),
         (["cluster"], "there is nothing to read."),
         (["fetch", "e1@00000000"], "."),
         (["grep", "-q", "level>=", "app.log"], "level>=\n"),
@@ -262,6 +264,34 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(folder):
 
         assert process.stderr.read() == b""
         assert process.wait(60) == 0
+
+
+def test_an_answer_that_cannot_be_written_is_told_as_such(folder):
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*LOGPITH, "app.log"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"logpith: the answer cannot be written: No space left on device")
+
+
+def test_without_a_standard_output_it_ends_with_an_error_and_no_traceback(folder):
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" >&-', "sh", *LOGPITH, "app.log"],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+
+    assert done.returncode == 2
+    assert done.stderr == b""
 
 
 def test_an_interrupt_ends_it_without_a_traceback(folder):

@@ -5,6 +5,7 @@ Start-up matters here: what is heavy is imported where it is used.
 
 from __future__ import annotations
 
+import errno
 import getopt
 import os
 import re
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from logpith.tools import Tool
 
 FOUND, NOTHING, ERROR, INTERRUPTED = 0, 1, 2, 130
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 COMPILING = "compiling once for this machine (about 20 s)"
 
@@ -136,6 +139,8 @@ class Command:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code for the shell."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if sys.stdout is None:  # closed by who called: there is nobody to tell, but the exit code
+        return ERROR
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -151,6 +156,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FOUND
     except Exception as fault:
+        if isinstance(fault, OSError) and fault.errno in _NO_ROOM:
+            # What is still buffered must not raise again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return _complain(f"the answer cannot be written: {os.strerror(fault.errno)}. Write it elsewhere")
         if os.environ.get("LOGPITH_DEBUG"):
             raise
         return _complain(
@@ -293,7 +302,12 @@ def _build_tool(tool: type[Tool], parsed: Parsed) -> Tool:
         else:
             value = read_text(argument, typed[-1])
         if problem := problem_with(argument, value):
-            raise BadArgument(f"--{dashed} {problem}", remedy=f"Try --{dashed} {mend(argument, value)}")
+            near = mend(argument, value)
+            remedy = f"logpith {tool.command} --help lists the options"
+            raise BadArgument(
+                f"--{dashed} {problem}",
+                remedy=remedy if near in (None, []) else f"Try --{dashed} {near}",
+            )
         given[argument.name] = value
     given |= _assign_words(tool, arguments, parsed.words)
     return build(tool, given)

@@ -6,7 +6,7 @@ import pytest
 
 from logpith.files.finding import find_files
 from logpith.files.roots import Roots
-from logpith_emit.errors import NotFound, OutsideRoots
+from logpith_emit.errors import NotFound, OutsideRoots, Refused
 
 
 @pytest.fixture
@@ -92,3 +92,14 @@ def test_a_link_to_a_folder_above_is_not_walked_in_circles(tmp_path):
     found = find_files([str(tmp_path / "**" / "*")], Roots())
 
     assert found.paths == tuple(tmp_path / name / "app.log" for name in ("a", "b", "c"))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may search every folder")
+def test_a_file_in_a_folder_that_may_not_be_searched_is_left_to_be_told_when_it_is_opened(folder):
+    (folder / "logs").chmod(0)
+    try:
+        found = find_files([str(folder / "logs" / "a.log")], Roots())
+        with pytest.raises(Refused, match="may not be read by this user"):
+            Roots().open(found.paths[0])
+    finally:
+        (folder / "logs").chmod(0o755)

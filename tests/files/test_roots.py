@@ -84,3 +84,10 @@ def test_a_file_that_may_not_be_read_is_refused(confined):
 def test_roots_must_be_folders(tmp_path):
     with pytest.raises(NotFound, match="folder"):
         Roots.of([tmp_path / "nowhere"])
+
+
+def test_a_link_to_itself_is_told_as_such_where_nothing_is_confined(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+
+    with pytest.raises(Refused, match="leads to itself"):
+        Roots().open(tmp_path / "loop")

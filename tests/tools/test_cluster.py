@@ -132,3 +132,14 @@ def test_a_filter_changes_counts_and_keeps_ids(answer):
     assert sorted(everything.values()) == [20, 25]
     assert list(warned.values()) == [20]
     assert warned.keys() < everything.keys()
+
+
+def test_the_first_example_of_a_cluster_is_of_the_template_that_is_shown(answer):
+    text = "".join(f"2026-11-20 13:00:{i:02d} INFO app: session of user u{i} opened\n" for i in range(40))
+    text += "".join(f"2026-11-20 13:01:{i:02d} INFO app: session of user u{i} closed\n" for i in range(20))
+
+    told = answer("log_cluster", text, max_examples=1)
+
+    assert told.items[0]["templates"] == 2
+    assert told.items[0]["template"].endswith("opened")
+    assert told.evidence[0].text.endswith("opened")

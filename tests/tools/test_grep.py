@@ -66,3 +66,24 @@ def test_what_cannot_be_read_is_refused_with_a_remedy(answer):
         assert told.value.remedy
     with pytest.raises(BadQuery):
         answer("log_grep", TEXT, pattern="level>=", as_query=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offered"),
+    [
+        ({"pattern": "no-such"}, 'log_grep(pattern="no-such", ignore_case=true)'),
+        (
+            {"pattern": r"no\d such", "regex": True},
+            r'log_grep(pattern="no\\d such", regex=true, ignore_case=true)',
+        ),
+        ({"pattern": "app", "as_query": True}, 'log_fetch(query="app")'),
+        (
+            {"pattern": "app", "as_query": True, "query": "level:info"},
+            'log_fetch(query="(app) AND (level:info)")',
+        ),
+    ],
+)
+def test_what_it_proposes_can_be_copied_as_it_stands(answer, arguments, offered):
+    told = answer("log_grep", TEXT, **arguments)
+
+    assert offered in told.next

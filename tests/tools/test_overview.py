@@ -187,3 +187,33 @@ def test_what_is_new_in_the_live_file_is_new_in_its_log(answer, tmp_path):
     told = answer("log_overview", None, sources=[str(tmp_path / "app.log*")])
 
     assert suspects(told)[0]["why"].startswith("new since 2026-11-20T02:00:00Z")
+
+
+@pytest.mark.parametrize("errors", [199, 4_000])
+def test_errors_in_the_words_of_calm_lines_are_suspects_with_their_own_count(answer, errors):
+    text = lines(5_000 - errors, "request {} done")
+    text += lines(errors, "request {} done", start=5_000 - errors, level="ERROR")
+
+    told = answer("log_overview", text)
+
+    assert suspects(told)[0]["severity"] == "error"
+    assert suspects(told)[0]["count"] == errors
+    assert "of 5,000 alike" in suspects(told)[0]["why"]
+    assert told.evidence[0].severity == "error"
+
+
+def test_errors_that_begin_in_the_words_of_calm_lines_are_new_since_the_first_of_them(answer):
+    text = lines(4_800, "request {} done") + lines(200, "request {} done", start=4_800, level="ERROR")
+
+    told = answer("log_overview", text)
+
+    assert suspects(told)[0]["why"].startswith("new since 2026-11-20T01:20:00Z; error")
+    assert told.evidence[0].ref.startswith("e4801@")
+
+
+def test_a_template_whose_lines_are_all_errors_is_no_part_of_one(answer):
+    told = answer(
+        "log_overview", lines(500, "request {} done") + lines(50, "lost {}", start=500, level="ERROR")
+    )
+
+    assert "alike" not in suspects(told)[0]["why"]

@@ -183,7 +183,8 @@ class Desk:
                 if path in found.named or refusal is None:
                     refusal = refusal or error
         if not texts:
-            raise refusal or NotFound("there is nothing to read", remedy="Name a file, folder or glob")
+            why = f": {'; '.join(skipped[:3])}" if skipped else ""
+            raise refusal or NotFound(f"there is nothing to read{why}", remedy="Name a file, folder or glob")
         streams = {str(path): stream for path, stream in found.streams.items()}
         return texts, self._shortened(found, skipped), streams
 
@@ -201,7 +202,8 @@ class Desk:
         try:
             return open_texts(path, self.roots, self._archives)
         except Refused:
-            if self.roots.confine or not path.exists() or not stat.S_ISFIFO(path.stat().st_mode):
+            exists = os.path.exists(path)  # noqa: PTH110 - pathlib's raises where a folder may not be searched
+            if self.roots.confine or not exists or not stat.S_ISFIFO(path.stat().st_mode):
                 raise
         return [self._fifo(path)], []
 

@@ -68,7 +68,7 @@ def failure_words(text: str) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The records of a template or of one of its shapes. Places are of the selection."""
+    """The records of a template, of one of its shapes, or its severe ones. Places are of the selection."""
 
     template: int
     shape: int | None
@@ -80,6 +80,8 @@ class Group:
     onset: float
     severity: int
     slices: NDArray[np.int64]
+    least_severity: int = 0
+    """Only the records that are at least as severe as this."""
 
     @classmethod
     def of_template(cls, selection: Selection, template: int) -> Group:
@@ -111,6 +113,8 @@ class Group:
             return self.earliest
         column = selection.template if self.shape is None else selection.shape
         mine = np.flatnonzero(column == (self.template if self.shape is None else self.shape))
+        if self.least_severity:
+            mine = mine[selection.severity[mine] >= self.least_severity]
         found = selection.first_from(mine, share)
         return self.last if found is None else found
 
@@ -217,3 +221,47 @@ def telling_parts(selection: Selection, template: int) -> Iterator[Group]:
         telling = [word for word in _WORD.findall(text) if word not in fixed and failure_words(word)]
         if telling:
             yield Group.of_shape(selection, template, shape, text)
+
+
+def severe_parts(selection: Selection) -> dict[int, Group]:
+    """By template, those of its records that are errors, else warnings, where others of it are neither.
+
+    `request finished` may be told as info all day and as an error since noon; what most of its records say would
+    hide the errors.
+    """
+    tally = selection.tally
+    parts: dict[int, Group] = {}
+    for least in (WARN, ERROR):  # errors take the place of warnings
+        severe = tally.severities[:, least:].sum(axis=1)
+        is_mixed = (severe > 0) & (severe < tally.count)
+        if not is_mixed.any():
+            continue
+        places = np.flatnonzero(
+            (selection.severity >= least) & np.append(is_mixed, False)[selection.template]
+        )
+        shares = selection.shares(places)
+        order = np.argsort(selection.template[places], kind="stable")
+        templates, begins = np.unique(selection.template[places][order], return_index=True)
+        for template, mine in zip(templates.tolist(), np.split(order, begins[1:]), strict=False):
+            parts[template] = _severe_part(selection, template, least, places[mine], shares[mine])
+    return parts
+
+
+def _severe_part(
+    selection: Selection, template: int, least: int, places: NDArray[np.int64], shares: NDArray[np.float64]
+) -> Group:
+    by_severity = np.bincount(selection.severity[places])
+    sliced = np.minimum((shares * SLICES).astype(np.int64), SLICES - 1)
+    return Group(
+        template=template,
+        shape=None,
+        text=selection.corpus.templates.templates[template].text,
+        count=len(places),
+        first=int(places[0]),
+        last=int(places[-1]),
+        earliest=int(places[np.argmin(shares)]),
+        onset=float(shares.min()),
+        severity=len(by_severity) - 1 - int(np.argmax(by_severity[::-1])),
+        slices=np.bincount(sliced, minlength=SLICES),
+        least_severity=least,
+    )

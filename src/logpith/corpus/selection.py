@@ -87,6 +87,26 @@ class Selection:
         in_order = len(self.corpus.sources) == 1 and not self.corpus.sources[0].table.times[DISORDERED]
         return None if in_order else time_ranks(self.time_ns)
 
+    def shares(self, places: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Where in the order of time some records stand, from 0 to 1: each in its log, or in this part of all.
+
+        To a slice (`scan/tally.py`) where a log is not in order: sorting all of it would take long.
+        """
+        if self.chosen is not None:
+            return (places if self._ranks is None else self._ranks[places]) / max(len(self), 1)
+        shares = np.empty(len(places), np.float64)
+        for source in self.corpus.sources:
+            inside = slice(*np.searchsorted(places, (source.first, source.first + source.records)).tolist())
+            own = places[inside] - source.first
+            low, high = source.share
+            within = own / max(source.records, 1)
+            if len(own) and source.table.times[DISORDERED]:
+                times = source.table.columns["time_ns"][own]
+                slices = np.searchsorted(source.table.slice_times, times, side="right") - 1
+                within = np.where(times == NO_TIME, within, (np.maximum(slices, 0) + 0.5) / SLICES)
+            shares[inside] = low + within * (high - low)
+        return shares
+
     def first_from(self, places: NDArray[np.int64], share: float) -> int | None:
         """Of some records, by their places, the first in time that stands at `share` of its log or behind it.
 

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 
 from logpith.corpus.causes import weigh_causes
-from logpith.corpus.judging import Group, Judged, judge, telling_parts
+from logpith.corpus.judging import Group, Judged, judge, severe_parts, telling_parts
 from logpith.corpus.selection import Selection
 
 _LEAST_SCORE = 4.0
@@ -42,14 +42,17 @@ class Suspect:
 def find_suspects(selection: Selection, most: int) -> list[Suspect]:
     """At most `most` suspects, worst first; none when nothing is bad, new, growing or gone."""
     found: list[Judged] = []
+    severe = severe_parts(selection)
     for template in range(len(selection.corpus.templates.templates)):
         if not selection.tally.count[template]:
             continue
         whole = judge(selection, Group.of_template(selection, template))
         parts = [judge(selection, part) for part in telling_parts(selection, template)]
-        found.append(
-            max([whole, *(part for part in parts if part.has_change)], key=lambda judged: judged.score)
-        )
+        candidates = [whole, *(part for part in parts if part.has_change)]
+        if template in severe:
+            # First, since of two that score alike it is the one that says how many are severe.
+            candidates.insert(0, judge(selection, severe[template]))
+        found.append(max(candidates, key=lambda judged: judged.score))
     weighed = weigh_causes(selection, found)
     worst = [judged for judged in weighed if judged.score >= _LEAST_SCORE]
     worst.sort(key=lambda judged: (-judged.score, judged.group.first))
@@ -64,6 +67,8 @@ def _suspect(selection: Selection, judged: Judged) -> Suspect:
     record = selection.record(place)
     if judged.has_change:
         told = (_change_reason(selection, judged, record), *told)
+    if group.least_severity:
+        told = (*told, f"of {selection.tally.count[group.template]:,} alike")
     return Suspect(
         template=group.template,
         text=group.text,

@@ -49,12 +49,13 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
                 (root / path for root in roots.folders if (root / path).exists()), roots.folders[0] / path
             )
         roots.require_inside(path)
-        if path.is_dir():
+        # pathlib's own would raise where a folder above may not be searched; opening tells that.
+        if os.path.isdir(path):  # noqa: PTH112
             before = len(paths)
             paths += _files_below(path, skipped)
             if len(paths) == before and not skipped:
                 raise NotFound(f"there is no file in {name}", remedy="Name a folder with logs in it")
-        elif glob.has_magic(name) and not path.exists():
+        elif glob.has_magic(name) and not os.path.exists(path):  # noqa: PTH110
             files = sorted(match for match in _matches(path) if not match.is_dir())
             if not files:
                 raise NotFound(

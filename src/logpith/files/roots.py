@@ -97,6 +97,8 @@ class Roots:
         )
 
     def _translated(self, error: OSError, path: Path) -> Refused:
+        if error.errno == errno.ELOOP and not self.confine:
+            return Refused(f"{path} is a link that leads to itself", remedy="Name another file")
         if error.errno in (errno.EXDEV, errno.ELOOP):
             return OutsideRoots(
                 f"{path} leads outside the folders that may be read",

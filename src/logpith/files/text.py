@@ -102,9 +102,12 @@ class TextFile:
             os.close(descriptor)
             raise Refused(f"{path} is not a regular file", remedy="Name a file, or pipe the stream in")
         with os.fdopen(descriptor, "rb", buffering=0) as file:
-            head = head_of(file)
+            try:
+                head = head_of(file)
+                first_bytes = os.pread(file.fileno(), _FIRST_BYTES, 0)
+            except OSError as error:
+                raise Refused(f"{path}: {error.strerror}", remedy="Name another file") from error
             status = os.fstat(file.fileno())
-            first_bytes = os.pread(file.fileno(), _FIRST_BYTES, 0)
             file.seek(0)
             kind = kind_of(head, file)
         if kind.is_binary:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import threading
 from collections.abc import Callable
@@ -21,6 +22,9 @@ from typing import Any, TypeVar, cast
 from logpith.config import cache_dir
 
 _PACKAGE = "logpith."
+_LEAST_ROOM = 64 * 2**20
+"""What must be free before kernels are kept, several times what they take: numba fails where the disk fills up."""
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -47,9 +51,10 @@ def _can_keep() -> bool:
     folder = kernel_folder()
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        room = shutil.disk_usage(folder).free
     except OSError:
         return False
-    return os.access(folder, os.W_OK)
+    return os.access(folder, os.W_OK) and (room >= _LEAST_ROOM or any(folder.rglob("*.nbi")))
 
 
 def is_compiled() -> bool:

@@ -160,11 +160,13 @@ def _cluster_item(
 
 
 def _diverse(selection: Selection, cluster: Cluster) -> list[int]:
-    """The last record, the first, and the last one of each other template, large ones first."""
+    """The last record of the template that is shown, the cluster's first, and the last one of each other template,
+    large ones first."""
     tally = selection.tally
     members = list(cluster.members)
+    shown = [cluster.leader] if tally.count[cluster.leader] else members
     others = [int(tally.last[member]) for member in members if member != cluster.leader]
-    places = [int(tally.last[members].max()), int(tally.first[members].min()), *others]
+    places = [int(tally.last[shown].max()), int(tally.first[members].min()), *others]
     return [selection.record(place) for place in dict.fromkeys(places)]
 
 

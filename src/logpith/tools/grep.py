@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from logpith.tools import FilteredTool
@@ -110,14 +110,18 @@ class GrepTool(FilteredTool):
             return Regex(self._pattern_of_regex()), ()
         return Substring(self.pattern, ignore_case=self.ignore_case), ()
 
+    def _asked(self) -> dict[str, object]:
+        return {"pattern": self.pattern, **({"regex": True} if self.regex else {})}
+
     def _next_calls(self, total: int, shown: int, ref: str) -> tuple[str, ...]:
         if not total:
             if not self.ignore_case and not self.as_query:
-                return ("log_grep(pattern=…, ignore_case=true)", "log_overview()")
+                return (self.call("log_grep", **self._asked(), ignore_case=True), "log_overview()")
             return ("log_overview()",)
         calls = [f'log_fetch(refs=["{ref}"], before=5, after=5)'] if ref else []
         if total > shown and self.as_query:
-            calls.append("log_fetch(query=…) reads them one after the other")
+            both = f"({self.pattern}) AND ({self.query})" if self.query else self.pattern
+            calls.append(replace(self, query=both).call("log_fetch"))
         return tuple(calls)
 
 
