@@ -420,3 +420,26 @@ def test_a_first_word_that_names_a_source_is_no_query(tmp_path, monkeypatch, cap
     assert code == 0
     items = json.loads(capsys.readouterr().out)["items"]
     assert {item["severity"]: item["count"] for item in items} == {"info": 1, "error": 1}
+
+
+def test_a_misspelled_command_is_told_with_the_nearest(capsys):
+    assert main(["ovreview", "app.log"]) == 2
+
+    assert "overview" in capsys.readouterr().err
+
+
+def test_a_file_named_like_a_misspelled_command_is_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "overvie").write_text("2026-11-20 10:00:00 INFO one\n")
+
+    assert main(["overvie"]) == 0
+
+
+def test_a_query_for_a_field_that_no_record_has_says_so(tmp_path, capsys):
+    path = tmp_path / "app.log"
+    path.write_text('{"level":"info","msg":"a","took_ms":5}\n' * 3)
+
+    assert main(["grep", "-q", "sevrity>=warn", str(path)]) == 1
+    assert "sevrity" in capsys.readouterr().out
+    assert main(["grep", "-q", "took_ms>9", str(path)]) == 1
+    assert "no field" not in capsys.readouterr().out

@@ -143,7 +143,6 @@ def test_the_end_is_refused_where_no_last_record_is_known():
         "20261120",
         "12",
         "2026-11",
-        "13:45",
         "2026-11-20T",
         "-",
     ],
@@ -256,3 +255,23 @@ def test_the_span_of_a_datetime_difference_agrees():
     difference = timedelta(hours=2, minutes=30)
 
     assert parse_span("2h30m") == int(difference.total_seconds()) * NS_PER_S
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("11:59", "2026-11-20T11:59:00Z"),
+        ("12:00:00", "2026-11-20T12:00:00Z"),
+        ("13:45", "2026-11-19T13:45:00Z"),
+        ("23:59:59.5", "2026-11-19T23:59:59.500Z"),
+    ],
+)
+def test_a_time_of_day_alone_is_the_last_one_before_the_end(text, meant):
+    end_ns = parse_time("2026-11-20T12:00", now_ns=0)
+
+    assert format_ns(parse_time(text, now_ns=0, end_ns=end_ns)) == meant
+    assert is_relative(text)
+
+
+def test_an_hour_is_enough_behind_a_date():
+    assert format_ns(parse_time("2026-11-20T09", now_ns=0)) == "2026-11-20T09:00:00Z"

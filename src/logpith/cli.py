@@ -206,8 +206,19 @@ def _command_first(words: list[str]) -> tuple[str, list[str]]:
             return word, words[:place] + words[place + 1 :]
         is_option = word.startswith("-") and word not in {"-", "--"}
         if not is_option and words[max(place - 1, 0)] != "--budget":
+            _refuse_misspelled(word, names)
             break
     return "overview", words
+
+
+def _refuse_misspelled(word: str, names: Iterable[str]) -> None:
+    """Nothing, unless a word that names no file looks like one of the commands."""
+    hint = nearest(word, names)
+    if hint and word.isalpha() and not Path(word).exists():
+        raise BadArgument(
+            f"there is neither a command nor a file '{word}'.{hint}",
+            remedy="logpith --help lists the commands",
+        )
 
 
 def _tools() -> Mapping[str, type[Tool]]:

@@ -27,7 +27,8 @@ LAST_NS = 2**63 - 1
 
 FORMS = (
     "Write an ISO time (2026-11-20, 2026-11-20T13:45:02.123Z, 2026-11-20 13:45+01:00; UTC without a zone), "
-    "a span back (10m, 2h30m, 1d), now-2h, end-10m, yesterday 14:00, or an epoch in s, ms, us or ns"
+    "a time of the last day (13:45), a span back (10m, 2h30m, 1d), now-2h, end-10m, yesterday 14:00, "
+    "or an epoch in s, ms, us or ns"
 )
 
 _UNIT_NS = {
@@ -48,7 +49,8 @@ _ANCHORED = re.compile(r"(now|end)(?:\s*([+-])\s*(.+))?", re.DOTALL)
 _EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
 _DAY_WORD = re.compile(r"(today|yesterday)(?:[ t](.+))?", re.DOTALL)
 _ISO = re.compile(r"([+-]?\d{4,6})-(\d\d)-(\d\d)(?:[t ]\s*(.+))?", re.DOTALL)
-_CLOCK = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(z|utc|[+-]\d\d(?::?\d\d)?)?")
+_CLOCK = re.compile(r"(\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d+))?)?)?\s*(z|utc|[+-]\d\d(?::?\d\d)?)?")
+_CLOCK_ALONE = re.compile(r"\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?")
 _MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
@@ -109,6 +111,7 @@ def parse_time(text: str, *, now_ns: int, end_ns: int | None = None) -> int:
         _epoch_ns(cleaned)
         or _anchored_ns(cleaned, now_ns, end_ns)
         or _back_ns(cleaned, now_ns if end_ns is None else end_ns)
+        or _clock_alone_ns(cleaned, now_ns if end_ns is None else end_ns)
         or _day_word_ns(cleaned, now_ns)
         or _iso_ns(cleaned)
     )
@@ -126,7 +129,8 @@ def is_relative(text: str) -> bool:
     """Whether what `text` names moves with the clock or the last record: `10m`, `now-2h`, `today`."""
     cleaned = text.strip().lower()
     return (
-        bool(_ANCHORED.fullmatch(cleaned) or _DAY_WORD.fullmatch(cleaned)) or _back_ns(cleaned, 0) is not None
+        bool(_ANCHORED.fullmatch(cleaned) or _DAY_WORD.fullmatch(cleaned) or _CLOCK_ALONE.fullmatch(cleaned))
+        or _back_ns(cleaned, 0) is not None
     )
 
 
@@ -220,6 +224,17 @@ def _anchored_ns(text: str, now_ns: int, end_ns: int | None) -> _Found | None:
 def _back_ns(text: str, anchor_ns: int) -> _Found | None:
     span = parse_span(text.removeprefix("last ").removesuffix(" ago").removeprefix("-"))
     return None if span is None else _Found(anchor_ns - span)
+
+
+def _clock_alone_ns(text: str, anchor_ns: int) -> _Found | None:
+    """The last moment at or before the anchor at which clocks showed that in UTC."""
+    if not _CLOCK_ALONE.fullmatch(text):
+        return None
+    in_day = _clock_ns(text)
+    if in_day is None:
+        return None
+    same_day = anchor_ns // NS_PER_D * NS_PER_D + in_day
+    return _Found(same_day if same_day <= anchor_ns else same_day - NS_PER_D)
 
 
 def _day_word_ns(text: str, now_ns: int) -> _Found | None:

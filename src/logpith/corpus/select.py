@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus
-from logpith.corpus.view import CorpusRecordView
+from logpith.corpus.view import CorpusRecordView, fields_of_record
 from logpith.corpus.windows import Window, map_windows
 from logpith.query import (
     And,
@@ -29,17 +29,22 @@ from logpith.query import (
     Substring,
     Word,
     column_predicates,
+    fields_of,
     matcher,
     parse,
     parse_with_notes,
     required_literals,
     value_matcher,
 )
+from logpith.query.fields import FIELD_NAMES, column_named
 from logpith.query.plan import ALL_SEVERITIES
 from logpith.query.regex import compile_block_regex
+from logpith.quote import shorten, show_hidden
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import TimeRange
+from logpith_emit.errors import nearest
+from logpith_emit.record import flat, normalised
 
 Mask = NDArray[np.bool_]
 ALWAYS = TimeRange()
@@ -47,6 +52,7 @@ ALWAYS = TimeRange()
 # Asking a record alone takes as long as RE2 takes for some fifty of them in a row.
 _WORTH_ASKING_EACH = 50
 _WORTH_FINDING = 4
+_SAMPLED = 300
 _BACKSLASH = Literal(b"\\")
 
 
@@ -63,6 +69,25 @@ def read_query(corpus: Corpus, text: str, now_ns: int) -> Reading:
     """The query that `text` says of a corpus; a bare `10m` counts back from the corpus' last record."""
     span = corpus.span_ns
     return parse_with_notes(text, now_ns=now_ns, end_ns=span[1] if span else None)
+
+
+def unknown_fields(corpus: Corpus, query: Query) -> tuple[str, ...]:
+    """What to tell whose query found nothing: the names in it that no record seems to have."""
+    names = [name for name in sorted(fields_of(query)) if column_named(name) is None]
+    if not names or not len(corpus):
+        return ()
+    some = np.unique(np.linspace(0, len(corpus) - 1, num=min(len(corpus), _SAMPLED)).astype(np.int64))
+    known: set[str] = set()
+    for record, raw in zip(some.tolist(), corpus.texts(some.tolist()), strict=True):
+        source = corpus.source_of(record)
+        fields = fields_of_record(raw.decode("utf-8", "surrogateescape"), source.own_formats, source.columns)
+        known.update(normalised(name) for name, _ in flat(fields))
+    return tuple(
+        f"None of {len(some)} sampled records has a field named {show_hidden(shorten(name, 60))!r}."
+        f"{nearest(name, FIELD_NAMES)}"
+        for name in names
+        if normalised(name) not in known and normalised(name.rpartition(".")[2]) not in known
+    )
 
 
 def select(corpus: Corpus, query: Query, period: TimeRange = ALWAYS) -> NDArray[np.int64]:

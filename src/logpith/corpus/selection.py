@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from logpith.answer import Coverage
 from logpith.corpus.records import Corpus
-from logpith.corpus.select import read_query, select
+from logpith.corpus.select import read_query, select, unknown_fields
 from logpith.query import parse
 from logpith.quote import Quoter
 from logpith.scan.tally import DISORDERED, SEVERITIES, SLICES, Tally, tally, time_ranks
@@ -203,7 +203,8 @@ def select_records(corpus: Corpus, query: str, since: str, until: str, now_ns: i
         return Selection(corpus)
     reading = read_query(corpus, query, now_ns)
     chosen = select(corpus, reading.query, period_of(corpus, since, until, now_ns))
-    return Selection(corpus, chosen, reading.notes)
+    notes = reading.notes if len(chosen) else (*reading.notes, *unknown_fields(corpus, reading.query))
+    return Selection(corpus, chosen, notes)
 
 
 def period_of(corpus: Corpus, since: str, until: str, now_ns: int) -> TimeRange:

@@ -22,6 +22,7 @@ from typing import Any, TypeVar, cast
 from logpith.config import cache_dir
 
 _PACKAGE = "logpith."
+_KEPT_VERSIONS = 4
 _LEAST_ROOM = 64 * 2**20
 """What must be free before kernels are kept, several times what they take: numba fails where the disk fills up."""
 
@@ -50,11 +51,20 @@ def _can_keep() -> bool:
     """Whether compiled code can be kept."""
     folder = kernel_folder()
     try:
+        if not folder.exists():
+            _forget_old(folder.parent)
         folder.mkdir(parents=True, exist_ok=True)
         room = shutil.disk_usage(folder).free
     except OSError:
         return False
     return os.access(folder, os.W_OK) and (room >= _LEAST_ROOM or any(folder.rglob("*.nbi")))
+
+
+def _forget_old(home: Path) -> None:
+    """Removes what earlier versions compiled, but for the last few: somebody may run two versions side by side."""
+    folders = sorted(home.iterdir(), key=lambda path: path.stat().st_mtime_ns) if home.is_dir() else []
+    for folder in folders[: -_KEPT_VERSIONS + 1]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def is_compiled() -> bool:

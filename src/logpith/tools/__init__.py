@@ -75,6 +75,8 @@ class FilteredTool(Tool):
 
     aliases: ClassVar[Mapping[str, str]] = {**Tool.aliases, "filter": "query"}
 
+    flags: ClassVar[Mapping[str, str]] = {"query": "q"}
+
     query: str = ""
     """Only records that match: words, "phrases", wild*, /regex/, level>=warn, field:value, AND OR NOT."""
 

@@ -56,7 +56,7 @@ class GrepTool(FilteredTool):
     def answer(self, desk: Desk) -> Answer:
         """Totals by source, and examples of as many different templates as there is room for."""
         from logpith.answer import Answer
-        from logpith.corpus.select import read_query, select
+        from logpith.corpus.select import read_query, select, unknown_fields
         from logpith.corpus.selection import check_filter, period_of
         from logpith.query import all_of
 
@@ -68,6 +68,8 @@ class GrepTool(FilteredTool):
         period = period_of(corpus, self.since, self.until, desk.now_ns())
         quoter = desk.quoter()
         matching = select(corpus, all_of([among.query, query]), period)
+        if not len(matching):
+            notes = (*notes, *unknown_fields(corpus, all_of([among.query, query])))
         evidence = corpus.evidence(_varied(corpus, matching, self.max_examples), quoter, _EXAMPLE_WIDTH)
         return Answer(
             summary=" ".join([_summary(corpus, matching, len(evidence)), *notes, *among.notes]),

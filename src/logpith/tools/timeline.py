@@ -39,8 +39,6 @@ class TimelineTool(FilteredTool):
         "logpith timeline 'logs/*.log' --cluster-id 229102aac66f --buckets 40",
     )
 
-    flags: ClassVar[Mapping[str, str]] = {"query": "q"}
-
     cluster_id: str = ""
     """Only this cluster: an id of log_cluster or log_overview, or its beginning."""
 
