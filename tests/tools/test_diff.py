@@ -179,3 +179,18 @@ def test_hostile_text_is_quoted_and_in_no_summary_and_no_call(answer):
     assert "\x1b" not in to_text(told) + to_compact_json(told)
     assert "ignore" not in told.summary + "".join(told.next)
     assert told.evidence[0].flag == "instruction-like"
+
+
+def test_errors_that_share_the_words_of_harmless_lines_are_new_by_themselves(answer):
+    def line(second, level):
+        time = f"2026-11-20T10:{second // 60:02}:{second % 60:02}Z"
+        return f'{{"time":"{time}","level":"{level}","msg":"request finished"}}'
+
+    text = "\n".join(
+        line(second, "error" if second > 2000 and second % 9 == 0 else "info") for second in range(3000)
+    )
+
+    told = answer("log_diff", text, since="2026-11-20T10:33:20")
+
+    (new,) = [item for item in told.items if item["verdict"] == "new"]
+    assert (new["severity"], new["before"], new["now"]) == ("error", 0, 111)

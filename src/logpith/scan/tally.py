@@ -47,8 +47,7 @@ class Tally:
     @property
     def typical_severity(self) -> NDArray[np.int64]:
         """The severity that most records of each group have, the worse one of two as frequent; 0 where unknown."""
-        known = self.severities[:, 1:]
-        return np.where(known.any(axis=1), SEVERITIES - 1 - np.argmax(known[:, ::-1], axis=1), 0)
+        return typical_severity(self.severities)
 
     def within(self, low: float, high: float) -> Tally:
         """The same records as a part of more, which goes from `low` to `high` of the whole."""
@@ -58,6 +57,12 @@ class Tally:
         slices = np.zeros_like(self.slices)
         np.add.at(slices.T, np.minimum((middles * SLICES).astype(np.int64), SLICES - 1), self.slices.T)
         return replace(self, onset=low + self.onset * (high - low), slices=slices)
+
+
+def typical_severity(severities: NDArray[np.int64]) -> NDArray[np.int64]:
+    """See `Tally.typical_severity`, of (groups, 25)."""
+    known = severities[:, 1:]
+    return np.where(known.any(axis=1), SEVERITIES - 1 - np.argmax(known[:, ::-1], axis=1), 0)
 
 
 def no_tally(groups: int) -> Tally:

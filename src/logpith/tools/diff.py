@@ -10,12 +10,17 @@ from logpith.tools import FilteredTool
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from logpith.answer import Answer, Evidence, Json
     from logpith.corpus.desk import Desk
     from logpith.corpus.difference import Difference
+    from logpith.corpus.selection import Selection
     from logpith.corpus.sides import Sides
     from logpith.quote import Quoter
     from logpith.scan.buckets import SideTally
+    from logpith.templates.mine import Template
 
 _MOST_TOLD = 40
 _MOST_PROVEN = 5
@@ -54,9 +59,8 @@ class DiffTool(FilteredTool):
         quoter = desk.quoter()
         sides = self._sides(desk)
         selection = sides.selection
-        severity = selection.tally.typical_severity.tolist()
-        groups = len(selection.corpus.templates.templates)
-        tally = count_sides(selection.template, groups, sides.side, selection.time_ns)
+        groups, severity = _groups(selection)
+        tally = count_sides(groups, len(severity), sides.side, selection.time_ns)
         before, now = tally.count
         totals = sides.counts()
         if not all(totals):
@@ -108,16 +112,41 @@ class DiffTool(FilteredTool):
         )
 
 
+def _groups(selection: Selection) -> tuple[NDArray[np.int32], list[int]]:
+    """The group of each record and the severity of each group: its template, or where a template has records that are
+    bad and records that are not, the bad ones apart, behind all templates. They may come while all others stay."""
+    import numpy as np
+
+    from logpith.scan.tally import typical_severity
+    from logpith_emit.severity import WARN
+
+    tally, templates = selection.tally, len(selection.corpus.templates.templates)
+    bad = tally.severities.copy()
+    bad[:, :WARN] = 0
+    is_mixed = (bad.sum(axis=1) > 0) & (bad.sum(axis=1) < tally.count)
+    if not is_mixed.any():
+        return selection.template, tally.typical_severity.tolist()
+    rest = np.where(is_mixed[:, None], tally.severities - bad, tally.severities)
+    apart = np.append(is_mixed, False)[selection.template] & (selection.severity >= WARN)
+    groups = np.where(apart, selection.template + np.int32(templates), selection.template)
+    return groups, [*typical_severity(rest).tolist(), *typical_severity(bad).tolist()]
+
+
 def _weight(sides: Sides, difference: Difference, severity: int) -> float:
     """How much it deserves a look: how bad it is and how surprising; what has come matters more than what went."""
     from logpith.corpus.judging import failure_words
     from logpith_emit.severity import ERROR, FATAL, WARN
 
     bad = next((bits for least, bits in ((FATAL, 7.0), (ERROR, 4.0), (WARN, 2.5)) if severity >= least), 0.0)
-    if failure_words(sides.selection.corpus.templates.templates[difference.group].text):
+    if failure_words(_template_of(sides, difference.group).text):
         bad += 1.5
     surprise = min(9.0, difference.bits / 4)
     return bad + surprise if difference.verdict in ("new", "up") else (bad + surprise) / 3
+
+
+def _template_of(sides: Sides, group: int) -> Template:
+    templates = sides.selection.corpus.templates.templates
+    return templates[group % len(templates)]
 
 
 def _items(
@@ -141,7 +170,7 @@ def _items(
     lines = corpus.evidence(records, quoter, _EVIDENCE_WIDTH)
     items: list[dict[str, Json]] = []
     for one, record, line in zip(differences, records, lines, strict=True):
-        template = corpus.templates.templates[one.group]
+        template = _template_of(sides, one.group)
         moment = "last" if one.verdict == "gone" else "first"
         items.append(
             {
