@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from logpith.corpus.fields import Field
 
-Codes = NDArray[np.int64]
+Codes = NDArray[np.int64] | NDArray[np.int32]
+
+# Up to so many pairs of values, marking which ones occur is quicker and smaller than sorting them.
+_MOST_MARKED = 1 << 24
 
 
 @dataclass(frozen=True)
@@ -32,21 +35,35 @@ class Groups:
 
 def group_records(count: int, fields: Sequence[Field]) -> Groups:
     """`count` records by their values in all of the fields; one group when there are no fields."""
-    codes = np.zeros(count, np.int64)
+    codes: Codes = np.zeros(count, np.int32)
     columns: tuple[NDArray[np.int64], ...] = ()
     for field in fields:
         width = len(field.texts) + 1
         # Renumbered after each field, so that the product of all widths need not fit a number.
-        kept, codes = np.unique(codes * width + field.codes + 1, return_inverse=True)
+        most = (len(columns[0]) if columns else 1) * width
+        kept, codes = _renumbered(codes, field.codes, width, most)
         columns = (*(column[kept // width] for column in columns), kept % width - 1)
     counts = np.bincount(codes, minlength=len(columns[0]) if columns else min(count, 1))
     order = np.arange(len(counts))
     if columns:
         has_any = np.logical_or.reduce([column >= 0 for column in columns])
         order = np.lexsort((*reversed(columns), -counts, has_any))
-    place = np.empty(len(order), np.int64)
+    place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order))
     return Groups(place[codes], counts[order], tuple(column[order] for column in columns))
+
+
+def _renumbered(codes: Codes, values: Codes, width: int, most: int) -> tuple[NDArray[np.int64], Codes]:
+    """The pairs of codes and values that occur, in order, and for each record the place of its pair among them."""
+    if most > _MOST_MARKED:
+        kept, places = np.unique(codes.astype(np.int64) * width + values + 1, return_inverse=True)
+        return kept, places
+    pairs = codes * np.int32(width)
+    pairs += values
+    pairs += 1
+    occurs = np.zeros(most, np.bool_)
+    occurs[pairs] = True
+    return np.flatnonzero(occurs), (np.cumsum(occurs, dtype=np.int32) - 1)[pairs]
 
 
 @dataclass(frozen=True)
