@@ -3,6 +3,7 @@
 import gzip
 import os
 import random
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -266,6 +267,54 @@ def test_a_disk_that_fills_while_an_index_is_written_costs_the_index_only(tmp_pa
         monkeypatch.setattr(cache.Draft, "append", append)
         for folder in indexes():
             cache.forget(folder)
+
+
+def test_an_index_that_cannot_be_published_costs_the_index_only(tmp_path):
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(lines_of(11, 120)) + "\n")
+    right = told(read_anew(path))
+    (cache.cache_dir() / "indexes").mkdir(parents=True)
+    key = index._key(TextFile.open(path, Roots()))
+    (cache.cache_dir() / "indexes" / key).write_text("a file where the folder of its versions belongs")
+
+    corpus = opened(path)
+
+    assert told(corpus) == right
+    assert "no index was kept" in corpus.sources[0].table.note
+    assert not [*(cache.cache_dir() / "indexes").glob("draft-*")]
+
+
+@pytest.mark.parametrize("moment", ["append", "write", "publish"])
+def test_a_cache_that_is_cleared_while_an_index_is_written_costs_the_index_only(
+    tmp_path, monkeypatch, moment
+):
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(lines_of(12, 120)) + "\n")
+    right = told(read_anew(path))
+    before = getattr(cache.Draft, moment)
+
+    def cleared_before(self, *given):
+        shutil.rmtree(cache.cache_dir(), ignore_errors=True)
+        return before(self, *given)
+
+    monkeypatch.setattr(cache.Draft, moment, cleared_before)
+
+    corpus = opened(path)
+
+    assert told(corpus) == right
+    assert "no index was kept" in corpus.sources[0].table.note
+
+
+def test_an_index_may_be_forgotten_as_soon_as_it_is_published(tmp_path, monkeypatch):
+    path = tmp_path / "app.log"
+    path.write_text("\n".join(lines_of(13, 120)) + "\n")
+    right = told(read_anew(path))
+    monkeypatch.setattr(cache, "tidy", lambda kind: shutil.rmtree(cache.cache_dir() / kind))
+
+    corpus = opened(path)
+
+    assert told(corpus) == right
+    assert indexes() == []
 
 
 def test_a_cache_keeps_its_bound_and_forgets_what_was_asked_for_longest_ago(tmp_path, monkeypatch):

@@ -183,6 +183,33 @@ def test_a_mistake_in_the_values_does_not_repeat_log_text():
     assert "user 10" not in str(told.value)
 
 
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("timestamp '3000-01-01 01:02:03.5'", "3000-01-01T01:02:03.500Z"),
+        ("timestamp '290000-01-01'", "+290000-01-01T00:00:00Z"),
+        ("timestamp_s '200000-01-01'", "+200000-01-01T00:00:00Z"),
+        ("'infinity'::timestamp", "infinity"),
+        ("'-infinity'::timestamp", "-infinity"),
+        ("date '2024-02-29'", "2024-02-29"),
+        ("date '290000-01-01'", "+290000-01-01"),
+        ("'-infinity'::date", "-infinity"),
+        ("NULL::date", None),
+        ("[timestamp '3000-01-01', NULL]", '["3000-01-01T00:00:00Z", null]'),
+    ],
+)
+def test_times_that_no_nanosecond_counts_are_told(value, told):
+    assert rows_of(f"select {value} from records limit 1") == [(told,)]
+
+
+def test_a_statement_is_checked_without_reckoning_what_it_asks():
+    # 2 ** 50 numbers: whoever reckons them is not done before memory ends.
+    check_statement("select list_sum(range(1125899906842624))")
+
+    with pytest.raises(BadArgument, match="columns of records"):
+        check_statement("select list_sum(range(1125899906842624)), colour from records")
+
+
 def test_what_takes_too_long_is_ended():
     with pytest.raises(Refused, match="took more than"):
         ask(

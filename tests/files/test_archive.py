@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import tarfile
+import tracemalloc
 
 import pytest
 import zstandard
@@ -245,3 +246,26 @@ def test_a_tar_that_was_replaced_is_refused(texts_in, tmp_path):
             text.parts([(0, 5)])
         with pytest.raises(Refused, match="rotated"):
             list(text.blocks())
+
+
+def test_what_an_archive_tells_of_its_members_beside_path_and_size_is_not_kept():
+    def pieces():
+        for number in range(60):
+            word = b"%d=" % number + b"v" * 1_000_000 + b"\n"
+            record = b"%d " % (len(word) + 8) + word
+            header = tarfile.TarInfo("told")
+            header.type, header.size = tarfile.XHDTYPE, len(record)
+            yield header.tobuf() + record + bytes(-len(record) % 512)
+        header = tarfile.TarInfo("app.log")
+        header.size = 3
+        yield header.tobuf() + b"abc" + bytes(509 + 1024)
+
+    tracemalloc.start()
+    try:
+        entries = list(TarReader(pieces(), 10))
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert [(entry.name, entry.size_bytes) for entry in entries] == [("app.log", 3)]
+    assert most_bytes < 16 << 20

@@ -18,8 +18,9 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Draft:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[str, IO[bytes]] = {}
+        self._files: dict[str, FileIO] = {}
         self._checksums: dict[str, Checksum] = {}
         # What nobody publishes goes with whoever made it, also when the process ends in the midst of it.
         self._forget = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
@@ -73,24 +74,20 @@ class Draft:
         """
         file = self._files.get(name)
         if file is None:
-            file = self._files[name] = (self._folder / name).open("w+b", buffering=0)
+            file = self._files[name] = FileIO(self._folder / name, "w+b")
             self._checksums[name] = Checksum()
         octets = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         while octets:  # a raw file may take less than it is given, when the disk is nearly full
             octets = octets[file.write(octets) or 0 :]
         self._checksums[name].add(array)
 
-    def map_arrays(self, kinds: Mapping[str, type[np.generic]], count: int) -> dict[str, NDArray[Any]]:
-        """What was written so far, `count` numbers of each file."""
-        return {name: map_array(self._folder / name, kind, count) for name, kind in kinds.items()}
-
     def so_far(self, kinds: Mapping[str, type[np.generic]]) -> dict[str, NDArray[Any]]:
-        """All that was written until now."""
+        """All that was written until now; mapped, so it stays readable whatever becomes of the draft."""
         found: dict[str, NDArray[Any]] = {}
         for name, kind in kinds.items():
-            path = self._folder / name
-            size = path.stat().st_size if path.exists() else 0
-            found[name] = map_array(path, kind, size // np.dtype(kind).itemsize)
+            file = self._files.get(name)
+            count = file.seek(0, os.SEEK_END) // np.dtype(kind).itemsize if file else 0
+            found[name] = map_array(file, kind, count) if file else np.empty(0, kind)
         return found
 
     def checksums(self) -> dict[str, int]:
@@ -102,25 +99,27 @@ class Draft:
         (self._folder / name).write_bytes(data)
 
     def take_back(self) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-        """What was written so far, and discards the draft."""
-        names = list(self._files)
-        for name in names:
-            self._files[name].close()
-            yield name, np.fromfile(self._folder / name, np.uint8)
+        """What was written so far, also when somebody has cleared the cache; discards the draft."""
+        for name, file in self._files.items():
+            octets = np.empty(file.seek(0, os.SEEK_END), np.uint8)
+            file.seek(0)
+            left = octets.data
+            while left and (count := file.readinto(left)):
+                left = left[count:]
+            yield name, octets
         self.discard()
 
     def publish(self, kind: str, key: str) -> Path | None:
-        """Gives it the name under which others look for it; None when that cannot be done."""
-        self._close()
+        """Gives it the name under which others look for it; None when that cannot be done: `take_back` still can."""
         home = cache_dir() / kind / key
         target = home / f"{now_ns():020d}-{self._folder.name.removeprefix(_DRAFT)}"
         try:
             home.mkdir(parents=True, exist_ok=True)
             self._folder.rename(target)
         except OSError:
-            self.discard()
             return None
         self._forget.detach()
+        self._close()
         for older in versions(kind, key)[1:]:
             forget(older)  # who reads it has it open, and reads on
         return target
@@ -153,7 +152,7 @@ def forget(folder: Path) -> None:
         shutil.rmtree(grave, ignore_errors=True)
 
 
-def map_array(path: Path, kind: type[np.generic], count: int) -> NDArray[Any]:
+def map_array(file: Path | FileIO, kind: type[np.generic], count: int) -> NDArray[Any]:
     """`count` numbers of a file as an array that reads them when they are looked at.
 
     Raises:
@@ -162,7 +161,7 @@ def map_array(path: Path, kind: type[np.generic], count: int) -> NDArray[Any]:
     if not count:
         return np.empty(0, kind)
     # Copy on write makes it an array like any other to a kernel; nothing ever writes.
-    return np.asarray(np.memmap(path, kind, "c", shape=(count,)))
+    return np.asarray(np.memmap(file, kind, "c", shape=(count,)))
 
 
 def touch(folder: Path) -> None:

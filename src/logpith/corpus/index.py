@@ -192,8 +192,10 @@ def finish_table(
         try:
             # A text with holes or other trouble is not gone on from: it is read anew when it has grown.
             return _publish(text, store.draft, facts, None if trouble else border)
-        except (OSError, Refused) as error:
-            store.fall_back(str(error))
+        except Refused as error:
+            store.fall_back(error.problem)
+        except OSError as error:
+            store.fall_back(error.strerror or str(error))
     if store.trouble:
         facts = replace(facts, note=f"no index was kept: {store.trouble}")
     columns = store.arrays(KINDS)
@@ -257,7 +259,11 @@ def _publish(text: TextFile, draft: Draft, facts: _Facts, border: Border | None)
     sealed = _spelled(_sealed(border)) if border is not None else b""
     draft.write(_SEALED, sealed)
     shapes = growing.shape_list()
-    by_shape, slices = tally_of(draft.map_arrays(KINDS, growing.records), growing)
+    # Mapped before others can see it: they may remove it as soon as they do.
+    columns = draft.so_far(KINDS)
+    chunks = draft.so_far(CHUNK_KINDS)
+    signatures = draft.so_far({_SIGNATURES: np.uint8})[_SIGNATURES].reshape(-1, SIGNATURE_BYTES)
+    by_shape, slices = tally_of(columns, growing)
     notes = _Notes(
         version=version(),
         prints=_prints(text, text.identity.size_bytes),
@@ -280,11 +286,10 @@ def _publish(text: TextFile, draft: Draft, facts: _Facts, border: Border | None)
         sealed=_digest(sealed),
     )
     draft.write(_TABLE, _spelled(notes))
-    folder = draft.publish(_KIND, _key(text))
-    if folder is None:
+    if draft.publish(_KIND, _key(text)) is None:
         raise OSError("the cache folder cannot be written")
     cache_folder.tidy(_KIND)
-    return _table(folder, notes, facts.note)
+    return facts.table(columns, chunks, signatures, (by_shape, slices))
 
 
 def _sealed(border: Border) -> _Sealed:
@@ -307,7 +312,7 @@ def _sealed(border: Border) -> _Sealed:
     )
 
 
-def _table(folder: Path, notes: _Notes, note: str = "") -> Table:
+def _table(folder: Path, notes: _Notes) -> Table:
     """The table of an index.
 
     Raises:
@@ -339,7 +344,6 @@ def _table(folder: Path, notes: _Notes, note: str = "") -> Table:
         size_bytes=notes.size_bytes,
         times=np.array(notes.times, np.int64),
         trouble=notes.trouble,
-        note=note,
     )
 
 

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -247,13 +246,6 @@ class Corpus:
     def template(self) -> NDArray[np.int32]:
         """The template of each record, by its place in `templates`; -1 for a record without a shape."""
         return self.columns.by_shape(np.append(self.templates.of_shape, np.int32(-1)).astype(np.int32))
-
-    @cached_property
-    def by_template(self) -> tuple[NDArray[np.int64], ...]:
-        """For each template the numbers of its records, in order."""
-        order = np.argsort(self.template, kind="stable")
-        edges = np.searchsorted(self.template[order], np.arange(len(self.templates.templates) + 1))
-        return tuple(order[a:b] for a, b in pairwise(edges.tolist()))
 
     @cached_property
     def severity(self) -> NDArray[np.uint8]:

@@ -22,7 +22,7 @@ from logpith.corpus.bodies import bodies
 from logpith.corpus.selection import Selection
 from logpith.corpus.windows import texts_of
 from logpith.scan.timestamps import NO_TIME
-from logpith.timerange import format_ns
+from logpith.timerange import NS_PER_D, NS_PER_MS, NS_PER_S, NS_PER_US, format_ns
 from logpith_emit.errors import BadArgument, Refused, Unavailable
 from logpith_emit.severity import BANDS, band
 
@@ -50,6 +50,7 @@ MOST_MEMORY = "1GB"
 MOST_TEXT_BYTES = 512 << 20
 _THREADS = 2
 _ROWS_AT_ONCE = 10_000
+_NS_PER_UNIT = {"s": NS_PER_S, "ms": NS_PER_MS, "us": NS_PER_US, "ns": 1}
 _MOST_STATEMENT_BYTES = 64 << 10
 _SETTINGS = {
     "enable_external_access": "false",
@@ -166,6 +167,8 @@ def _columns_scanned(connection: Any, text: str) -> tuple[str, ...]:
             "only one SELECT can be asked here",
             remedy=f"Write one statement that begins with SELECT, WITH or DESCRIBE. {_COLUMNS_TOLD}",
         )
+    # These two reckon what is constant while they plan: without a bound of time, before a bound is set.
+    connection.execute("SET disabled_optimizers = 'expression_rewriter,statistics_propagation'")
     connection.execute("SET lock_configuration = true")
     try:
         ((_, plan),) = connection.execute(f"EXPLAIN (FORMAT json)\n{text}").fetchall()
@@ -255,9 +258,11 @@ def _nested(column: Any) -> list[Any]:
     if pa.types.is_nested(kind) and not pa.types.is_union(kind):
         return [_nested(scalar.values) if scalar.is_valid else None for scalar in column]
     if pa.types.is_timestamp(kind):
-        # A nanosecond need not fit what Python has for times.
-        in_ns = column.cast(pa.timestamp("ns")).cast(pa.int64()).to_pylist()
-        return [None if value is None else format_ns(value) for value in in_ns]
+        times = column.cast(pa.int64()).to_pylist()
+        return [_time_text(value, _NS_PER_UNIT[kind.unit], 2**63 - 1) for value in times]
+    if pa.types.is_date32(kind):
+        days = [_time_text(value, NS_PER_D, 2**31 - 1) for value in column.cast(pa.int32()).to_pylist()]
+        return [None if day is None else day.partition("T")[0] for day in days]
     if pa.types.is_dictionary(kind):
         return _nested(column.dictionary_decode())
     if pa.types.is_decimal(kind):
@@ -266,6 +271,15 @@ def _nested(column: Any) -> list[Any]:
         value if value is None or isinstance(value, bool | int | float | str) else str(value)
         for value in column.to_pylist()
     ]
+
+
+def _time_text(value: int | None, unit_ns: int, infinity: int) -> str | None:
+    """A time in ISO 8601. DuckDB's reach further than a nanosecond counts, and than what Python has for times."""
+    if value is None:
+        return None
+    if abs(value) == infinity:
+        return "infinity" if value > 0 else "-infinity"
+    return format_ns(value * unit_ns)
 
 
 def _number(value: Any) -> int | float:

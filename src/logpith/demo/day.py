@@ -38,7 +38,6 @@ _LEAST_STORY = 2 * _HOUR
 _LEAST_MORNING = 6 * _HOUR
 _SLICES = 96
 _SHARE_OF_CALLS = 0.12  # of groups; a call has about twenty lines
-_SHORTEST_CALL_FLOW = 40  # more lines than any call has
 _PROGRESS_LINES = 20_000
 
 # How busy each hour of the day is: a quiet night, a peak before noon and one in the late afternoon.

@@ -34,10 +34,6 @@ FORMATS = {
 """The format of each service's file, by the name that answers give it."""
 
 
-def _second(time_ns: int) -> datetime:
-    return _EPOCH + timedelta(seconds=time_ns // 10**9)
-
-
 @lru_cache(maxsize=512)
 def _dashed(second: int) -> str:
     return f"{_EPOCH + timedelta(seconds=second):%Y-%m-%d %H:%M:%S}"

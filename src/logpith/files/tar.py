@@ -171,7 +171,7 @@ def _nanoseconds(seconds: float) -> int:
 
 
 def _pax_records(data: bytes) -> dict[str, str]:
-    """`LENGTH key=value` lines; what is none of these ends them."""
+    """The path and the size among `LENGTH key=value` lines; what is none of these ends them."""
     records: dict[str, str] = {}
     place = 0
     while place < len(data):
@@ -182,6 +182,7 @@ def _pax_records(data: bytes) -> dict[str, str]:
         key, equals, value = data[place + len(digits) + 1 : behind].partition(b"=")
         if behind <= place or not equals:
             break
-        records[key.decode("utf-8", "replace")] = value.removesuffix(b"\n").decode("utf-8", "surrogateescape")
+        if key in (b"path", b"size"):  # whatever else is told may be much, and is not asked for
+            records[key.decode()] = value.removesuffix(b"\n").decode("utf-8", "surrogateescape")
         place = behind
     return records

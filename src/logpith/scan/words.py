@@ -59,7 +59,6 @@ _TWO = np.uint64(2)
 _FIVE = np.uint64(5)
 _HALF = np.uint64(32)
 _COUNTER = np.uint64((1 << 20) - 1)
-_HEX_LETTERS = np.uint64(20)
 _OTHER_LETTERS = np.uint64(40)
 # A word that is longer is not counted on: its counters would run into each other.
 _LONGEST_COUNTED = np.uint64(1 << 19)

@@ -208,12 +208,12 @@ def _summary(
     parts.append(
         f"Of {groups:,} templates {told}." if told else f"None of {groups:,} templates differs beyond chance."
     )
-    if volume := _volume_text(sides, totals, growth):
+    if volume := _volume_text(sides, growth):
         parts.append(volume)
     return " ".join([*parts, *sides.selection.notes])
 
 
-def _volume_text(sides: Sides, totals: tuple[int, int], growth: float) -> str:
+def _volume_text(sides: Sides, growth: float) -> str:
     """That everything has become more or less frequent: one change, which is in no row."""
     if sides.lengths_ns is None:
         return f"The typical template has {growth:.2g} times as many records; `ratio` is beyond that."
