@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from logpith import tail
 from logpith.cli import main
 from logpith.files.roots import Roots
 from logpith.tail import Followed, follow
@@ -112,6 +113,45 @@ def test_a_file_that_is_rotated_is_followed_under_its_name(log):
 
     assert "was rotated" in shown[0]
     assert shown[1].endswith("in the new file")
+
+
+def test_what_was_written_just_before_a_rotation_is_shown(log):
+    def rotate():
+        appends(log, line(30, "just before") + "2026-11-20 10:00:31,000 WARN app: cut")()
+        log.rename(log.with_suffix(".log.1"))
+        log.write_text(line(32, "in the new file"))
+
+    shown = followed(log, rotate)
+
+    assert "was rotated" in shown[0]
+    assert [text.rpartition(" app: ")[2].strip() for text in shown[1:]] == [
+        "just before",
+        "cut",
+        "in the new file",
+    ]
+
+
+def test_what_came_after_the_last_shown_record_is_not_passed_over(log):
+    shown_bytes = log.stat().st_size
+    appends(log, line(30, "while the others were shown"))()
+    file = Followed.at_end(log, Roots(), shown_bytes)
+    turns = iter([True, False])
+
+    shown = list(follow([file], "", lambda: next(turns)))
+
+    assert [one.record.text for one in shown] == [line(30, "while the others were shown").strip()]
+
+
+def test_a_line_without_an_end_does_not_fill_memory(log, monkeypatch):
+    monkeypatch.setattr(tail, "_MOST_BYTES", 1000)
+    file = Followed.at_end(log, Roots())
+    appends(log, "x" * 10_000)()
+
+    lengths = [len(one) for _ in range(12) for one in file.news()[0]]
+    file.close()
+
+    assert sum(lengths) + len(file.waiting) == 10_000
+    assert max(len(file.waiting), *lengths) <= 2000
 
 
 def test_a_file_that_is_truncated_is_followed_from_its_beginning(log):

@@ -587,6 +587,7 @@ def _tail(parsed: Parsed) -> int:
     from logpith.component import Argument, problem_with, read_text  # noqa: PLC0415 - as above
     from logpith.corpus.selection import check_filter  # noqa: PLC0415 - as above
     from logpith.files.roots import Roots  # noqa: PLC0415 - as above
+    from logpith.files.text import TextFile  # noqa: PLC0415 - as above
     from logpith.tail import Followed, as_json, as_line, follow, last_records  # noqa: PLC0415 - as above
 
     count = read_text(Argument(name="lines", kind=int), parsed.options.get("lines", "10"))
@@ -602,9 +603,9 @@ def _tail(parsed: Parsed) -> int:
         corpus = desk.open(parsed.words)
         records = last_records(corpus, query, int(str(count)))
         files = [
-            Followed.at_end(source.text.path, Roots())
+            Followed.at_end(source.text.path, Roots(), source.text.identity.size_bytes)
             for source in corpus.sources
-            if follows and hasattr(source.text, "path") and source.text.seekable
+            if follows and isinstance(source.text, TextFile) and source.text.seekable
         ]
     several = len(corpus.sources) > 1
 

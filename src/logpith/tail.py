@@ -1,12 +1,13 @@
 """Tail: the last records of some logs, and those that come, as they come.
 
 What is new is read together with a few lines before it, so that formats are recognised as they are in the whole
-file. Rotation by rename and by truncation are noticed and told; what a truncation took away before it was seen is
-lost, and that is told too.
+file. Rotation by rename and by truncation are noticed and told. A renamed file is read to its end first; what a
+truncation took away before it was seen is lost, and that is told too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -42,8 +44,10 @@ class Followed:
 
     path: Path
     roots: Roots
+    file: BinaryIO
+    """The open file, which may have lost its name since."""
+
     position: int
-    inode: int
     waiting: bytes = b""
     """The beginning of a line whose end has not come yet."""
 
@@ -51,37 +55,59 @@ class Followed:
     """The last lines that were shown."""
 
     @classmethod
-    def at_end(cls, path: Path, roots: Roots) -> Followed:
-        """From what is appended on."""
-        with os.fdopen(roots.open(path), "rb") as file:
-            status = os.fstat(file.fileno())
-            begin = max(0, status.st_size - (64 << 10))
-            file.seek(begin)
-            text = file.read(status.st_size - begin)
-        whole, _, rest = text.rpartition(b"\n")
+    def at_end(cls, path: Path, roots: Roots, shown_bytes: int | None = None) -> Followed:
+        """From what is appended on; where a part of the file was shown before, from its end on."""
+        file = os.fdopen(roots.open(path), "rb", buffering=0)
+        size = os.fstat(file.fileno()).st_size
+        position = size if shown_bytes is None else min(size, shown_bytes)
+        begin = max(0, position - (64 << 10))
+        whole, _, rest = os.pread(file.fileno(), position - begin, begin).rpartition(b"\n")
         lines = whole.split(b"\n")[1 if begin else 0 :]
-        return cls(path, roots, status.st_size, status.st_ino, rest, lines[-_CONTEXT_LINES:])
+        return cls(path, roots, file, position, rest, lines[-_CONTEXT_LINES:])
 
     def news(self) -> tuple[list[bytes], str]:
         """The whole lines that have come since, and what happened to the file meanwhile."""
+        newer = self._newer()
+        told = ""
+        size = os.fstat(self.file.fileno()).st_size
+        if size < self.position:
+            told = "was truncated: what was written just before may be lost"
+            self.position, self.waiting = 0, b""
+        lines = self._read_on()
+        if newer is None:
+            return lines, told
+        if self.position < size:  # what was written before the rotation comes first
+            newer.close()
+            return lines, told
+        if self.waiting:
+            lines.append(self.waiting)
+        self.file.close()
+        self.file, self.position, self.waiting = newer, 0, b""
+        return lines + self._read_on(), "was rotated: a new file is followed"
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self.file.close()
+
+    def _newer(self) -> BinaryIO | None:
+        """The file that has the name now, when it is another one."""
         try:
-            descriptor = self.roots.open(self.path)
+            file = os.fdopen(self.roots.open(self.path), "rb", buffering=0)
         except LogpithError:
-            return [], ""  # between a rename and the new file there is none
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            told = ""
-            if status.st_ino != self.inode:
-                told = "was rotated: a new file is followed"
-                self.inode, self.position, self.waiting = status.st_ino, 0, b""
-            elif status.st_size < self.position:
-                told = "was truncated: what was written just before may be lost"
-                self.position, self.waiting = 0, b""
-            file.seek(self.position)
-            text = file.read(_MOST_BYTES)
+            return None  # between a rename and the new file there is none
+        if os.path.sameopenfile(file.fileno(), self.file.fileno()):
+            file.close()
+            return None
+        return file
+
+    def _read_on(self) -> list[bytes]:
+        text = os.pread(self.file.fileno(), _MOST_BYTES, self.position)
         self.position += len(text)
         *lines, self.waiting = (self.waiting + text).split(b"\n")
-        return lines, told
+        if len(self.waiting) > _MOST_BYTES:  # a file without newlines must fit in memory
+            lines.append(self.waiting)
+            self.waiting = b""
+        return lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,15 +126,18 @@ def last_records(corpus: Corpus, query: str, count: int) -> list[Evidence]:
 
 
 def follow(files: Sequence[Followed], query: str, wait: Callable[[], bool] | None = None) -> Iterator[Shown]:
-    """What comes in the files, until `wait` says that nobody waits any more; without it for ever."""
-    while (wait or _wait)():
+    """What comes in the files, until `wait` says that nobody waits any more; without it for ever. Closes them."""
+    with contextlib.ExitStack() as closing:
         for file in files:
-            lines, told = file.news()
-            if told:
-                yield Shown(said=f"{file.path} {told}")
-            if lines:
-                yield from (Shown(record=record) for record in _matching(file, lines, query))
-                file.context = [*file.context, *lines][-_CONTEXT_LINES:]
+            closing.callback(file.close)
+        while (wait or _wait)():
+            for file in files:
+                lines, told = file.news()
+                if told:
+                    yield Shown(said=f"{file.path} {told}")
+                if lines:
+                    yield from (Shown(record=record) for record in _matching(file, lines, query))
+                    file.context = [*file.context, *lines][-_CONTEXT_LINES:]
 
 
 def _wait() -> bool:

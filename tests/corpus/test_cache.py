@@ -53,3 +53,15 @@ def test_a_cache_that_cannot_be_written_is_none(tmp_path, monkeypatch):
     cache.remember_sources({"3f9a": Path("/a.log")})
 
     assert cache.paths_of("3f9a") == ()
+
+
+@pytest.mark.parametrize("book", ['{"k": [1]}', '{"k": []}', '{"k": [null]}', '{"k": "a"}', "[]", "no JSON"])
+def test_a_damaged_book_of_sources_is_none(book, tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGPITH_CACHE_DIR", str(tmp_path))
+    (tmp_path / "sources.json").write_text(book)
+
+    assert cache.paths_of("k") == ()
+
+    cache.remember_sources({"k": Path("/var/log/app.log")})
+
+    assert cache.paths_of("k") == (Path("/var/log/app.log"),)

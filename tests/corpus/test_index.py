@@ -305,6 +305,20 @@ def test_a_cache_that_is_cleared_while_an_index_is_written_costs_the_index_only(
     assert "no index was kept" in corpus.sources[0].table.note
 
 
+def test_a_file_that_is_truncated_before_its_index_is_looked_at_does_not_stop_the_others(tmp_path):
+    paths = [tmp_path / "a.log", tmp_path / "b.log"]
+    for path in paths:
+        path.write_text("\n".join(lines_of(14, 60)) + "\n")
+        opened(path)
+    texts = [TextFile.open(path, Roots()) for path in paths]
+    os.truncate(paths[0], 10)
+
+    corpus = CorpusReader().read(texts)
+
+    assert "truncated" in corpus.sources[0].table.trouble
+    assert len(corpus.sources[1].table) > 0
+
+
 def test_an_index_may_be_forgotten_as_soon_as_it_is_published(tmp_path, monkeypatch):
     path = tmp_path / "app.log"
     path.write_text("\n".join(lines_of(13, 120)) + "\n")

@@ -257,7 +257,11 @@ def _read_book() -> dict[str, list[str]]:
         return {}
     if not isinstance(book, dict):
         return {}
-    return {key: paths for key, paths in book.items() if isinstance(paths, list)}
+    return {
+        key: paths
+        for key, paths in book.items()
+        if isinstance(paths, list) and paths and all(isinstance(path, str) for path in paths)
+    }
 
 
 def _write_whole(path: Path, data: bytes) -> None:

@@ -163,7 +163,11 @@ def open_table(text: AnyText, *, may_keep: bool = True) -> Table | Start:
             note = "its index was damaged and is made anew"
             cache_folder.forget(folder)
             continue
-        if not _has_prints(text, notes.prints) or text.identity.size_bytes < notes.prints.size_bytes:
+        try:
+            is_same = _has_prints(text, notes.prints)
+        except Refused:  # rotated or truncated since it was opened: who reads it tells that
+            return Start(ColumnStore(None))
+        if not is_same or text.identity.size_bytes < notes.prints.size_bytes:
             continue
         has_grown = text.identity.size_bytes > notes.prints.size_bytes
         if not has_grown and text.identity.changed_ns == notes.prints.changed_ns and not notes.is_racy:
