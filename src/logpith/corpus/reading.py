@@ -25,6 +25,7 @@ from logpith.files.archive import AnyText, TextMember
 from logpith.files.text import Block, TextFile, TextStream
 from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
+from logpith.scan.colours import bytes_without_colours
 from logpith.scan.records import OwnFormat, Reading, Records, read_records
 from logpith.scan.tally import add_times
 from logpith_emit.errors import Refused
@@ -369,6 +370,7 @@ def body_of(block: Block, records: Records, record: int) -> bytes:
     texts = [bytes(block.buf[start : min(end, start + _MOST_SAMPLE_BYTES)]) for start, end in spans]
     for _ in range(int(records.escapes[record])):
         texts = [_unescaped(text) for text in texts]
+    texts = [bytes_without_colours(text) for text in texts]
     return texts[0] if len(texts) == 1 else texts[0] + b" (" + texts[1] + b")"
 
 

@@ -12,6 +12,7 @@ from logpith.formats import access, klog, logfmt, syslog, w3c, wrappers
 from logpith.formats.own import fields_of as fields_of_own
 from logpith.query import Value
 from logpith.quote import decode
+from logpith.scan.colours import without_colours
 from logpith.scan.timestamps import NO_TIME
 from logpith_emit.record import Record, record_from_mapping
 
@@ -65,6 +66,7 @@ class CorpusRecordView:
 
 def fields_of_record(text: str, own: tuple[OwnFormat, ...], columns: tuple[str, ...]) -> Mapping[str, object]:
     """The fields of a record of a source in which a user's formats were met, or columns named by a header line."""
+    text = without_colours(text)
     fields = fields_of_own(text, own) if own else None
     if fields is None and columns:
         fields = w3c.fields_of_columns(text, columns)

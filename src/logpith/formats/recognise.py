@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from logpith import formats
 from logpith.formats import Layout, wrappers
 from logpith.formats.severity_words import ALSO_IN_CAPITALS
+from logpith.scan.colours import bytes_without_colours
 from logpith.scan.json_fields import BODY, role_and_rank
 from logpith.scan.layouts import pack_layouts, steps_of
 from logpith.scan.names import NameTable, name_table
@@ -114,7 +115,7 @@ class Recognised:
         if not self.whole_lines:
             # A file that is known already is looked at less closely: only for what has changed.
             count = _FEW_LINES if self._sampled else SAMPLE_LINES
-            self._learn(buf, sample_lines(buf, start, end, count))
+            self._learn(*_without_colours(buf, sample_lines(buf, start, end, count)))
         return self.reading()
 
     def reading(self) -> Reading:
@@ -232,12 +233,22 @@ def _restored(plain: Mapping[str, Any]) -> Candidate:
     return Candidate(**{**plain, "layout": Layout(**{**layout, "columns": tuple(layout["columns"])})})
 
 
+def _without_colours(
+    buf: NDArray[np.uint8], lines: NDArray[np.int64]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The same lines, in a buffer of their own where some are painted."""
+    texts = [bytes(buf[a:b]) for a, b in lines.tolist()]
+    if not any(b"\x1b" in text for text in texts):
+        return buf, lines
+    plain = [bytes_without_colours(text) for text in texts]
+    return _as_lines([text for text in plain if text])
+
+
 def _as_lines(texts: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """A buffer that holds each text as a line, and where they stand in it."""
     data = b"\n".join(texts) + b"\n"
-    ends = np.cumsum([len(text) + 1 for text in texts]) - 1
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    return np.frombuffer(data + b"\0" * PADDING, np.uint8), np.stack([starts, ends], axis=1).astype(np.int64)
+    borders = np.cumsum([0, *(len(text) + 1 for text in texts)], dtype=np.int64)
+    return np.frombuffer(data + b"\0" * PADDING, np.uint8), np.stack([borders[:-1], borders[1:] - 1], axis=1)
 
 
 def _best(

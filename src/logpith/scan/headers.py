@@ -6,6 +6,8 @@
     | INFO     | app.db:connect:12 - …              INFO 1 --- [nio-80] c.e.App : …
     [error] …                                       ERROR: …
 
+Behind `ERROR: ` a word with a colon is a logger only when it has a dot: `LOG:  duration: 3 ms` names none.
+
 A header is believed only with a level in it. A level is a word in capitals, in brackets, before a colon or a
 bar; written otherwise only when a logger or a dash follows, since `error occurred` is how messages begin too.
 """
@@ -135,6 +137,14 @@ def _logger(buf: Any, i: int, end: int) -> Any:
 
 
 @kernel
+def _has_dot(buf: Any, start: int, end: int) -> bool:
+    for i in range(start, end):  # noqa: SIM110 - a kernel has no generators
+        if buf[i] == 46:
+            return True
+    return False
+
+
+@kernel
 def read_header(buf: Any, start: int, end: int, severity: int, severities: Any, numbers: Any) -> Any:
     """(severity, place of the message, start and end of the logger's name) of what follows a time.
 
@@ -146,6 +156,7 @@ def read_header(buf: Any, start: int, end: int, severity: int, severities: Any, 
     name_start = 0
     name_end = 0
     certain = severity > 0
+    ends_in_colon = False
     for _ in range(_MOST_ELEMENTS):
         if severity > 0:
             break
@@ -159,6 +170,7 @@ def read_header(buf: Any, start: int, end: int, severity: int, severities: Any, 
         if level > 0:
             severity = level
             i = behind
+            ends_in_colon = buf[i - 1] == 58
             break
         if i < end and buf[i] == 91:
             behind = _behind_bracket(buf, i, end)
@@ -194,7 +206,7 @@ def read_header(buf: Any, start: int, end: int, severity: int, severities: Any, 
                 certain = True
     if name_end == 0:
         name, behind = _logger(buf, at, end)
-        if name > 0:
+        if name > 0 and (not ends_in_colon or _has_dot(buf, at, name)):
             name_start, name_end = at, name
             message = behind
             certain = True

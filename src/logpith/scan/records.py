@@ -14,12 +14,13 @@ The buffer ends with a newline and PADDING spare bytes, so that no loop needs a 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from logpith.scan.colours import ESCAPE, Plain, take_out_colours
 from logpith.scan.headers import read_header
 from logpith.scan.json_fields import (
     BODY,
@@ -64,6 +65,7 @@ MAX_JOINED_LINES = 1000
 
 MAX_SERVICES = 255
 _NEWLINE = 10
+_PIECE_BYTES = 256 << 10  # what is looked through at once stays in the processor's cache
 _JOIN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -751,7 +753,43 @@ def read_records(buf: NDArray[np.uint8], start: int, end: int, reading: Reading)
     # The loops inside a line stop at its newline and test nothing else: without one they would run on.
     if (end > start and buf[end - 1] != _NEWLINE) or len(buf) < end + PADDING:
         raise ValueError("a block ends with a newline and has PADDING bytes behind it")
-    newlines = start + np.flatnonzero(buf[start:end] == _NEWLINE)
+    newlines, has_escapes = _newlines(buf, start, end)
+    if has_escapes and not reading.whole_lines:
+        plain = take_out_colours(buf, start, end, PADDING)
+        if len(plain.cuts):
+            newlines, _ = _newlines(plain.buf, 0, plain.end)
+            return _with_colours(_records(plain.buf, 0, newlines, reading), plain)
+    return _records(buf, start, newlines, reading)
+
+
+def _newlines(buf: NDArray[np.uint8], start: int, end: int) -> tuple[NDArray[np.int64], bool]:
+    """The places of all newlines, and whether there is an escape, with which a colour begins."""
+    found: list[NDArray[np.int64]] = []
+    has_escapes = False
+    for first in range(start, end, _PIECE_BYTES):
+        piece = buf[first : min(end, first + _PIECE_BYTES)]
+        found.append(np.flatnonzero(piece == _NEWLINE) + first)
+        has_escapes = has_escapes or bool((piece == ESCAPE).any())
+    return np.concatenate(found) if found else np.empty(0, np.int64), has_escapes
+
+
+def _with_colours(records: Records, plain: Plain) -> Records:
+    """The records of a text without its colours, at their places in the text that has them."""
+    body_start = plain.places_behind(records.body_start)
+    failure_start = plain.places_behind(records.failure_start)
+    return replace(
+        records,
+        start=plain.places_before(records.start),
+        end=plain.places_behind(records.end),
+        body_start=body_start,
+        body_end=np.maximum(body_start, plain.places_before(records.body_end)),
+        failure_start=failure_start,
+        failure_end=np.maximum(failure_start, plain.places_before(records.failure_end)),
+    )
+
+
+def _records(buf: NDArray[np.uint8], start: int, newlines: NDArray[np.int64], reading: Reading) -> Records:
+    """The records of the lines that begin at `start` and end at `newlines`."""
     capacity = len(newlines)
     out64 = np.empty((7, capacity), np.int64)
     out_hash = np.empty((2, capacity), np.uint64)
