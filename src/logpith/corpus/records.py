@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from logpith.answer import Coverage, Evidence
 from logpith.corpus.columns import Table
 from logpith.corpus.mining import Mined, mined
+from logpith.corpus.points import parts_of
 from logpith.corpus.refs import make_ref
 from logpith.files.archive import AnyText
 from logpith.formats.recognise import Recognised
@@ -314,7 +315,7 @@ class Corpus:
             starts = source.table.columns["start"][own]
             ends = starts + source.table.columns["length"][own]
             spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
-            found.update(zip(numbers, source.text.parts(spans), strict=True))
+            found.update(zip(numbers, parts_of(source.text, spans), strict=True))
         return [found[record] for record in records]
 
     def _by_source(self, records: Sequence[int]) -> Iterator[tuple[Source, list[int]]]:
