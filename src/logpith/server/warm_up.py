@@ -12,6 +12,7 @@ from logpith.corpus.reading import CorpusReader
 from logpith.corpus.records import Corpus
 from logpith.corpus.select import read_query, select
 from logpith.files.text import TextStream
+from logpith.scan.words import split_words
 from logpith.tools import Tool
 from logpith_emit.errors import LogpithError
 
@@ -41,6 +42,7 @@ def warm_up(offered: Mapping[str, type[Tool]]) -> None:
     corpus = desk.open()
     for text in _QUERIES:
         select(corpus, read_query(corpus, text, 0).query)
+    split_words(b"a 1")  # what mining needs, which a process before may have done for these lines
     for tool in offered.values():
         required = {argument.name: mend(argument, "a") for argument in describe(tool) if argument.required}
         try:
