@@ -46,6 +46,19 @@ JAVA = [
 ]
 NODE = ["TypeError: x is not a function", "    at f (/app/x.js:1:2)", "    at node:internal/main:1:1"]
 
+NODE_CRASH = [
+    "/app/x.js:12",
+    "setTimeout(() => x())",
+    "                 ^",
+    "",
+    "Error: x is gone",
+    "    at f (/app/x.js:1:2)",
+    "    at node:internal/main:1:1",
+    "",
+    "Node.js v20.20.2",
+]
+NEW_RUST = ["thread 'main' (4711) panicked at src/main.rs:3:5:", *RUST[1:]]
+
 
 def read(lines):
     data = ("\n".join(lines) + "\n").encode()
@@ -58,8 +71,16 @@ def read(lines):
 
 @pytest.mark.parametrize(
     ("trace", "body"),
-    [(PYTHON, PYTHON[8]), (GO, GO[0]), (RUST, RUST[1]), (JAVA, JAVA[0]), (NODE, NODE[0])],
-    ids=["python", "go", "rust", "java", "node"],
+    [
+        (PYTHON, PYTHON[8]),
+        (GO, GO[0]),
+        (RUST, RUST[1]),
+        (NEW_RUST, RUST[1]),
+        (JAVA, JAVA[0]),
+        (NODE, NODE[0]),
+        (NODE_CRASH, NODE_CRASH[4]),
+    ],
+    ids=["python", "go", "rust", "new rust", "java", "node", "node's end"],
 )
 def test_a_trace_that_stands_alone_is_one_record_that_failed(trace, body):
     lines, severities, bodies = read(["one", "two", *trace, "three", *trace, "four"])
@@ -79,7 +100,7 @@ def test_behind_a_dated_line_a_trace_belongs_to_it(trace):
     assert set(severities) == {17}
 
 
-@pytest.mark.parametrize("trace", [GO, RUST], ids=["go", "rust"])
+@pytest.mark.parametrize("trace", [GO, RUST, JAVA, NODE_CRASH], ids=["go", "rust", "java", "node"])
 def test_a_crash_of_the_program_is_a_record_of_its_own_even_there(trace):
     dated = "2026-11-20 13:45:02 INFO app: fine"
 
@@ -90,7 +111,15 @@ def test_a_crash_of_the_program_is_a_record_of_its_own_even_there(trace):
 
 
 @pytest.mark.parametrize(
-    "line", ["panic at the disco", "goroutine 5 leaked", "thread 'x' is fine", "Exceptional: yes", "note: x"]
+    "line",
+    [
+        "panic at the disco",
+        "goroutine 5 leaked",
+        "thread 'x' is fine",
+        "Exceptional: yes",
+        "note: x",
+        "/app/x.js:12",
+    ],
 )
 def test_words_alone_begin_no_trace(line):
     assert read(["one", line, "two"])[:2] == ([1, 1, 1], [0, 0, 0])

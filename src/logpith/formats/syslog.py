@@ -32,15 +32,15 @@ def _layout(name: str, head: str, tail: str, weight: int, number: int = 3164) ->
 
 LAYOUTS = (
     _layout("RFC 5424", f"%P1 {_ISO_TIME}", "_*_%V_*_*_%D%.", 30, number=5424),
-    _layout("RFC 3164", f"%P{_TIME}", "_*_%N%.", 30),
+    _layout("RFC 3164", f"%P{_TIME}", "_%h_%N%.", 30),
     _layout("RFC 3164 without host", f"%P{_TIME}", "_%N%.", 25),
     _layout("RFC 3164 without program", f"%P{_TIME}", "", 20),
-    _layout("RFC 3164 with ISO 8601 time", f"%P{_ISO_TIME}", "_*_%N%.", 30),
+    _layout("RFC 3164 with ISO 8601 time", f"%P{_ISO_TIME}", "_%h_%N%.", 30),
     _layout("RFC 3164 with ISO 8601 time, without program", f"%P{_ISO_TIME}", "", 20),
     _layout("RFC 5424 without header", f"%P1 {_ISO_TIME}", "", 10, number=5424),
-    _layout("syslog file", _TIME, "_*_%N%.", 20),
-    _layout("syslog file with year", _TIME_WITH_YEAR, "_*_%N%.", 20),
-    _layout("syslog file with ISO 8601 time", _ISO_TIME, "_*_%N%.", 20),
+    _layout("syslog file", _TIME, "_%h_%N%.", 20),
+    _layout("syslog file with year", _TIME_WITH_YEAR, "_%h_%N%.", 20),
+    _layout("syslog file with ISO 8601 time", _ISO_TIME, "_%h_%N%.", 20),
 )
 
 _HEAD = re.compile(

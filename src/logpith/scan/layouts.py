@@ -11,6 +11,7 @@ The text looks like what `strftime` takes, with a few letters of its own:
     %R   "request" and a status, left to the body             %C   a status of HTTP
     %F   file:line]                                           %I   name |, as of process managers
     %O   stdout or stderr                                     %G   F or P of CRI, and a blank
+    %h   a host: a word that is no level and has no bracket
     %@   the body begins here, more steps follow              %.   blanks and byte order mark before the body
     any other byte stands for itself
 """
@@ -51,6 +52,7 @@ _LETTERS = {
     "I": timestamps.PIPE_NAME,
     "O": timestamps.STREAM,
     "G": timestamps.PIECE,
+    "h": timestamps.HOST,
     "@": timestamps.BODY_HERE,
 }
 _MARKS = {"_": timestamps.BLANKS, "*": timestamps.WORD}

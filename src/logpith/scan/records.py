@@ -37,7 +37,15 @@ from logpith.scan.kernel import kernel
 from logpith.scan.names import NameTable, hash_name, look_up
 from logpith.scan.pairs import find_pairs, may_be_pairs
 from logpith.scan.timestamps import NO_TIME, behind_request, epoch_ns, run_layout
-from logpith.scan.traces import GO, NO_TRACE, PYTHON_ENDED, RUST, RUST_HEAD, follow_trace, trace_begun
+from logpith.scan.traces import (
+    NO_TRACE,
+    NODE_CARET,
+    PYTHON_ENDED,
+    RUST_HEAD,
+    follow_trace,
+    is_crash,
+    trace_begun,
+)
 from logpith.scan.words import shape_of, walk
 
 PADDING = 16
@@ -629,7 +637,7 @@ def _read(
                 if begins != NO_TRACE:
                     severity = failing
             if not wraps:
-                if not joins and begins not in (GO, RUST, RUST_HEAD):
+                if not joins and not is_crash(begins):
                     # A line that begins with a year is no continuation even where its date is impossible.
                     year = (
                         stop - line > 8
@@ -672,7 +680,11 @@ def _read(
         elif not opens and n > 0 and out_lines[n - 1] < MAX_JOINED_LINES:
             out64[1, n - 1] = stop
             out_lines[n - 1] += 1
-            if alone and trace_after != trace and (trace_after == PYTHON_ENDED or trace == RUST_HEAD):
+            if (
+                alone
+                and trace_after != trace
+                and (trace_after == PYTHON_ENDED or trace in (RUST_HEAD, NODE_CARET))
+            ):
                 # The exception's own line says more of the record than `Traceback` or `panicked at` does.
                 row = n - 1
                 time = out64[2, row]

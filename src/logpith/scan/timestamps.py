@@ -49,6 +49,7 @@ PIPE_NAME = 29  # name and |, as process managers put before each line; names th
 STREAM = 30  # stdout or stderr
 PIECE = 31  # F or P, tags, and a blank: whole or cut, as of CRI
 BODY_HERE = 32  # what is mined begins here, although more steps follow
+HOST = 33  # a word as WORD, but no level and nothing in brackets
 
 # Several steps in one, put together by `layouts.pack_layouts`: year, month, day and hour, minute, second with one
 # sign, or none, between them. They fail wherever the single steps would.
@@ -381,7 +382,7 @@ def run_layout(
                     month = m + 1
                     break
             i += 3
-        elif step in (WORD, SERVICE):
+        elif step in (WORD, SERVICE, HOST):
             word = i
             while i < end and buf[i] != 32 and buf[i] != 9:
                 i += 1
@@ -390,6 +391,12 @@ def run_layout(
             if step == SERVICE:
                 if not (i == word + 1 and buf[word] == 45):
                     service_start, service_end = word, i
+            elif step == HOST:
+                if buf[word] == 91:
+                    return NO_TIME, -1, 0, 0, 0
+                level = look_up(severities, numbers, hash_name(buf, word, i))
+                if 0 < level < AMBIGUOUS:
+                    return NO_TIME, -1, 0, 0, 0
             elif severity == 0:
                 low, high = word, i
                 while low < high and not ((buf[low] | 32) >= 97 and (buf[low] | 32) <= 122):

@@ -2,7 +2,7 @@
 
 Python   Traceback (most recent call last): … ValueError: bad       During handling of the above exception, …
 Java     java.io.IOException: gone, \tat a.b.C(C.java:1), Caused by: …, ... 12 more
-Node     TypeError: x is undefined, and indented lines
+Node     TypeError: x is undefined, and indented lines; a crash begins with the place, its source line and a caret
 Go       panic: …, goroutine 1 [running]: and all that follows, blank lines too
 Rust     thread 'main' panicked at …: and its message, note: …, stack backtrace:
 """
@@ -23,6 +23,13 @@ GO = 3
 RUST_HEAD = 4  # the message comes next
 RUST = 5
 JAVA = 6
+CRASHED = 7  # as JAVA, of a thread that has ended
+NODE_PLACE = 8  # the source line comes next, then the caret
+NODE_SOURCE = 9
+NODE_CARET = 10  # blank lines and the exception come next
+NODE = 11
+
+_MOST_SOURCE_BYTES = 4096
 
 _STARTS = (
     b"Traceback (most recent call last)",
@@ -39,12 +46,13 @@ _STARTS = (
     b"note: ",
     b"stack backtrace:",
     b"Caused by",
+    b"Node.js v",
 )
 _TRACEBACK, _DURING, _ABOVE, _IN_THREAD, _PANIC, _FATAL, _GOROUTINE, _SIGNAL, _CREATED, _EXIT = range(10)
-_THREAD, _NOTE, _BACKTRACE, _CAUSED = range(10, 14)
+_THREAD, _NOTE, _BACKTRACE, _CAUSED, _NODE = range(10, 15)
 _TEXT = np.frombuffer(b"".join(_STARTS), np.uint8)
 _FROM = np.cumsum([0, *map(len, _STARTS)])
-_PANICKED = np.frombuffer(b"' panicked at ", np.uint8)
+_PANICKED = np.frombuffer(b" panicked at ", np.uint8)
 
 
 @kernel
@@ -126,11 +134,43 @@ def _is_rust_panic(buf: Any, start: int, end: int) -> bool:
     length = _PANICKED.shape[0]
     for i in range(start + 8, min(end - length, start + 120)):
         if buf[i] == 39:
+            at = i + 1
+            if buf[at] == 32 and buf[at + 1] == 40:  # the number of the thread
+                at += 2
+                while 48 <= buf[at] <= 57:
+                    at += 1
+                at += 1
+            if at + length > end:
+                return False
             same = True
             for k in range(length):
-                same = same and buf[i + k] == _PANICKED[k]
+                same = same and buf[at + k] == _PANICKED[k]
             return same
     return False
+
+
+@kernel
+def _is_node_crash(buf: Any, start: int, end: int) -> bool:
+    """Whether a line is `/app/x.js:12`, and behind it come a source line and one with nothing but a caret."""
+    i = end - 1
+    while i > start and 48 <= buf[i] <= 57:
+        i -= 1
+    if i == end - 1 or buf[i] != 58:
+        return False
+    for at in range(start, i):
+        if buf[at] == 32 or buf[at] == 9:
+            return False
+    stop: int = min(buf.shape[0], end + _MOST_SOURCE_BYTES)
+    i = end
+    for _ in range(2):
+        while i < stop and buf[i] != 10:
+            i += 1
+        i += 1
+    carets = 0
+    while i < stop and (buf[i] == 32 or buf[i] == 9 or buf[i] == 94):
+        carets += buf[i] == 94
+        i += 1
+    return carets > 0 and i < stop and (buf[i] == 10 or buf[i] == 13)
 
 
 @kernel
@@ -150,10 +190,18 @@ def trace_begun(buf: Any, start: int, end: int) -> Any:
     if byte == 116 and _is_rust_panic(buf, start, end):
         return (RUST_HEAD if buf[end - 1] == 58 else RUST), 17
     if byte == 69 and _begins(buf, start, end, _IN_THREAD):
-        return JAVA, 17
+        return CRASHED, 17
+    if 48 <= buf[end - 1] <= 57 and _is_node_crash(buf, start, end):
+        return NODE_PLACE, 17
     if names_exception(buf, start, end, False):
         return JAVA, 17
     return NO_TRACE, 0
+
+
+@kernel
+def is_crash(trace: int) -> bool:
+    """Whether a trace so begun is the end of a program or a thread: a record of its own wherever it stands."""
+    return trace in (GO, RUST, RUST_HEAD, CRASHED, NODE_PLACE)
 
 
 @kernel
@@ -172,6 +220,14 @@ def follow_trace(buf: Any, start: int, end: int, trace: int, alone: bool) -> Any
         if looks:
             return True, PYTHON if buf[start] == 84 and _begins(buf, start, end, _TRACEBACK) else PYTHON_ENDED
         return False, NO_TRACE
+    if trace == NODE_PLACE:
+        return True, NODE_SOURCE
+    if trace == NODE_SOURCE:
+        return True, NODE_CARET
+    if trace == NODE_CARET:
+        return True, NODE if start < end else NODE_CARET
+    if trace == NODE and _begins(buf, start, end, _NODE):
+        return True, NODE
     if trace == RUST and (_begins(buf, start, end, _NOTE) or _begins(buf, start, end, _BACKTRACE)):
         return True, RUST
     if trace == GO and (
@@ -186,7 +242,7 @@ def follow_trace(buf: Any, start: int, end: int, trace: int, alone: bool) -> Any
     begun, severity = trace_begun(buf, start, end) if start < end else (NO_TRACE, 0)
     if begun == PYTHON or (begun == GO and severity == 0):
         return (False, NO_TRACE) if begun == PYTHON and alone and trace == NO_TRACE else (True, begun)
-    if begun in (GO, RUST, RUST_HEAD):
+    if is_crash(begun):
         return False, NO_TRACE
     if begun == JAVA and alone and trace == NO_TRACE:
         return False, NO_TRACE
