@@ -12,6 +12,8 @@ The text looks like what `strftime` takes, with a few letters of its own:
     %F   file:line]                                           %I   name |, as of process managers
     %O   stdout or stderr                                     %G   F or P of CRI, and a blank
     %h   a host: a word that is no level and has no bracket
+    %u   seconds since a start             %q   process:role of Redis
+    %r   a sign for a level, of Redis      %l   a level in brackets
     %@   the body begins here, more steps follow              %.   blanks and byte order mark before the body
     any other byte stands for itself
 """
@@ -53,6 +55,10 @@ _LETTERS = {
     "O": timestamps.STREAM,
     "G": timestamps.PIECE,
     "h": timestamps.HOST,
+    "u": timestamps.UPTIME,
+    "q": timestamps.PROCESS_ROLE,
+    "r": timestamps.LEVEL_SIGN,
+    "l": timestamps.LEVEL_IN_BRACKETS,
     "@": timestamps.BODY_HERE,
 }
 _MARKS = {"_": timestamps.BLANKS, "*": timestamps.WORD}

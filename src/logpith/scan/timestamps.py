@@ -50,6 +50,10 @@ STREAM = 30  # stdout or stderr
 PIECE = 31  # F or P, tags, and a blank: whole or cut, as of CRI
 BODY_HERE = 32  # what is mined begins here, although more steps follow
 HOST = 33  # a word as WORD, but no level and nothing in brackets
+UPTIME = 34  # seconds with a fraction, blanks before; not a time, for nobody knows of what
+PROCESS_ROLE = 35  # process:letter, as Redis writes it
+LEVEL_SIGN = 36  # one of . - * #, as Redis writes it, and a blank
+LEVEL_IN_BRACKETS = 37  # [info], blanks before the closing one
 
 # Several steps in one, put together by `layouts.pack_layouts`: year, month, day and hour, minute, second with one
 # sign, or none, between them. They fail wherever the single steps would.
@@ -526,6 +530,47 @@ def run_layout(
                 i += 1
         elif step == BODY_HERE:
             body = i
+        elif step == UPTIME:
+            while i < end and buf[i] == 32:
+                i += 1
+            _, i = _digits(buf, i, end, 1, 12)
+            if i < 0 or i >= end or buf[i] != 46:
+                return NO_TIME, -1, 0, 0, 0
+            _, i = _digits(buf, i + 1, end, 1, 9)
+        elif step == PROCESS_ROLE:
+            _, i = _digits(buf, i, end, 1, 10)
+            if i < 0 or i + 1 >= end or buf[i] != 58:
+                return NO_TIME, -1, 0, 0, 0
+            role = buf[i + 1]
+            if role not in (67, 77, 83, 88):  # child, master, replica, sentinel
+                return NO_TIME, -1, 0, 0, 0
+            i += 2
+        elif step == LEVEL_IN_BRACKETS:
+            if i >= end or buf[i] != 91:
+                return NO_TIME, -1, 0, 0, 0
+            word = i + 1
+            i = word
+            while i < end and 97 <= (buf[i] | 32) <= 122:
+                i += 1
+            severity = look_up(severities, numbers, hash_name(buf, word, i)) % AMBIGUOUS
+            while i < end and buf[i] == 32:
+                i += 1
+            if severity == 0 or i >= end or buf[i] != 93:
+                return NO_TIME, -1, 0, 0, 0
+            i += 1
+        elif step == LEVEL_SIGN:
+            if i >= end or (i + 1 < end and buf[i + 1] != 32):
+                return NO_TIME, -1, 0, 0, 0
+            sign = int(buf[i])
+            if sign in (45, 46):
+                severity = 5
+            elif sign == 42:
+                severity = 10
+            elif sign == 35:
+                severity = 13
+            else:
+                return NO_TIME, -1, 0, 0, 0
+            i += 1
         if i < 0:
             return NO_TIME, -1, 0, 0, 0
     if hour < 0 and epoch == NO_TIME:  # a layout without a time
