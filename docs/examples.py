@@ -40,6 +40,8 @@ LEFT_OUT = "…"
 _FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _REF = re.compile(r"\b(e\d+)@[0-9a-f]{8}\b")
 _SHORT_REF = re.compile(rf"\b(e\d+)@{LEFT_OUT}")
+# What the first run on a machine says is no part of an answer.
+_COMPILING = re.compile(r"^logpith: compiling once[^\n]*\n", re.MULTILINE)
 _NO_RUN = re.compile(r"no-run: \w+")
 _SHELL_SIGNS = frozenset("|><;&")
 
@@ -157,6 +159,7 @@ def session(text: str, folder: Path) -> str:
 def _shown(output: str, fence: Fence) -> list[str]:
     """The lines of an answer that a fence shows."""
     width = int(fence.option("width") or WIDTH)
+    output = _COMPILING.sub("", output)
     lines = _REF.sub(rf"\1@{LEFT_OUT}", output).rstrip("\n").split("\n")
     cut = [line.rstrip() if len(line) <= width else line[: width - 1].rstrip() + LEFT_OUT for line in lines]
     most = int(fence.option("lines") or len(cut))

@@ -156,3 +156,10 @@ def test_no_match_is_nothing_found(answer):
 
     assert not told.found
     assert told.items == ()
+
+
+def test_a_long_wrong_aggregate_is_not_repeated_at_length(answer):
+    with pytest.raises(BadArgument) as caught:
+        answer("log_count", "one line\n", agg=["x" * 6000])
+
+    assert len(str(caught.value)) < 500

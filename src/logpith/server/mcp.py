@@ -30,7 +30,7 @@ from logpith import __version__
 from logpith.answer import Answer, to_json, to_text
 from logpith.app import ask
 from logpith.component import build, json_schema
-from logpith.quote import show_hidden
+from logpith.quote import shorten, show_hidden
 from logpith.server.lazy_desk import LazyDesk
 from logpith.server.prompts import PROMPTS, write_prompt
 from logpith.server.resources import EVIDENCE_URI_TEMPLATE, NEIGHBOURS, QUERY_SYNTAX_URI, Page, read_page
@@ -44,6 +44,8 @@ Result = TypeVar("Result")
 
 TIME_LIMIT_S = 25.0
 """How long a question reads, unless told otherwise: hosts give up after 30 s."""
+
+_LONGEST_ERROR = 2_500
 
 TELL_EVERY_S = 0.25
 """Who asked for progress is told at most so often."""
@@ -292,7 +294,8 @@ def _result(answer: Answer) -> types.CallToolResult:
 
 
 def _error(text: str) -> types.CallToolResult:
-    return types.CallToolResult(content=[types.TextContent(text=_shown(text))], is_error=True)
+    shown = shorten(_shown(text), _LONGEST_ERROR)
+    return types.CallToolResult(content=[types.TextContent(text=shown)], is_error=True)
 
 
 def _shown(text: str) -> str:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _TEXT_WIDTH = 160
 _MOST_FIELDS = 4
+_MOST_ECHOED = 60
 _MOST_AGGREGATES = 8
 _DEFAULT_TOP = 20
 
@@ -91,6 +92,7 @@ class CountTool(FilteredTool):
         """The aggregates; refuses what cannot be counted before a large file is read."""
         from logpith.corpus.counting import OF_ANY, OF_NUMBERS
         from logpith.corpus.fields import check_field
+        from logpith.quote import shorten
         from logpith_emit.errors import BadArgument, nearest
 
         if len(self.by) > _MOST_FIELDS or len(self.agg) > _MOST_AGGREGATES:
@@ -104,7 +106,7 @@ class CountTool(FilteredTool):
             what, _, of = spelled.partition(":")
             if what not in known or not of:
                 raise BadArgument(
-                    f"an aggregate is written as p95:duration_ms, not {spelled!r}",
+                    f"an aggregate is written as p95:duration_ms, not {shorten(spelled, _MOST_ECHOED)!r}",
                     remedy=f"Write one of {', '.join(known)}, a colon and a field.{nearest(what, known)}",
                 )
             aggregates.append(_Aggregate(what, of))
