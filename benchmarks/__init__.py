@@ -42,6 +42,10 @@ class Setting:
     say: Callable[[str], None]
     """Tells a person how far it is."""
 
+    def lines(self, most: int) -> int:
+        """How many of so many lines of data to make."""
+        return most // 10 if self.quick else most
+
 
 Benchmark = Callable[[Setting], Iterable[Row]]
 """What each file has as `measure`."""

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import Row, Setting
-from benchmarks.measuring import LOGPITH, rate, run
+from benchmarks.measuring import LOGPITH, day_in_one_file, rate, run
 
 _LINES = 12_000_000
 _REPEATS = 3
-_END_NS = 1_795_212_000 * 10**9
 _SINCE = "2026-11-20T13:45"
 
 # Runs a command line and tells how long it took from its start and what it read, as its last line of errors.
@@ -45,8 +44,7 @@ class _Asked:
 
 def measure(setting: Setting) -> Iterator[Row]:
     """A row for the first overview and one for each later question."""
-    path = _written(setting)
-    lines = _LINES // 10 if setting.quick else _LINES
+    path, lines = day_in_one_file(setting, "large", _LINES), setting.lines(_LINES)
     cache = {"LOGPITH_CACHE_DIR": str(setting.folder / "cache")}
     # pip puts rg beside the interpreter.
     rg = shutil.which("rg") or str(Path(sys.executable).parent / "rg")
@@ -131,19 +129,3 @@ def _id_of_worst(cache: Mapping[str, str], path: Path) -> str:
         env={**os.environ, **cache},
     )
     return str(json.loads(told.stdout)["items"][0]["id"])
-
-
-def _written(setting: Setting) -> Path:
-    from logpith.demo import Day, write_day  # noqa: PLC0415  --help must not wait
-
-    lines = _LINES // 10 if setting.quick else _LINES
-    setting.say(f"  writing {lines:,} lines")
-    folder = setting.folder / "large-day"
-    write_day(Day(lines=lines, end_ns=_END_NS), folder)
-    path = setting.folder / "large.log"
-    with path.open("wb") as whole:
-        for part in sorted(folder.glob("*.log")):
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, whole)
-            part.unlink()
-    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -11,6 +12,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks import Setting
+
+_END_NS = 1_795_212_000 * 10**9
 
 LOGPITH = [sys.executable, "-m", "logpith"]
 
@@ -66,6 +71,23 @@ def interleaved(ways: Mapping[str, Callable[[], float]], repeats: int) -> dict[s
         for name, way in ways.items():
             figures[name].append(way())
     return {name: statistics.median(some) for name, some in figures.items()}
+
+
+def day_in_one_file(setting: Setting, name: str, lines: int) -> Path:
+    """The demo's day of so many lines, in quick runs a tenth of them, all services behind each other in one file."""
+    from logpith.demo import Day, write_day  # noqa: PLC0415  --help must not wait
+
+    count = setting.lines(lines)
+    setting.say(f"  writing {count:,} lines")
+    folder = setting.folder / f"{name}-day"
+    write_day(Day(lines=count, end_ns=_END_NS), folder)
+    path = setting.folder / f"{name}.log"
+    with path.open("wb") as whole:
+        for part in sorted(folder.glob("*.log")):
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, whole)
+            part.unlink()
+    return path
 
 
 def rate(lines: float, seconds: float) -> str:

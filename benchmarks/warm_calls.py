@@ -6,7 +6,6 @@ agent without us would run `grep`, which reads the file each time.
 
 from __future__ import annotations
 
-import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -14,29 +13,19 @@ from functools import partial
 from typing import Any
 
 from benchmarks import Row, Setting
-from benchmarks.measuring import run
+from benchmarks.measuring import day_in_one_file, run
 
 _LINES = 300_000
 _REPEATS = 21
-_END_NS = 1_795_212_000 * 10**9
 
 
 def measure(setting: Setting) -> Iterator[Row]:
     """A row for each kind of call."""
-    from logpith.demo import Day, write_day  # noqa: PLC0415  --help must not wait
-    from logpith.server.lazy_desk import LazyDesk  # noqa: PLC0415  as above
+    from logpith.server.lazy_desk import LazyDesk  # noqa: PLC0415  --help must not wait
     from logpith.server.mcp import answer_call  # noqa: PLC0415  as above
     from logpith.tools import tools  # noqa: PLC0415  as above
 
-    lines = _LINES // 10 if setting.quick else _LINES
-    setting.say(f"  writing {lines:,} lines")
-    folder = setting.folder / "warm-day"
-    write_day(Day(lines=lines, end_ns=_END_NS), folder)
-    path = setting.folder / "warm.log"
-    with path.open("wb") as whole:
-        for part in sorted(folder.glob("*.log")):
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, whole)
+    path, lines = day_in_one_file(setting, "warm", _LINES), setting.lines(_LINES)
     desk = LazyDesk([str(setting.folder)])
     desk.load(tools())
 

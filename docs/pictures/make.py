@@ -30,7 +30,6 @@ PICTURES = {
     "cluster": "logpith cluster *.log",
     "timeline": "logpith timeline *.log",
 }
-_LOGPITH = f'"{sys.executable}" -m logpith'
 _FONT_FACE = re.compile(r"\s*@font-face \{.*?\}", re.DOTALL)
 
 
@@ -40,9 +39,11 @@ def at_terminal(command: str, folder: Path) -> str:
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     hidden = {"COLUMNS", "LINES", "NO_COLOR"}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
-    program = subprocess.Popen(  # noqa: S602 - the commands are those above; the shell is for `*.log`
-        command.replace("logpith", _LOGPITH, 1),
-        shell=True,
+    _, *words = command.split()
+    files = sorted(path.name for path in folder.glob("*.log"))
+    words = [file for word in words for file in (files if word == "*.log" else [word])]
+    program = subprocess.Popen(  # noqa: S603 - the commands are those above
+        [sys.executable, "-m", "logpith", *words],
         cwd=folder,
         stdin=theirs,
         stdout=theirs,

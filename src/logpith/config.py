@@ -9,27 +9,30 @@ from pathlib import Path
 
 def cache_dir() -> Path:
     """The folder for what can be made again: `$LOGPITH_CACHE_DIR`, or where this system keeps caches."""
-    named = os.environ.get("LOGPITH_CACHE_DIR")
-    if named:
-        return Path(named)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "logpith"
+    return _folder(
+        "LOGPITH_CACHE_DIR",
+        windows=("LOCALAPPDATA", "AppData/Local"),
+        mac="Library/Caches",
+        others=("XDG_CACHE_HOME", ".cache"),
+    )
 
 
 def config_dir() -> Path:
     """The folder for what a person has written: `$LOGPITH_CONFIG_DIR`, or where this system keeps settings."""
-    named = os.environ.get("LOGPITH_CONFIG_DIR")
+    return _folder(
+        "LOGPITH_CONFIG_DIR",
+        windows=("APPDATA", "AppData/Roaming"),
+        mac="Library/Application Support",
+        others=("XDG_CONFIG_HOME", ".config"),
+    )
+
+
+def _folder(ours: str, *, windows: tuple[str, str], mac: str, others: tuple[str, str]) -> Path:
+    """What our own variable names; else our folder in the system's, told by its variable or its usual place."""
+    named = os.environ.get(ours)
     if named:
         return Path(named)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "logpith"
+    if sys.platform == "darwin":
+        return Path.home() / mac / "logpith"
+    variable, usual = windows if sys.platform == "win32" else others
+    return Path(os.environ.get(variable) or Path.home() / usual) / "logpith"

@@ -505,12 +505,16 @@ class Redactor:
         *,
         compile_pattern: Callable[[str], _Pattern] = compile_own,
         most_remembered: int = 65_536,
+        blank: Callable[[str], str] | None = None,
     ) -> None:
-        """`compile_pattern` is RE2's where users wrote rules. Of more than `most_remembered` values the ones
-        met first are forgotten; they get a new number when they come again, never one that was given out.
+        """`compile_pattern` is RE2's where users wrote rules. Of more than `most_remembered` values the ones met
+        first are forgotten; they get a new number when they come again, never one that was given out. `blank`
+        says what stands in the place of a value, instead of a numbered placeholder; it must leave nothing of
+        the value, and give the same for what it gave.
         """
         self.rules = tuple(rules)
         self._compile = compile_pattern
+        self._own_blank = blank
         self._most_remembered = most_remembered
         kinds = sorted({rule.kind for rule in self.rules} | {"secret"})
         # A kind that is already in a dict is counted up in one step of the interpreter.
@@ -608,6 +612,9 @@ class Redactor:
         return rest != value and _is_said_openly(rest.strip(" )]}>.:!?"))
 
     def _blank(self, kind: str, value: str) -> str:
+        if self._own_blank is not None:
+            self.counts[kind] += 1
+            return self._own_blank(value)
         key = hash((kind, value))
         number = self._numbers.get(key)
         if number is None:

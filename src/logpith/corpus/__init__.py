@@ -7,6 +7,7 @@ index.py      the table of a large file, kept in the cache folder
 cache.py      what we remember between processes, in the cache folder
 records.py    the corpus itself: columns, templates, texts of records, coverage
 mining.py     templates, mined when first asked for and remembered
+points.py     where unpacking a large packed file can begin, remembered
 refs.py       `e12@3f9ac21b`: names for records that are refused, not misread, when their source changed
 
 windows.py    the records of a source beside the bytes of their blocks

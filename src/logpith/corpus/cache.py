@@ -3,6 +3,7 @@
     sources.json                which paths have which source keys, so that a ref needs no path
     indexes/<key>/<version>/    one index: arrays and notes about them; never changed once it is published
     templates/<key>             what was mined from a table of shapes
+    points/<key>                where unpacking a packed file can begin
 
 A thing is written under a draft's name and published by renaming it, so a reader finds all of it or nothing,
 whoever else writes at the same time and wherever a writer is killed. What nobody asked for longest goes first

@@ -11,21 +11,18 @@ _LETTER = re.compile(r"[^\W\d_]")
 _DIGIT = re.compile(r"\d")
 
 
-class _Masker(Redactor):
-    """Puts `x` and `0` in the place of a secret's letters and digits: what is mined of it keeps its structure."""
-
-    def _blank(self, kind: str, value: str) -> str:
-        self.counts[kind] += 1
-        return _DIGIT.sub("0", _LETTER.sub("x", value))
-
-
 def without_secrets(text: bytes) -> bytes:
     """The text with every secret masked; bytes that are no UTF-8 stay as they are."""
     spelled = text.decode("utf-8", "surrogateescape")
-    masked = _masker().redact(spelled)
+    masked = _redactor().redact(spelled)
     return text if masked is spelled else masked.encode("utf-8", "surrogateescape")
 
 
 @cache
-def _masker() -> Redactor:
-    return _Masker()
+def _redactor() -> Redactor:
+    return Redactor(blank=_masked)
+
+
+def _masked(secret: str) -> str:
+    """`x` and `0` in the place of its letters and digits: what is mined of it keeps its structure."""
+    return _DIGIT.sub("0", _LETTER.sub("x", secret))

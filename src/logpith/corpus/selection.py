@@ -16,8 +16,7 @@ from logpith.query import parse
 from logpith.quote import Quoter
 from logpith.scan.tally import DISORDERED, SEVERITIES, SLICES, Tally, tally, time_ranks
 from logpith.scan.timestamps import NO_TIME
-from logpith.timerange import TimeRange, format_ns, parse_time
-from logpith_emit.errors import BadArgument
+from logpith.timerange import TimeRange, format_ns, parse_range, parse_time
 
 
 @dataclass(frozen=True)
@@ -214,12 +213,4 @@ def period_of(corpus: Corpus, since: str, until: str, now_ns: int) -> TimeRange:
         BadArgument: it cannot hold anything.
     """
     span = corpus.span_ns
-    end_ns = span[1] if span else None
-    start = parse_time(since, now_ns=now_ns, end_ns=end_ns) if since else None
-    end = parse_time(until, now_ns=now_ns, end_ns=end_ns) if until else None
-    if start is not None and end is not None and start >= end:
-        raise BadArgument(
-            f"the period from {format_ns(start)} to {format_ns(end)} is empty",
-            remedy="Give a `since` that is before `until`",
-        )
-    return TimeRange(start, end)
+    return parse_range(since, until, now_ns=now_ns, end_ns=span[1] if span else None)

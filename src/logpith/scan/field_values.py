@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from logpith.scan.json_fields import nested_end
 from logpith.scan.kernel import kernel
 from logpith.scan.names import NameTable, fold_byte, look_up, name_table
 
@@ -71,26 +72,6 @@ def _rank(
             plain = fold_byte(plain, buf[i])
     rank = look_up(keys, ranks, plain)
     return rank if rank > 0 else -1
-
-
-@kernel
-def _nested_end(buf: Any, i: int, end: int) -> Any:
-    """The place behind the array or object that opens at `i`; -1 when it never closes."""
-    depth = 0
-    while i < end:
-        byte = buf[i]
-        if byte == 34:
-            i += 1
-            while i < end and buf[i] != 34:
-                i += 2 if buf[i] == 92 else 1
-        elif byte in (91, 123):
-            depth += 1
-        elif byte in (93, 125):
-            depth -= 1
-            if depth == 0:
-                return i + 1
-        i += 1
-    return -1
 
 
 @kernel
@@ -182,7 +163,7 @@ def _in_json(
                     return ASK
                 continue
         elif byte == 91:
-            i = _nested_end(buf, i, end)
+            i = nested_end(buf, i, end)
             if i < 0:
                 return ASK
             last = i

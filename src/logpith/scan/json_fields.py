@@ -45,7 +45,7 @@ def string_end(buf: Any, i: int, end: int) -> int:
 
 
 @kernel
-def _nested_end(buf: Any, i: int, end: int) -> int:
+def nested_end(buf: Any, i: int, end: int) -> int:
     """The place behind the array or object that opens at `i`; -1 when it never closes."""
     depth = 0
     while i < end:
@@ -149,7 +149,7 @@ def find_json_fields(
                 return False
             i = last + 1
         elif byte in (91, 123):
-            i = _nested_end(buf, i, end)
+            i = nested_end(buf, i, end)
             if i < 0:
                 return False
             last = i

@@ -41,6 +41,7 @@ from logpith_emit.errors import BadArgument, LogpithError, nearest
 
 Context = ServerRequestContext[Any]
 Result = TypeVar("Result")
+Wrong = TypeVar("Wrong")
 
 TIME_LIMIT_S = 25.0
 """How long a question reads, unless told otherwise: hosts give up after 30 s."""
@@ -248,17 +249,31 @@ async def _tell_progress(session: ServerSession, waiting: Waiting) -> None:
 
 def answer_call(desk: LazyDesk, tool: type[Tool], arguments: Mapping[str, object]) -> types.CallToolResult:
     """The answer to a call, or what was wrong with it; never an exception."""
-    try:
+
+    def answer() -> types.CallToolResult:
         _refuse_half_characters(arguments)
         return _result(ask(build(tool, arguments), desk.get()))
+
+    return _or_what_was_wrong(tool.name, answer, _error)
+
+
+def read_call(desk: LazyDesk, uri: str) -> Page | str:
+    """The page at a URI, or why there is none; never an exception."""
+    return _or_what_was_wrong("reading a resource", lambda: read_page(uri, desk.get), _shown)
+
+
+def _or_what_was_wrong(what: str, work: Callable[[], Result], told: Callable[[str], Wrong]) -> Result | Wrong:
+    """What `work` gives, or why it gives nothing, as `told` says it."""
+    try:
+        return work()
     except LogpithError as error:
-        return _error(str(error))
+        return told(str(error))
     except NobodyWaits:
-        return _error("cancelled")
+        return told("cancelled")
     except Exception:
         # What else went wrong is ours to repair. Its text may quote a log, so the model must not read it.
-        log.exception("%s failed", tool.name)
-        return _error(f"{tool.name} failed inside logpith. The server's standard error has the details")
+        log.exception("%s failed", what)
+        return told(f"{what} failed inside logpith. The server's standard error has the details")
 
 
 def _refuse_half_characters(arguments: Mapping[str, object]) -> None:
@@ -272,19 +287,6 @@ def _refuse_half_characters(arguments: Mapping[str, object]) -> None:
     except UnicodeEncodeError as error:
         remedy = r"Write whole characters: \ud83d needs its second half"
         raise BadArgument("an argument holds half a character", remedy=remedy) from error
-
-
-def read_call(desk: LazyDesk, uri: str) -> Page | str:
-    """The page at a URI, or why there is none; never an exception."""
-    try:
-        return read_page(uri, desk.get)
-    except LogpithError as error:
-        return _shown(str(error))
-    except NobodyWaits:
-        return "cancelled"
-    except Exception:
-        log.exception("reading a resource failed")  # as in `answer_call`
-        return "failed inside logpith. The server's standard error has the details"
 
 
 def _result(answer: Answer) -> types.CallToolResult:

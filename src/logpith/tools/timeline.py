@@ -59,15 +59,14 @@ class TimelineTool(FilteredTool):
         from logpith.answer import Answer
         from logpith.corpus.anomalies import find_episodes
         from logpith.corpus.clusters import check_cluster_id
+        from logpith.corpus.selection import period_of
         from logpith.corpus.timeline import timeline_of
-        from logpith.timerange import parse_range
 
         if self.cluster_id:
             check_cluster_id(self.cluster_id)
         selection, of_what = self._of_cluster(self.select(desk))
         quoter = desk.quoter()
-        span = selection.corpus.span_ns
-        period = parse_range(self.since, self.until, now_ns=desk.now_ns(), end_ns=span[1] if span else None)
+        period = period_of(selection.corpus, self.since, self.until, desk.now_ns())
         timeline = timeline_of(selection, period, self.buckets)
         if timeline is None or timeline.undated == len(selection):
             return Answer(
