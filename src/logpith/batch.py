@@ -1,0 +1,72 @@
+"""A batch: records as Arrow columns, what sources, stages and the store hand to each other.
+
+A record is its text and what was read of it. Whatever the text itself says (fields of a JSON object, pairs) stays in
+the text and is found there; `extra` holds only what the text does not say: what a stage added, renamed or took apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import pyarrow as pa
+
+Batch = pa.RecordBatch
+
+SCHEMA = pa.schema(
+    [
+        pa.field("line", pa.binary(), nullable=False),
+        pa.field("timestamp", pa.int64()),
+        pa.field("observed_timestamp", pa.int64(), nullable=False),
+        pa.field("severity_number", pa.uint8(), nullable=False),
+        pa.field("service", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("extra", pa.string(), nullable=False),
+    ]
+)
+"""line: the text of the record without its last line end, other line ends inside; not always UTF-8.
+timestamp, observed_timestamp: ns since 1970 UTC; the first is null when unknown.
+severity_number: OpenTelemetry's 1 to 24; 0 unknown.    service: empty when unknown.    source: what it came from.
+extra: a JSON object of attributes, or empty."""
+
+MOST_RECORDS = 65_536
+"""Records of a batch at most."""
+
+
+def make_batch(
+    lines: Sequence[bytes],
+    *,
+    observed_ns: int,
+    source: str,
+    timestamps: Sequence[int | None] | None = None,
+    severities: Sequence[int] | None = None,
+    services: Sequence[str] | None = None,
+    extras: Sequence[Mapping[str, object]] | None = None,
+) -> Batch:
+    """A batch of a few records, from Python's own values; what is left out is unknown."""
+    count = len(lines)
+    columns = [
+        pa.array(lines, pa.binary()),
+        pa.array([None] * count if timestamps is None else timestamps, pa.int64()),
+        pa.array([observed_ns] * count, pa.int64()),
+        pa.array([0] * count if severities is None else severities, pa.uint8()),
+        pa.array([""] * count if services is None else services, pa.string()),
+        pa.array([source] * count, pa.string()),
+        pa.array([""] * count if extras is None else [spell_extra(extra) for extra in extras], pa.string()),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def spell_extra(extra: Mapping[str, object]) -> str:
+    """Attributes as the column `extra` has them: the same ones always as the same text."""
+    return msgspec.json.encode(extra, order="sorted").decode() if extra else ""
+
+
+def with_column(batch: Batch, name: str, column: pa.Array) -> Batch:
+    """The batch with another column of that name."""
+    return batch.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
+
+
+def empty_batch() -> Batch:
+    """No record."""
+    return pa.RecordBatch.from_pylist([], schema=SCHEMA)
