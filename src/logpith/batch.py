@@ -7,11 +7,13 @@ the text and is found there; `extra` holds only what the text does not say: what
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import msgspec
 import pyarrow as pa
 
-Batch = pa.RecordBatch
+Batch: TypeAlias = Any
+"""A `pyarrow.RecordBatch` of SCHEMA; pyarrow comes without types."""
 
 SCHEMA = pa.schema(
     [
@@ -62,7 +64,7 @@ def spell_extra(extra: Mapping[str, object]) -> str:
     return msgspec.json.encode(extra, order="sorted").decode() if extra else ""
 
 
-def with_column(batch: Batch, name: str, column: pa.Array) -> Batch:
+def with_column(batch: Batch, name: str, column: Any) -> Batch:
     """The batch with another column of that name."""
     return batch.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
 

@@ -51,7 +51,7 @@ class Disk:
 
     def names(self, folder: Path) -> list[str]:
         """What stands in a folder, sorted; nothing where there is none."""
-        return sorted(os.listdir(folder)) if folder.is_dir() else []
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
 
     def make_folder(self, path: Path) -> None:
         """A folder, with those above it; none of their names is synced."""
@@ -59,7 +59,7 @@ class Disk:
 
     def rename(self, old: Path, new: Path) -> None:
         """Gives a file or folder another name, in the place of a file that had it."""
-        os.replace(old, new)
+        old.replace(new)
 
     def remove(self, path: Path) -> None:
         """Takes a file away, if it is there."""
