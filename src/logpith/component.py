@@ -10,9 +10,11 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
+import importlib
 import inspect
 import itertools
 import json
+import pkgutil
 import sys
 import textwrap
 import types
@@ -162,6 +164,55 @@ def _by_own_names(cls: type, given: Mapping[str, object]) -> dict[str, object]:
             own = name  # both were given: the alias is one argument too many
         named[own] = [value] if own != name and own in many and isinstance(value, str) else value
     return named
+
+
+def configure(cls: type[Built], given: Mapping[str, object], place: str) -> Built:
+    """The component that a table of the settings describes.
+
+    A table within it is a list of texts `name=value`, and text is read as what it must be: `${PORT}` is text.
+
+    Raises:
+        BadArgument: the first mistake, with its place in the settings.
+    """
+    arguments = {argument.name: argument for argument in describe(cls)}
+    fitting: dict[str, object] = {}
+    for name, told in given.items():
+        known = arguments.get(name)
+        if known is None:
+            offer = nearest(name, arguments).strip() or f"There are: {', '.join(arguments)}"
+            raise BadArgument(f"{place}: no setting named {_echo(name)}", remedy=offer)
+        value = told
+        if known.many and known.kind is str and isinstance(told, Mapping):
+            value = [f"{key}={_plain(item)}" for key, item in told.items()]
+        elif isinstance(told, str) and not known.many:
+            value = read_text(known, told)
+        if problem := problem_with(known, value):
+            near = mend(known, value)
+            remedy = f"Write {name} = {_spell(near)}" if near not in (None, []) else "Mend that place"
+            raise BadArgument(f"{place}.{name} {problem}", remedy=remedy)
+        fitting[name] = _settle(known, value)
+    for name, argument in arguments.items():
+        if argument.required and name not in fitting:
+            raise BadArgument(f"{place}: '{name}' is missing", remedy=f"Give it {argument.accepted}")
+    try:
+        return cls(**fitting)
+    except BadArgument as error:  # What the class itself refuses; only we know the place.
+        raise BadArgument(f"{place}: {error.problem}", remedy=error.remedy) from error
+
+
+def types_in(package: str, kind: type[Built]) -> Mapping[str, type[Built]]:
+    """The classes of a kind in the files of a package, by the name of the file: the folder is the registry."""
+    found: dict[str, type[Built]] = {}
+    for module_info in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        module = importlib.import_module(f"{package}.{module_info.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, kind) and value.__module__ == module.__name__:
+                found[module_info.name] = value
+    return found
+
+
+def _plain(item: object) -> str:
+    return item if isinstance(item, str) else json.dumps(item, default=str)
 
 
 def problem_with(argument: Argument, value: object) -> str:

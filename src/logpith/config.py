@@ -27,6 +27,16 @@ def config_dir() -> Path:
     )
 
 
+def data_dir() -> Path:
+    """The folder for what must be kept: `$LOGPITH_DATA_DIR`, or where this system keeps the state of programs."""
+    return _folder(
+        "LOGPITH_DATA_DIR",
+        windows=("LOCALAPPDATA", "AppData/Local"),
+        mac="Library/Application Support",
+        others=("XDG_STATE_HOME", ".local/state"),
+    )
+
+
 def _folder(ours: str, *, windows: tuple[str, str], mac: str, others: tuple[str, str]) -> Path:
     """What our own variable names; else our folder in the system's, told by its variable or its usual place."""
     named = os.environ.get(ours)

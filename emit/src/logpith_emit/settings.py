@@ -216,6 +216,8 @@ class _Reader:
         if isinstance(given, dict) and _origin(hint) in {dict, AbstractMapping}:
             item_hint = typing.get_args(hint)[1]
             return {name: self.build(item_hint, item, f"{place}.{name}") for name, item in given.items()}
+        if hint is Any and not isinstance(given, _Given):
+            return self._build_anything(given, place)
         if isinstance(given, list) and _is_array(hint):
             item_hint = typing.get_args(hint)[0]
             return tuple(self.build(item_hint, item, f"{place}[{at}]") for at, item in enumerate(given))
@@ -235,6 +237,12 @@ class _Reader:
             raise BadArgument(f"{place} must be {_name_of(hint)}{shown}", remedy=remedy) from None
         self.sources[place] = given.source
         return value
+
+    def _build_anything(self, given: Any, place: str) -> Any:
+        """Tables and arrays of tables as they stand, for whoever knows what they mean."""
+        if isinstance(given, dict):
+            return {name: self.build(Any, item, f"{place}.{name}") for name, item in given.items()}
+        return tuple(self.build(Any, item, f"{place}[{at}]") for at, item in enumerate(given))
 
     def _build_table(self, kind: Hint, given: _Tree, place: str, default: object) -> Any:
         hints = _hints(kind)

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,13 @@ from numpy.typing import NDArray
 from logpith.corpus.selection import Selection
 from logpith.corpus.view import fields_of_record
 from logpith.corpus.windows import Window, windows
-from logpith.query.fields import SOURCE, column_named, column_spelled, is_severity, is_timestamp
+from logpith.query.fields import SOURCE, column_named, is_severity, is_timestamp, spellings_of
 from logpith.query.match import number_in
 from logpith.scan.field_values import ABSENT, ASK, BARE, FieldName, find_values
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import NS_PER_D, NS_PER_H, NS_PER_MIN, NS_PER_S, format_ns, parse_span
 from logpith_emit.errors import BadArgument
-from logpith_emit.record import ALIASES, PREFERENCE, flat, normalised
+from logpith_emit.record import flat, normalised
 from logpith_emit.severity import BANDS, band
 
 TEMPLATE = "template"
@@ -166,16 +165,9 @@ def value_in(fields: Mapping[str, object], name: str) -> str:
     values = dict(flat(fields))
     if text := _as_text(values.get(name)):
         return text
-    spellings = _spellings(name)
+    spellings = spellings_of(name)
     others = sorted((spellings.get(normalised(key), 0), place, key) for place, key in enumerate(values))
     return next((text for rank, _, key in others if rank and (text := _as_text(values[key]))), "")
-
-
-@cache
-def _spellings(name: str) -> dict[str, int]:
-    """The normalised spellings of the column that a name spells, by rank from 1 on; none for an attribute."""
-    column = column_spelled(name) or column_named(name)
-    return {key: PREFERENCE[key] + 1 for key, meant in ALIASES.items() if meant == column} if column else {}
 
 
 def _as_text(value: object) -> str:
@@ -208,7 +200,7 @@ class _Reading:
 def _read_texts(selection: Selection, names: Sequence[str]) -> list[Field]:
     readings = [
         _Reading(
-            name, FieldName.of(name, _spellings(name)), np.full(len(selection), -1, np.int32), {}, {}, {}
+            name, FieldName.of(name, spellings_of(name)), np.full(len(selection), -1, np.int32), {}, {}, {}
         )
         for name in names
     ]
@@ -240,14 +232,14 @@ def _read_window(selection: Selection, window: Window, readings: Sequence[_Readi
         codes = reading.codes[low:high]
         # What stands in an access log or inside a wrapper only their own readers know.
         asked = kinds == ASK if is_simple else np.ones(len(kinds), np.bool_)
-        if "message" in _spellings(reading.name):
+        if "message" in spellings_of(reading.name):
             # The body of a record that is no JSON is its text.
             asked |= window.buf[starts] != _BRACE
         own = reading.name.rpartition(".")[2].encode("utf-8", "surrogateescape")
         for place in np.flatnonzero(asked).tolist():
             text = raw[starts[place] : ends[place]]
             # Without other spellings a field's own name stands in the text, or it is not there at all.
-            if not is_simple or _spellings(reading.name) or own in text or b"\\" in text:
+            if not is_simple or spellings_of(reading.name) or own in text or b"\\" in text:
                 fields = fields_of_record(_decoded(text), source.own_formats, source.columns)
                 codes[place] = reading.place_of(value_in(fields, reading.name))
         found = np.flatnonzero((kinds != ABSENT) & ~asked)

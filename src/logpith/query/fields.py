@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import cache
 
-from logpith_emit.record import ID_KINDS, column_of, normalised
+from logpith_emit.record import ALIASES, ID_KINDS, PREFERENCE, column_of, normalised
 from logpith_emit.severity import numbers_of_band, severity_number
 
 SEVERITY = "severity_number"
@@ -48,6 +49,13 @@ def column_named(name: str) -> str | None:
 def column_spelled(name: str) -> str | None:
     """The column that may hold the value when the attribute `name` does not."""
     return None if column_named(name) else column_of(name)
+
+
+@cache
+def spellings_of(name: str) -> dict[str, int]:
+    """The normalised spellings of the column that a name spells, by rank from 1 on; none for an attribute."""
+    column = column_spelled(name) or column_named(name)
+    return {key: PREFERENCE[key] + 1 for key, meant in ALIASES.items() if meant == column} if column else {}
 
 
 def is_severity(name: str) -> bool:
