@@ -37,12 +37,15 @@ _LEAST_MORE = 5
 _DROP_AT = 5.5
 _MOST_LEFT = 0.2
 
-_MAD_TO_SIGMA = 1.4826
+MAD_TO_SIGMA = 1.4826
+"""The standard deviation of a normal distribution by its median absolute deviation."""
+
 # What more than a fifth of the buckets do is how this log is.
 _USUAL_SHARE = 0.8
 _USUAL_TO_SIGMA = 1 / 1.2816
 
-_SIGMAS = 2.0
+SIGMAS = 2.0
+"""Of the simple method."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,10 @@ def find_episodes(
         return ()
     if method == "sigma":
         usual = np.full(len(counts), counts.mean())
-        return tuple(_episodes(counts, counts > usual + _SIGMAS * counts.std(), usual, "spike"))
+        return tuple(_episodes(counts, counts > usual + SIGMAS * counts.std(), usual, "spike"))
     if whole.sum() < _FEWEST_BUCKETS:
         return ()
-    shown = 2 * np.sqrt(counts + 0.375)
+    shown = anscombe(counts)
     overall = np.median(shown[whole])
     spread_overall = _spread((shown - overall)[whole])
     lower, middle, upper = _of_neighbours(np.where(whole, shown, overall))
@@ -97,6 +100,17 @@ def find_episodes(
     low = whole & (dips | (overall - shown > _DROP_AT * spread_overall)) & (counts <= _MOST_LEFT * usual)
     drops = _episodes(counts, low, usual, "drop")
     return tuple(sorted([*spikes, *drops], key=lambda episode: episode.first))
+
+
+def anscombe(counts: NDArray[np.int64] | Values) -> Values:
+    """Counts as they are compared: when they are Poisson's, their spread is one."""
+    shown: Values = 2 * np.sqrt(counts + 0.375)
+    return shown
+
+
+def runs(marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Where each run of marked places begins and ends: (runs, 2), the end exclusive."""
+    return np.flatnonzero(np.diff(np.pad(marked.astype(np.int8), 1))).reshape(-1, 2)
 
 
 def _of_neighbours(values: Values) -> tuple[Values, Values, Values]:
@@ -124,7 +138,7 @@ def _spread(residuals: Values) -> float:
     sizes = np.abs(residuals)
     return max(
         1.0,
-        _MAD_TO_SIGMA * float(np.median(sizes)),
+        MAD_TO_SIGMA * float(np.median(sizes)),
         _USUAL_TO_SIGMA * float(np.quantile(sizes, _USUAL_SHARE)),
     )
 
@@ -137,8 +151,7 @@ def _episodes(
     counts: NDArray[np.int64], unusual: NDArray[np.bool_], usual: Values, kind: Kind
 ) -> Iterator[Episode]:
     """The runs of unusual buckets; a drop to nothing at all is a gap."""
-    borders = np.flatnonzero(np.diff(np.pad(unusual.astype(np.int8), 1)))
-    for first, end in borders.reshape(-1, 2).tolist():
+    for first, end in runs(unusual).tolist():
         count = int(counts[first:end].sum())
         named: Kind = "gap" if kind == "drop" and not count else kind
         yield Episode(named, first, end - 1, count, float(usual[first:end].mean()))
