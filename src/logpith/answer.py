@@ -91,6 +91,9 @@ class Answer:
     next: tuple[str, ...] = ()
     """Calls worth making now, ready to copy."""
 
+    cursors: tuple[str, ...] = field(default=(), kw_only=True)
+    """Where to go on behind each item, for a tool whose cursor depends on what was found; not printed."""
+
     found: bool = field(default=True, kw_only=True)
     """Whether what was asked for is there; not part of the printed answer."""
 
@@ -244,7 +247,10 @@ def fit(
 
     def first(items: int, evidence: int) -> Answer:
         cut = _first(framed, items, evidence)
-        return cut if items >= len(framed.items) else replace(cut, cursor=cursor_after(items) or cut.cursor)
+        if items >= len(framed.items):
+            return cut
+        behind = framed.cursors[items - 1] if 0 < items <= len(framed.cursors) else cursor_after(items)
+        return replace(cut, cursor=behind or cut.cursor)
 
     item, line = min(1, len(answer.items)), min(1, len(answer.evidence))
     with_proof, proofless = first(item, line), first(item, line - item)
@@ -312,7 +318,11 @@ def _texts(answer: Answer) -> list[str]:
 
 def _with_short_texts(answer: Answer, width: int) -> Answer:
     items = tuple(
-        {name: value if name == "refs" else _shorter(value, width) for name, value in item.items()}
+        {
+            name: value if name == "refs" else _shorter(value, width)
+            for name, value in item.items()
+            if name != "highlights"  # they point into a text that is another one now
+        }
         for item in answer.items
     )
     evidence = tuple(

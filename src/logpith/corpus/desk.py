@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,6 +27,10 @@ from logpith.files.text import Identity, TextFile, TextStream
 from logpith.quote import Quoter
 from logpith.timerange import now_ns
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused
+
+if TYPE_CHECKING:
+    from logpith.corpus.meaning import Embedding
+    from logpith.corpus.services import Groups
 
 _KEPT_CORPORA = 4
 _KEPT_UNFINISHED = 2
@@ -48,8 +53,16 @@ class Desk:
         may_read_stdin: bool = False,
         time_limit_s: float | None = None,
         clock: Clock = time.monotonic,
+        groups: Groups | None = None,
+        embedding: Embedding | None = None,
     ) -> None:
         self.roots = roots or Roots()
+        self.groups: Groups = groups or {}
+        """What the name of a group of services stands for."""
+
+        self.embedding = embedding
+        """Who is asked besides what a text means; nobody unless the settings name one."""
+
         self._progress = progress
         self._default_sources = default_sources
         self._may_read_stdin = may_read_stdin
