@@ -2,14 +2,22 @@
 
 Nothing is durable before it is synced: the bytes of a file by the file's `sync`, its name by `sync_folder` of the
 folder that it stands in. `rename` replaces what had the name.
+
+A file that is being written can be **claimed**: the claim ends when the file is closed, or with the process, however
+that ends. So a reader elsewhere knows whether a file may still grow.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
+
+if sys.platform != "win32":
+    import fcntl
 
 Data = bytes | bytearray | memoryview
 
@@ -25,8 +33,24 @@ class Appending(Protocol):
     def sync(self) -> None:
         """Returns when all that was written is durable."""
 
+    def claim(self) -> bool:
+        """Says that it is being written, until it is closed; False when somebody has removed it meanwhile."""
+
     def close(self) -> None:
         """Closes it, without syncing."""
+
+
+class Reading(Protocol):
+    """A file to read from; one that is removed meanwhile can be read to its end."""
+
+    def size_bytes(self) -> int:
+        """How long it is now."""
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        """Bytes from `offset` on, fewer only at the file's end."""
+
+    def close(self) -> None:
+        """Closes it."""
 
 
 class Disk:
@@ -48,6 +72,41 @@ class Disk:
     def read(self, path: Path) -> bytes:
         """All of a file."""
         return path.read_bytes()
+
+    def reading(self, path: Path) -> Reading:
+        """A file, open for reading."""
+        return _Reading(path)
+
+    def size_bytes(self, path: Path) -> int:
+        """How long a file is."""
+        return path.stat().st_size
+
+    def is_claimed(self, path: Path) -> bool:
+        """Whether somebody, here or in another process, has the file open to write it."""
+        if sys.platform == "win32":
+            return not _can_be_moved(path)
+        descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        try:
+            return not _locked(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def remove_unclaimed(self, path: Path) -> bool:
+        """Takes a file away unless it is claimed; nobody can claim it meanwhile. Whether it is gone."""
+        if sys.platform == "win32":  # which removes no open file
+            with suppress(PermissionError):
+                path.unlink(missing_ok=True)
+            return not path.exists()
+        try:
+            descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+        except FileNotFoundError:
+            return True
+        try:
+            if gone := _locked(descriptor):
+                path.unlink(missing_ok=True)
+            return gone
+        finally:
+            os.close(descriptor)
 
     def names(self, folder: Path) -> list[str]:
         """What stands in a folder, sorted; nothing where there is none."""
@@ -85,10 +144,32 @@ class Disk:
             os.close(descriptor)
 
 
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+if sys.platform == "win32":
+
+    def _can_be_moved(path: Path) -> bool:
+        """Whether nobody has the file open: an open one cannot be renamed, not even to its own name."""
+        with suppress(PermissionError):
+            path.rename(path)
+            return True
+        return False
+
+else:
+
+    def _locked(descriptor: int) -> bool:
+        """Whether nobody had claimed the file; then it is this descriptor's until that is closed."""
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
 class _File:
     def __init__(self, path: Path, *, exclusive: bool = False) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | (os.O_EXCL if exclusive else 0)
-        flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS | (os.O_EXCL if exclusive else 0)
         self._descriptor = os.open(path, flags, 0o600)
         self.size_bytes = os.fstat(self._descriptor).st_size
 
@@ -102,7 +183,35 @@ class _File:
     def sync(self) -> None:
         getattr(os, "fdatasync", os.fsync)(self._descriptor)
 
+    def claim(self) -> bool:
+        if sys.platform == "win32":  # which removes no open file
+            return True
+        # This waits only for somebody who is looking or removing, which takes no time.
+        fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        return os.fstat(self._descriptor).st_nlink > 0
+
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class _Reading:
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb", buffering=0)
+
+    def size_bytes(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        self._file.seek(offset)
+        data = self._file.read(size_bytes)
+        while len(data) < size_bytes and (more := self._file.read(size_bytes - len(data))):
+            data += more
+        return data
+
+    def close(self) -> None:
+        self._file.close()
