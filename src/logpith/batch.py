@@ -10,7 +10,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 Batch: TypeAlias = Any
 """A `pyarrow.RecordBatch` of SCHEMA; pyarrow comes without types."""
@@ -72,3 +74,33 @@ def with_column(batch: Batch, name: str, column: Any) -> Batch:
 def empty_batch() -> Batch:
     """No record."""
     return pa.RecordBatch.from_pylist([], schema=SCHEMA)
+
+
+def text_spans(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """The bytes of a column of texts, and where each text begins and ends in them; nothing is copied but offsets."""
+    _, offsets, data = column.buffers()
+    count = len(column)
+    places = (
+        np.frombuffer(offsets, np.int32, count + 1, column.offset * 4) if count else np.zeros(1, np.int32)
+    )
+    buf = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
+    return buf, places[:-1].astype(np.int64), places[1:].astype(np.int64)
+
+
+def replace_rows(batch: Batch, chosen: NDArray[np.bool_], by: Batch) -> Batch:
+    """The batch with its chosen records replaced by those of `by`, of which there are as many, in order."""
+    if not by.num_rows:
+        return batch
+    if by.num_rows == batch.num_rows:
+        return by
+    order = np.arange(batch.num_rows)
+    order[chosen] = batch.num_rows + np.arange(by.num_rows)
+    return join_batches([batch, by]).take(pa.array(order))
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """One batch with the records of all, one after the other."""
+    if len(batches) == 1:
+        return batches[0]
+    table = pa.Table.from_batches(batches, schema=SCHEMA).combine_chunks()
+    return next(iter(table.to_batches()), None) or empty_batch()

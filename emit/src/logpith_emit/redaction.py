@@ -506,15 +506,18 @@ class Redactor:
         compile_pattern: Callable[[str], _Pattern] = compile_own,
         most_remembered: int = 65_536,
         blank: Callable[[str], str] | None = None,
+        placeholder: Callable[[str, str], str] | None = None,
     ) -> None:
         """`compile_pattern` is RE2's where users wrote rules. Of more than `most_remembered` values the ones met
         first are forgotten; they get a new number when they come again, never one that was given out. `blank`
         says what stands in the place of a value, instead of a numbered placeholder; it must leave nothing of
-        the value, and give the same for what it gave.
+        the value, and give the same for what it gave. `placeholder` says it of a kind and a value: nothing, or
+        `<kind:digits>` with 12 digits at most, which is known again for one.
         """
         self.rules = tuple(rules)
         self._compile = compile_pattern
         self._own_blank = blank
+        self._own_placeholder = placeholder
         self._most_remembered = most_remembered
         kinds = sorted({rule.kind for rule in self.rules} | {"secret"})
         # A kind that is already in a dict is counted up in one step of the interpreter.
@@ -615,6 +618,9 @@ class Redactor:
         if self._own_blank is not None:
             self.counts[kind] += 1
             return self._own_blank(value)
+        if self._own_placeholder is not None:
+            self.counts[kind] += 1
+            return self._own_placeholder(kind, value)
         key = hash((kind, value))
         number = self._numbers.get(key)
         if number is None:

@@ -14,7 +14,10 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar
+
+from logpith.component import types_in
 
 if TYPE_CHECKING:
     from logpith.batch import Batch
@@ -50,3 +53,9 @@ class Stage:
     @abstractmethod
     def open(self) -> AbstractContextManager[Apply]:
         """The live stage."""
+
+
+@cache
+def stage_types() -> Mapping[str, type[Stage]]:
+    """Every stage by what the settings call it."""
+    return types_in(__name__, Stage)
