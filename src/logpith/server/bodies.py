@@ -124,5 +124,8 @@ def _too_large(most_bytes: int, kind: str = "") -> Wrong:
 
 def _damaged() -> Wrong:
     return Wrong(
-        status=400, code="damaged_body", message="the body cannot be unpacked", hint="Pack it and send it anew"
+        status=400,
+        code="damaged_body",
+        message="the body cannot be unpacked",
+        hint="Pack it and send it anew",
     )

@@ -29,7 +29,7 @@ SAFE_HEADERS: Mapping[str, str] = {
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True, eq=False)
 class Wrong(Exception):  # noqa: N818 - an answer, which is raised only to get out
     """An answer that is an error."""
 
@@ -83,20 +83,25 @@ def as_wrong(error: Exception) -> Wrong:
         return Wrong(
             status=500, code="internal", message="this failed inside logpith", hint="Its log has the details"
         )
-    told = {"message": error.problem, "hint": error.remedy}
-    match error:
-        case Unavailable():
-            return Wrong(status=503, code="unavailable", retry_after_s=RETRY_AFTER_S, **told)
-        case BadQuery():
-            return Wrong(status=400, code="bad_query", more={"position": error.position}, **told)
-        case BadArgument():
-            return Wrong(status=400, code="bad_argument", **told)
-        case NotFound():
-            return Wrong(status=404, code="not_found", **told)
-        case OutsideRoots():
-            return Wrong(status=403, code="outside_roots", **told)
-        case _:
-            return Wrong(status=422, code="refused", **told)
+    status, code = next((status, code) for kind, status, code in _STATUS_OF if isinstance(error, kind))
+    return Wrong(
+        status=status,
+        code=code,
+        message=error.problem,
+        hint=error.remedy,
+        more={"position": error.position} if isinstance(error, BadQuery) else None,
+        retry_after_s=RETRY_AFTER_S if isinstance(error, Unavailable) else None,
+    )
+
+
+_STATUS_OF: tuple[tuple[type[LogpithError], int, str], ...] = (
+    (Unavailable, 503, "unavailable"),
+    (BadQuery, 400, "bad_query"),
+    (BadArgument, 400, "bad_argument"),
+    (NotFound, 404, "not_found"),
+    (OutsideRoots, 403, "outside_roots"),
+    (LogpithError, 422, "refused"),
+)
 
 
 def _is_full_disk(error: BaseException | None) -> bool:

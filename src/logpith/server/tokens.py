@@ -7,14 +7,14 @@ import hmac
 import os
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from logpith.settings import TokenSettings
 from logpith_emit.errors import BadArgument, Refused
-from logpith_emit.secret import Secret
 
 Role = Literal["log_reader", "log_writer", "log_admin"]
 """Who reads asks questions, who writes brings records; an admin does both, and sees how the server is."""
@@ -23,7 +23,7 @@ READER: Final = "log_reader"
 WRITER: Final = "log_writer"
 ADMIN: Final = "log_admin"
 
-TOKEN_FILE = "token"
+TOKEN_FILE: Final = "token"  # noqa: S105 - the name of a file
 
 _FEWEST_CHARACTERS = 16
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
@@ -50,41 +50,14 @@ ASKING: ContextVar[Principal] = ContextVar("ASKING")
 """Who asks what this task or thread works on. Unset where nobody does, and then nothing may be read."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class TokenSettings:
-    """A token of the settings, `[[server.tokens]]`."""
-
-    name: str
-    """Whose it is; told in errors and metrics, never the token itself."""
-
-    token: Secret
-    """The token, as `${VAR}` from the environment, or `sha256:` and the hash of it in hex."""
-
-    roles: tuple[Role, ...] = (READER,)
-    """What its bearer may do."""
-
-    services: tuple[str, ...] = ()
-    """The services whose records its bearer may see and bring; none named means all."""
-
-    def __post_init__(self) -> None:
-        """Raises:
-        BadArgument: the token can be guessed, or lets its bearer do nothing.
-        """
-        told = self.token.reveal()
-        if len(told) < _FEWEST_CHARACTERS or (told.startswith("sha256:") and not _SHA256.fullmatch(told)):
-            raise BadArgument(
-                f"the token of '{self.name}' is no token",
-                remedy=f"Take {_FEWEST_CHARACTERS} characters or more, best those of `openssl rand -hex 32`",
-            )
-        if not self.roles:
-            raise BadArgument(f"the token of '{self.name}' has no role", remedy=f"Name one, such as {READER}")
-
-
 class Tokens:
     """The tokens that a server knows."""
 
-    def __init__(self, known: Sequence[TokenSettings]) -> None:
-        self._known = tuple((_digest_of(token.token.reveal()), _principal_of(token)) for token in known)
+    def __init__(self, known: Sequence[TokenSettings], groups: Mapping[str, Sequence[str]]) -> None:
+        """Raises:
+        BadArgument: one of them can be guessed, or lets its bearer do nothing.
+        """
+        self._known = tuple((_digest_of(token), _principal_of(token, groups)) for token in known)
 
     def bearer_of(self, token: str) -> Principal | None:
         """Whose token it is; None when nobody's. Takes the same time however much of one agrees."""
@@ -136,11 +109,19 @@ def _read_token(path: Path) -> str:
     return token
 
 
-def _digest_of(told: str) -> bytes:
+def _digest_of(token: TokenSettings) -> bytes:
+    told = token.token.reveal()
     hashed = _SHA256.fullmatch(told)
+    if len(told) < _FEWEST_CHARACTERS or (told.startswith("sha256:") and not hashed):
+        raise BadArgument(
+            f"the token of '{token.name}' is no token",
+            remedy=f"Take {_FEWEST_CHARACTERS} characters or more, best those of `openssl rand -hex 32`",
+        )
     return bytes.fromhex(hashed[1]) if hashed else hashlib.sha256(told.encode()).digest()
 
 
-def _principal_of(token: TokenSettings) -> Principal:
-    services = frozenset(token.services) or None
-    return Principal(name=token.name, roles=frozenset(token.roles), services=services)
+def _principal_of(token: TokenSettings, groups: Mapping[str, Sequence[str]]) -> Principal:
+    if not token.roles:
+        raise BadArgument(f"the token of '{token.name}' has no role", remedy=f"Name one, such as {READER}")
+    services = frozenset(one for name in token.services for one in groups.get(name, (name,)))
+    return Principal(name=token.name, roles=frozenset(token.roles), services=services or None)
