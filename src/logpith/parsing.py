@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from logpith.corpus.reading import body_of
 from logpith.corpus.view import fields_of_record
 from logpith.files.roots import Roots
 from logpith.files.text import Block, TextFile
+from logpith.formats.body import body_of
 from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
 from logpith.formats.severity_words import severity_in
@@ -83,7 +83,7 @@ def describe(sample: Sample, quoter: Quoter) -> Iterator[str]:
 def _read_of(sample: Sample, record: int, quoter: Quoter) -> Iterator[str]:
     """Time, level, service, body and fields of a record, those that it has."""
     records = sample.records
-    body = body_of(sample.block, records, record)
+    body = body_of(sample.block.buf, records, record)
     time = int(records.time_ns[record])
     fields = fields_of_record(
         sample.text(record).decode("utf-8", "surrogateescape"),

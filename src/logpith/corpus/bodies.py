@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.reading import body_of
 from logpith.corpus.records import Corpus
 from logpith.corpus.windows import texts_of
 from logpith.files.text import Block
+from logpith.formats.body import body_of
 from logpith.scan.records import PADDING, Reading, read_records
 
 _AT_ONCE = 20_000
@@ -51,11 +51,11 @@ def _bodies(lines: Sequence[bytes], reading: Reading) -> Iterator[bytes]:
     found = read_records(block.buf, 0, block.end, reading)
     if len(found) == len(lines):
         for place in range(len(lines)):
-            yield body_of(block, found, place)
+            yield body_of(block.buf, found, place)
         return
     for line in lines:  # one of them looks like a part of the line before it
         alone = _block([line])
-        yield body_of(alone, read_records(alone.buf, 0, alone.end, reading), 0)
+        yield body_of(alone.buf, read_records(alone.buf, 0, alone.end, reading), 0)
 
 
 def _block(lines: Sequence[bytes]) -> Block:

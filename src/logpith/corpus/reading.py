@@ -5,7 +5,6 @@ What an index in the cache holds is not read again.
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from collections import deque
@@ -23,17 +22,15 @@ from logpith.corpus.records import Corpus, Source, join_tables
 from logpith.corpus.refs import file_key, source_key
 from logpith.files.archive import AnyText, TextMember
 from logpith.files.text import Block, TextFile, TextStream
+from logpith.formats.body import body_of
 from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
-from logpith.scan.colours import bytes_without_colours
 from logpith.scan.records import OwnFormat, Reading, Records, read_records
 from logpith.scan.tally import add_times
 from logpith_emit.errors import Refused
 
 Progress = Callable[[int, int, int], None]
 """Told (bytes done, bytes in all or 0 when unknown, lines done)."""
-
-_MOST_SAMPLE_BYTES = 8 << 10
 
 _Step = tuple[int, tuple[Block, Reading] | None]
 """The number of a source with one of its blocks and how to read it, or None behind the last one."""
@@ -339,7 +336,7 @@ class _SourceReader:
         while len(samples) < len(index):
             samples.append({})
         for code, value, record in chosen:
-            samples[code][value] = without_secrets(body_of(scanned.block, scanned.records, record + skip))
+            samples[code][value] = without_secrets(body_of(scanned.block.buf, scanned.records, record + skip))
         for code in {code for code, _, _ in chosen}:
             of_code = samples[code]
             samples[code] = {value: of_code[value] for value in index.best_values(code)}
@@ -360,26 +357,3 @@ def _source(text: AnyText, table: Table, stream: str) -> Source:
         place = f"{text.entry.name}@{text.entry.offset}"
         key = source_key(place, text.identity.device, text.identity.inode)
     return Source(name=text.name, text=text, key=key, table=table, stream=stream)
-
-
-def body_of(block: Block, records: Records, record: int) -> bytes:
-    """What is mined of a record: its body, and what a JSON line says went wrong beside it."""
-    spans = [(records.body_start[record], records.body_end[record])]
-    if records.failure_end[record] > records.failure_start[record]:
-        spans.append((records.failure_start[record], records.failure_end[record]))
-    texts = [bytes(block.buf[start : min(end, start + _MOST_SAMPLE_BYTES)]) for start, end in spans]
-    for _ in range(int(records.escapes[record])):
-        texts = [_unescaped(text) for text in texts]
-    texts = [bytes_without_colours(text) for text in texts]
-    return texts[0] if len(texts) == 1 else texts[0] + b" (" + texts[1] + b")"
-
-
-def _unescaped(text: bytes) -> bytes:
-    """The inside of a JSON string as text; as it stands when it is none (a number, or cut within an escape)."""
-    if b"\\" not in text:
-        return text
-    try:
-        decoded: str = json.loads(b'"' + text + b'"', strict=False)
-    except ValueError:
-        return text
-    return decoded.encode("utf-8", "backslashreplace")

@@ -7,13 +7,20 @@
 
     snapshot = read_store(folder)                         any process, any number, without a lock
 
-writer.py     the writer: append, seal, compact
-spools.py     batches that are durable and not in a segment yet
-segment.py    one immutable file set of records: written once, read in parts
-manifest.py   which segments there are; changes by renaming one file
-snapshot.py   the store at one moment, for readers
-retention.py  what goes, when, and why
-copies.py     snapshots elsewhere: create, verify, restore
-check.py      is everything what it should be
-disk.py       every touch of the disk
+writer.py          the writer: append, add, seal, compact
+spools.py          batches that are durable and not in a segment yet
+rows.py            batches on their way into a segment
+segment_writer.py  rows → the bytes of a segment's files
+attributes.py      which attributes become columns
+segment.py         a segment, read in parts
+manifest.py        which segments there are; changes by renaming one file
+reader.py          the store at one moment, in any process
+retention.py       what goes, when, and why
+copies.py          snapshots elsewhere: create, verify, restore
+check.py           is everything what it should be
+disk.py            every touch of the disk
 """
+
+from logpith.store.writer import Store, StoreLimits, open_store
+
+__all__ = ["Store", "StoreLimits", "open_store"]

@@ -1,0 +1,100 @@
+"""The numbers that stand in some holes of templates, as columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.scan.kernel import kernel
+from logpith.scan.split import BETWEEN
+
+_MOST_DIGITS = 15
+"""So many digits a double holds as they are."""
+
+
+@kernel
+def _read_numbers(
+    values: Any,
+    offsets: Any,
+    tids: Any,
+    first_wish: Any,
+    holes: Any,
+    places: Any,
+    tens: Any,
+    out: Any,
+    bad: Any,
+) -> None:
+    for row in range(tids.shape[0]):
+        tid = tids[row]
+        wish = first_wish[tid]
+        last = first_wish[tid + 1]
+        if wish == last:
+            continue
+        i = offsets[row]
+        end = offsets[row + 1]
+        hole = 0
+        while wish < last:
+            while hole < holes[wish]:
+                while i < end and values[i] != BETWEEN:
+                    i += 1
+                i += 1
+                hole += 1
+            negative = i < end and values[i] == 45
+            if negative:
+                i += 1
+            digits = 0
+            fraction = -1
+            number = np.int64(0)
+            while i < end and values[i] != BETWEEN:
+                byte = values[i]
+                if 48 <= byte <= 57:
+                    digits += 1
+                    if digits <= _MOST_DIGITS:
+                        number = number * 10 + (np.int64(byte) - 48)
+                    if fraction >= 0:
+                        fraction += 1
+                elif byte == 46 and fraction < 0 and digits > 0:
+                    fraction = 0
+                else:
+                    digits = 99
+                i += 1
+            i += 1
+            hole += 1
+            if digits == 0 or digits > _MOST_DIGITS or fraction == 0:
+                bad[wish] = True
+            else:
+                value = number / tens[max(fraction, 0)]
+                out[places[wish], row] = -value if negative else value
+            wish += 1
+
+
+def read_numbers(
+    values: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    tids: NDArray[np.int32],
+    wishes: list[tuple[int, int, int]],
+    templates: int,
+    columns: int,
+) -> tuple[NDArray[np.float64], list[int]]:
+    """(columns, rows) the numbers of wished holes, NaN where there is none; and the wishes that some row does not meet.
+
+    A wish is (template, hole, column); they are sorted, and each hole is wished for once.
+    """
+    of_template = np.array([template for template, _, _ in wishes], np.int64)
+    first_wish = np.searchsorted(of_template, np.arange(templates + 1))
+    out = np.full((columns, len(tids)), np.nan)
+    bad = np.zeros(len(wishes), np.bool_)
+    _read_numbers(
+        values,
+        offsets,
+        tids,
+        first_wish,
+        np.array([hole for _, hole, _ in wishes], np.int64),
+        np.array([column for _, _, column in wishes], np.int64),
+        np.array([float(10**power) for power in range(_MOST_DIGITS + 1)]),
+        out,
+        bad,
+    )
+    return out, np.flatnonzero(bad).tolist()

@@ -1,0 +1,515 @@
+"""Splitting lines into templates and values, and putting them together again: how the store keeps text small.
+
+A line is static text with holes. What stands in the holes are the words that `words.walk` masks, so a hole is always
+a whole word, with delimiters around it: no word of a query can lie half in one. A template is the static text with
+marks for the holes; two lines share one when their static text, their facts and their shape are the same.
+
+    \\x11          a hole: its word is the next of the line's values, which \\x12 stands between
+    \\x13 and c    the line's own time, written as the code c says; nothing is kept of it
+    \\x10          all of the line is one value, as it stands: it holds one of these marks itself, or there are too
+                  many templates (then it has no shape, either)
+
+Putting together gives back every byte. A time is left out only where writing it anew gives the same text.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.scan.kernel import kernel
+from logpith.scan.timestamps import NO_TIME
+from logpith.scan.words import walk
+
+WHOLE = 0x10
+HOLE = 0x11
+BETWEEN = 0x12
+TIME = 0x13
+
+MOST_TEMPLATES = 32_768
+"""Distinct templates of a segment; the lines of further ones are kept whole."""
+
+MOST_FACTS = 4_096
+"""Distinct facts of a segment at most: so many templates are left for lines that are kept whole."""
+
+MOST_TEMPLATE_BYTES = 16_384
+_MOST_WORDS = 1_024
+_TEMPLATES_TEXT_BYTES = 64 << 20
+LONGEST_TIME = 30
+
+_FULL, _DATE, _CLOCK = 0, 1, 2
+_FIRST_CODE = 0x40
+_NS_PER_S = 1_000_000_000
+_S_PER_D = 86_400
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+
+
+@kernel
+def _date_of(day: int, date: Any) -> None:
+    """Year, month and day of a day since 1970, into `date`. After "chrono-Compatible Low-Level Date Algorithms"."""
+    z = day + 719468
+    era = (z if z >= 0 else z - 146096) // 146097
+    doe = z - era * 146097
+    yoe = (doe - doe // 1460 + doe // 36524 - doe // 146096) // 365
+    doy = doe - (365 * yoe + yoe // 4 - yoe // 100)
+    mp = (5 * doy + 2) // 153
+    date[0] = yoe + era * 400 + (1 if mp >= 10 else 0)
+    date[1] = mp + 3 if mp < 10 else mp - 9
+    date[2] = doy - (153 * mp + 2) // 5 + 1
+    date[3] = day
+
+
+@kernel
+def _digits(buf: Any, start: int, count: int) -> Any:
+    """The number that `count` digits say; -1 when one of them is none."""
+    value = np.int64(0)
+    for i in range(start, start + count):
+        digit = np.int64(buf[i]) - 48
+        if digit < 0 or digit > 9:
+            return -1
+        value = value * 10 + digit
+    return value
+
+
+@kernel
+def _time_code(buf: Any, start: int, end: int, time: int, date: Any) -> int:
+    """The code by which `time` is written exactly as `buf[start:end]`; 0 when there is none."""
+    length = end - start
+    is_date = length >= 10 and buf[start + 4] == 45 and buf[start + 7] == 45
+    if not is_date and not (length >= 8 and buf[start + 2] == 58 and buf[start + 5] == 58):
+        return 0
+    day = time // (_NS_PER_S * _S_PER_D)
+    i = start
+    kind = _CLOCK
+    if is_date:
+        if date[3] != day:
+            _date_of(day, date)
+        if (
+            _digits(buf, i, 4) != date[0]
+            or _digits(buf, i + 5, 2) != date[1]
+            or _digits(buf, i + 8, 2) != date[2]
+        ):
+            return 0
+        if length == 10:
+            return _FIRST_CODE + _DATE * 20
+        if length < 19 or buf[i + 10] != 84 or buf[i + 13] != 58 or buf[i + 16] != 58:
+            return 0
+        kind = _FULL
+        i += 11
+    second = (time // _NS_PER_S) % _S_PER_D
+    if (
+        _digits(buf, i, 2) != second // 3600
+        or _digits(buf, i + 3, 2) != second // 60 % 60
+        or _digits(buf, i + 6, 2) != second % 60
+    ):
+        return 0
+    i += 8
+    is_utc = i < end and buf[end - 1] == 90
+    behind = end - 1 if is_utc else end
+    fraction = 0
+    if i < behind:
+        fraction = behind - i - 1
+        if buf[i] != 46 or fraction < 1 or fraction > 9:
+            return 0
+        nanos = _digits(buf, i + 1, fraction)
+        if nanos < 0:
+            return 0
+        for _ in range(9 - fraction):
+            nanos *= 10
+        if nanos != time % _NS_PER_S:
+            return 0
+    elif time % _NS_PER_S != 0:
+        return 0
+    return _FIRST_CODE + kind * 20 + fraction * 2 + (1 if is_utc else 0)
+
+
+@kernel
+def _put_digits(out: Any, place: int, value: int, count: int) -> int:
+    for i in range(place + count - 1, place - 1, -1):
+        out[i] = 48 + value % 10
+        value //= 10
+    return place + count
+
+
+@kernel
+def _put_time(out: Any, place: int, time: int, code: int, date: Any) -> int:
+    """Writes a time as its code says; the place behind it."""
+    code -= _FIRST_CODE
+    kind = code // 20
+    fraction = code % 20 // 2
+    if kind != _CLOCK:
+        day = time // (_NS_PER_S * _S_PER_D)
+        if date[3] != day:
+            _date_of(day, date)
+        place = _put_digits(out, place, date[0], 4)
+        out[place] = 45
+        place = _put_digits(out, place + 1, date[1], 2)
+        out[place] = 45
+        place = _put_digits(out, place + 1, date[2], 2)
+        if kind == _DATE:
+            return place
+        out[place] = 84
+        place += 1
+    second = (time // _NS_PER_S) % _S_PER_D
+    place = _put_digits(out, place, second // 3600, 2)
+    out[place] = 58
+    place = _put_digits(out, place + 1, second // 60 % 60, 2)
+    out[place] = 58
+    place = _put_digits(out, place + 1, second % 60, 2)
+    if fraction > 0:
+        out[place] = 46
+        nanos = time % _NS_PER_S
+        for _ in range(9 - fraction):
+            nanos //= 10
+        place = _put_digits(out, place + 1, nanos, fraction)
+    if code % 2 == 1:
+        out[place] = 90
+        place += 1
+    return place
+
+
+@kernel
+def _is_same(
+    buf: Any, start: int, end: int, spans: Any, count: int, texts: Any, text: int, text_end: int
+) -> bool:
+    """Whether a line's static text and marks are those of a template."""
+    i = start
+    t = text
+    for k in range(count + 1):
+        stop = spans[k, 0] if k < count else end
+        if text_end - t < stop - i:
+            return False
+        while i < stop:
+            if buf[i] != texts[t]:
+                return False
+            i += 1
+            t += 1
+        if k < count:
+            code = spans[k, 2]
+            if t >= text_end:
+                return False
+            if code == 0:
+                if texts[t] != HOLE:
+                    return False
+                t += 1
+            else:
+                if t + 1 >= text_end or texts[t] != TIME or texts[t + 1] != code:
+                    return False
+                t += 2
+            i = spans[k, 1]
+    return t == text_end
+
+
+@kernel
+def _split(
+    buf: Any,
+    starts: Any,
+    ends: Any,
+    order: Any,
+    first: int,
+    times: Any,
+    facts: Any,
+    shapes: Any,
+    spans: Any,
+    slots: Any,
+    hashes: Any,
+    texts: Any,
+    text_ends: Any,
+    template_facts: Any,
+    template_shapes: Any,
+    state: Any,
+    tids: Any,
+    values: Any,
+    value_ends: Any,
+    date: Any,
+) -> Any:
+    """The row to go on with: behind the last, or the first whose values found no room.
+
+    `state` holds the count of templates, and how many bytes of `values` are taken.
+    """
+    mask = np.uint64(slots.shape[0] - 1)
+    for row in range(first, order.shape[0]):
+        record = order[row]
+        start = starts[record]
+        end = ends[record]
+        taken = state[1]
+        if values.shape[0] - taken < end - start:
+            return row
+        time = times[record]
+        is_whole = False
+        for i in range(start, end):
+            if WHOLE <= buf[i] <= TIME:
+                is_whole = True
+        count = 0
+        key = np.uint64(0)
+        if not is_whole:
+            key, _, words = walk(buf, start, end, spans, True)
+            words = min(words, spans.shape[0])
+            for k in range(words):
+                if spans[k, 2] != 0:
+                    spans[count, 0] = spans[k, 0]
+                    spans[count, 1] = spans[k, 1]
+                    spans[count, 2] = (
+                        _time_code(buf, spans[k, 0], spans[k, 1], time, date) if time != NO_TIME else 0
+                    )
+                    count += 1
+        tid = -1
+        fact = facts[record]
+        shape = shapes[record]
+        for attempt in range(2):
+            if is_whole or attempt == 1:
+                key = _GOLDEN
+                is_whole = True
+            if attempt == 1:
+                shape = np.uint64(0)
+            key = (key ^ (fact * _GOLDEN)) * _GOLDEN
+            key ^= (shape ^ (key >> _SHIFT)) * _GOLDEN
+            key ^= key >> _SHIFT
+            slot = np.int64(key & mask)
+            while slots[slot] >= 0:
+                t = slots[slot]
+                if hashes[t] == key and template_facts[t] == fact and template_shapes[t] == shape:
+                    text = text_ends[t - 1] if t > 0 else 0
+                    if is_whole:
+                        if text_ends[t] == text + 1 and texts[text] == WHOLE:
+                            tid = t
+                            break
+                    elif _is_same(buf, start, end, spans, count, texts, text, text_ends[t]):
+                        tid = t
+                        break
+                slot = (slot + 1) & np.int64(mask)
+            if tid >= 0:
+                break
+            text = text_ends[state[0] - 1] if state[0] > 0 else 0
+            is_full = state[0] >= template_facts.shape[0] - MOST_FACTS
+            if attempt == 0 and (
+                is_full
+                or end - start > MOST_TEMPLATE_BYTES
+                or text + 2 * (end - start) + MOST_FACTS > texts.shape[0]
+            ):
+                continue  # it is kept whole, without a shape
+            tid = state[0]
+            slots[slot] = tid
+            hashes[tid] = key
+            template_facts[tid] = fact
+            template_shapes[tid] = shape
+            if is_whole:
+                texts[text] = WHOLE
+                text += 1
+            else:
+                i = start
+                for k in range(count + 1):
+                    stop = spans[k, 0] if k < count else end
+                    while i < stop:
+                        texts[text] = buf[i]
+                        text += 1
+                        i += 1
+                    if k < count:
+                        if spans[k, 2] == 0:
+                            texts[text] = HOLE
+                        else:
+                            texts[text] = TIME
+                            text += 1
+                            texts[text] = spans[k, 2]
+                        text += 1
+                        i = spans[k, 1]
+            text_ends[tid] = text
+            state[0] += 1
+            break
+        tids[row] = tid
+        if is_whole:
+            for i in range(start, end):
+                values[taken] = buf[i]
+                taken += 1
+        else:
+            is_first = True
+            for k in range(count):
+                if spans[k, 2] != 0:
+                    continue
+                if not is_first:
+                    values[taken] = BETWEEN
+                    taken += 1
+                is_first = False
+                for i in range(spans[k, 0], spans[k, 1]):
+                    values[taken] = buf[i]
+                    taken += 1
+        state[1] = taken
+        value_ends[row] = taken
+    return order.shape[0]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Lines as templates and values."""
+
+    tids: NDArray[np.int32]
+    """The template of each row."""
+
+    values: NDArray[np.uint8]
+    """The values of all rows behind each other."""
+
+    value_ends: NDArray[np.int64]
+    """Where the values of each row end."""
+
+    texts: NDArray[np.uint8]
+    """The templates behind each other."""
+
+    text_ends: NDArray[np.int64]
+    facts: NDArray[np.uint64]
+    """What the lines of each template have in common besides."""
+
+    shapes: NDArray[np.uint64]
+
+
+def split_lines(
+    buf: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    order: NDArray[np.int64],
+    times: NDArray[np.int64],
+    facts: NDArray[np.uint64],
+    shapes: NDArray[np.uint64],
+) -> Split:
+    """The lines `buf[start:end]`, in `order`. Behind each of them stand a delimiter and four readable bytes.
+
+    Lines share a template only where `facts` and `shapes` are the same.
+    """
+    rows = len(order)
+    room = int((ends - starts).sum()) // 2 + (1 << 16)
+    longest = int((ends - starts).max()) if rows else 0
+    room = max(room, longest)
+    values = np.empty(room, np.uint8)
+    value_ends = np.empty(rows, np.int64)
+    tids = np.empty(rows, np.int32)
+    slots = np.full(4 * MOST_TEMPLATES, -1, np.int64)
+    hashes = np.empty(MOST_TEMPLATES, np.uint64)
+    texts = np.empty(_TEMPLATES_TEXT_BYTES, np.uint8)
+    text_ends = np.zeros(MOST_TEMPLATES, np.int64)
+    template_facts = np.empty(MOST_TEMPLATES, np.uint64)
+    template_shapes = np.empty(MOST_TEMPLATES, np.uint64)
+    state = np.zeros(2, np.int64)
+    spans = np.empty((_MOST_WORDS, 3), np.int64)
+    date = np.full(4, -(1 << 62), np.int64)
+    row = 0
+    while True:
+        row = _split(
+            buf,
+            starts,
+            ends,
+            order,
+            row,
+            times,
+            facts,
+            shapes,
+            spans,
+            slots,
+            hashes,
+            texts,
+            text_ends,
+            template_facts,
+            template_shapes,
+            state,
+            tids,
+            values,
+            value_ends,
+            date,
+        )
+        if row >= rows:
+            break
+        values = np.concatenate([values, np.empty(max(len(values) // 2, longest), np.uint8)])
+    count, taken = state.tolist()
+    return Split(
+        tids,
+        values[:taken],
+        value_ends,
+        texts[: text_ends[count - 1] if count else 0].copy(),
+        text_ends[:count].copy(),
+        template_facts[:count].copy(),
+        template_shapes[:count].copy(),
+    )
+
+
+@kernel
+def _join(
+    rows: Any,
+    tids: Any,
+    times: Any,
+    values: Any,
+    value_offsets: Any,
+    texts: Any,
+    text_offsets: Any,
+    out: Any,
+    out_starts: Any,
+    date: Any,
+) -> Any:
+    place = 0
+    for k in range(rows.shape[0]):
+        row = rows[k]
+        out_starts[k] = place
+        t = text_offsets[tids[row]]
+        text_end = text_offsets[tids[row] + 1]
+        v = value_offsets[row]
+        value_end = value_offsets[row + 1]
+        if text_end - t == 1 and texts[t] == WHOLE:
+            while v < value_end:
+                out[place] = values[v]
+                place += 1
+                v += 1
+        while t < text_end:
+            byte = texts[t]
+            t += 1
+            if byte > TIME or byte < WHOLE:
+                out[place] = byte
+                place += 1
+            elif byte == HOLE:
+                while v < value_end and values[v] != BETWEEN:
+                    out[place] = values[v]
+                    place += 1
+                    v += 1
+                v += 1
+            elif byte == TIME:
+                place = _put_time(out, place, times[row], texts[t], date)
+                t += 1
+        out[place] = 10
+        place += 1
+    return place
+
+
+def join_lines(
+    rows: NDArray[np.int64],
+    tids: NDArray[np.int32],
+    times: NDArray[np.int64],
+    values: NDArray[np.uint8],
+    value_offsets: NDArray[Any],
+    texts: NDArray[np.uint8],
+    text_offsets: NDArray[np.int64],
+    padding: int,
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+    """(buffer, where each line begins in it, its end): the lines of some rows, each with a newline behind it.
+
+    `padding` bytes follow the end. `tids`, `times` and `value_offsets` (one more) are of all rows.
+    """
+    chosen = tids[rows]
+    lengths = (
+        np.diff(text_offsets)[chosen].sum()
+        + (value_offsets[1:][rows].astype(np.int64) - value_offsets[:-1][rows]).sum()
+    )
+    times_written = _count_times(texts, text_offsets)[chosen].sum()
+    out = np.empty(int(lengths) + int(times_written) * LONGEST_TIME + len(rows) + padding, np.uint8)
+    starts = np.empty(len(rows), np.int64)
+    date = np.full(4, -(1 << 62), np.int64)
+    end = _join(rows, tids, times, values, value_offsets, texts, text_offsets, out, starts, date)
+    out[end : end + padding] = 0
+    return out, starts, end
+
+
+def _count_times(texts: NDArray[np.uint8], text_offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many times each template has its line's own time."""
+    marks = np.concatenate([[0], np.cumsum(texts == TIME)])
+    counts: NDArray[np.int64] = marks[text_offsets[1:]] - marks[text_offsets[:-1]]
+    return counts

@@ -1,0 +1,119 @@
+"""Attributes as columns: numbers that records name by a key, so that asking about them reads nothing else.
+
+Which hole of a template holds the value of which key is a matter of its text, told once for all of its records. The
+values stay where they are, too: a column is an addition that can be left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from logpith.scan.slot_numbers import read_numbers
+from logpith.scan.split import Split
+
+MOST_COLUMNS = 16
+_LEAST_SHARE = 0.01
+
+# Names with a digit may be values themselves to the splitter, and then templates do not show them.
+_NAME = r"[A-Za-z_@][A-Za-z_.@/\-]{0,63}"
+_PAIR = re.compile(rf'(?:^|[\s,;(\[{{])({_NAME})=(?:"(\x11)"|(\x11))(?=[\s,;)\]}}"]|$)')
+_TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|([{}\[\],:])|(\x11)|\x13.|[^"{}\[\],:\x11\x13]+', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Columns of numbers, and whose they are."""
+
+    columns: Mapping[str, Any]
+    """Arrow arrays by the name of the attribute; null where a row has none."""
+
+    templates: dict[str, list[int]]
+    """For each the templates whose rows it holds the values of."""
+
+
+def number_columns(split: Split, offsets: NDArray[np.int64]) -> Numbers:
+    """The numeric attributes that a hundredth of the rows name, the most frequent ones."""
+    counts = np.bincount(split.tids, minlength=len(split.text_ends)).tolist()
+    texts = np.concatenate([[0], split.text_ends]).tolist()
+    found: list[tuple[int, int, str]] = []
+    rows_of = Counter[str]()
+    for template, count in enumerate(counts):
+        text = bytes(split.texts[texts[template] : texts[template + 1]]).decode("latin-1")
+        holes = list(holes_of_keys(text))
+        names = Counter(name for name, _ in holes)
+        for name, hole in holes:
+            if names[name] == 1:
+                found.append((template, hole, name))
+                rows_of[name] += count
+    least = max(1, len(split.tids) * _LEAST_SHARE)
+    chosen = [name for name, count in rows_of.most_common(4 * MOST_COLUMNS) if count >= least]
+    place = {name: at for at, name in enumerate(chosen)}
+    wishes = sorted((template, hole, place[name]) for template, hole, name in found if name in place)
+    if not wishes:
+        return Numbers({}, {})
+    numbers, unmet = read_numbers(split.values, offsets, split.tids, wishes, len(counts), len(chosen))
+    is_unmet = np.zeros((len(chosen), len(counts)), np.bool_)
+    for at in unmet:
+        template, _, column = wishes[at]
+        is_unmet[column, template] = True
+    for column in np.flatnonzero(is_unmet.any(axis=1)).tolist():
+        numbers[column, is_unmet[column][split.tids]] = np.nan
+    met = [wish for wish in wishes if not is_unmet[wish[2], wish[0]]]
+    columns: dict[str, Any] = {}
+    templates: dict[str, list[int]] = {}
+    for name, column in place.items():
+        known = ~np.isnan(numbers[column])
+        if known.sum() < least or len(columns) >= MOST_COLUMNS:
+            continue
+        whole = numbers[column][known]
+        is_whole = bool((whole == np.floor(whole)).all())
+        values = np.where(known, numbers[column], 0.0)
+        columns[name] = pa.array(values.astype(np.int64) if is_whole else values, mask=~known)
+        templates[name] = sorted({template for template, _, at in met if at == column})
+    return Numbers(columns, templates)
+
+
+def holes_of_keys(text: str) -> Iterator[tuple[str, int]]:
+    """(key, number of the hole) for each key of a template whose value is one hole."""
+    if text.startswith("{"):
+        yield from _in_json(text)
+        return
+    for match in _PAIR.finditer(text):
+        yield match[1], text.count("\x11", 0, max(match.start(2), match.start(3)))
+
+
+def _in_json(text: str) -> Iterator[tuple[str, int]]:
+    depth = 0
+    holes = 0
+    key = ""
+    before = last = ""
+    for match in _TOKEN.finditer(text):
+        if match[2]:
+            sign = match[2]
+            depth += (sign in "{[") - (sign in "}]")
+            if sign == ":" and depth == 1:
+                key = last
+            if sign in ",}" and before == "hole" and key and depth == (1 if sign == "," else 0):
+                yield key, holes - 1
+            if sign in ",{}[]":
+                key = ""
+            before = sign
+        elif match[1] is not None:
+            held = match[1].count("\x11")
+            is_hole = match[1] == "\x11"
+            holes += held
+            before = "hole" if is_hole and before == ":" else "text"
+            last = match[1] if re.fullmatch(_NAME, match[1]) else ""
+        elif match[3]:
+            holes += 1
+            before = "hole" if before == ":" else "text"
+        elif match[0].strip() and not match[0].startswith("\x13"):
+            before = "text"

@@ -1,0 +1,111 @@
+"""The store's own touches of the disk: the folder's names, the writer's lock, files that change by renaming."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from logpith_emit.disk import Disk
+from logpith_emit.errors import Refused, Unavailable
+
+FORMAT = "FORMAT"
+MANIFEST = "MANIFEST"
+LOCK = "LOCK"
+DAYS = "days"
+SPOOL = "spool"
+TRASH = "trash"
+DRAFT = "draft-"
+
+FORMAT_TEXT = b"logpith store 1\n"
+
+
+def replace_file(disk: Disk, path: Path, data: bytes) -> None:
+    """Gives a file new contents: whoever reads it meets the old ones or the new ones, also after a power cut."""
+    draft = path.with_name(f"{DRAFT}{path.name}")
+    disk.remove(draft)
+    disk.write_new(draft, data)
+    disk.rename(draft, path)
+    disk.sync_folder(path.parent)
+
+
+def make_store(disk: Disk, folder: Path) -> None:
+    """Makes the folders of a store where there are none.
+
+    Raises:
+        Refused: what is there is no store, or one of a later version.
+    """
+    names = disk.names(folder)
+    if FORMAT in names:
+        check_format(disk, folder)
+    elif [name for name in names if not name.startswith((DRAFT, LOCK))]:
+        raise Refused(
+            f"{folder} is not empty and holds no store",
+            remedy="Name an empty folder, or one that a store is in",
+        )
+    for name in (DAYS, SPOOL, TRASH):
+        disk.make_folder(folder / name)
+    if FORMAT not in names:
+        replace_file(disk, folder / FORMAT, FORMAT_TEXT)
+    disk.sync_folder(folder)
+    with suppress(OSError):
+        disk.sync_folder(folder.parent)
+
+
+def check_format(disk: Disk, folder: Path) -> None:
+    """Nothing, when a folder holds a store that this logpith reads.
+
+    Raises:
+        Refused: it does not.
+    """
+    told = disk.read(folder / FORMAT)
+    if told != FORMAT_TEXT:
+        raise Refused(
+            f"{folder} holds a store that this logpith does not read: {told[:40]!r}",
+            remedy="Use the version of logpith that wrote it, or a later one",
+        )
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Held by the one writer of a store; goes with its process, however that ends.
+
+    Raises:
+        Unavailable: another process holds it.
+    """
+    path = folder / LOCK
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        if not _try_lock(descriptor):
+            pid = (
+                os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() if hasattr(os, "pread") else ""
+            )
+            raise Unavailable(
+                f"{folder} is being written by another process{f' ({pid})' if pid else ''}",
+                remedy="Send the records to that server (logpith serve), or stop it first",
+            )
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415  only Windows has it
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    import fcntl  # noqa: PLC0415  Windows has none
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""The manifest: which segments there are, and how far the spool and each source have come.
+
+One small file. It changes by being replaced, so a reader sees the store before a change or after it. What stands in
+it and what was taken from the spool change together: no record is in both, none in neither.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from logpith.store.disk import MANIFEST, replace_file
+from logpith.store.segment_writer import Head, digest
+from logpith_emit.disk import Disk
+from logpith_emit.errors import Refused
+
+MOST_BATCH_IDS = 10_000
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """A segment, as far as it matters to who looks for the ones to open."""
+
+    id: str
+    day: int
+    kind: str = ""
+    """Its retention class."""
+
+    records: int
+    size_bytes: int
+    start_ns: int
+    end_ns: int
+    undated: int
+    observed_start_ns: int
+    observed_end_ns: int
+    services: dict[str, int]
+    sources: dict[str, int]
+    severities: list[int]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The store at one moment, but for what is in the spool only."""
+
+    generation: int = 0
+    segments: tuple[Entry, ...] = ()
+    """In the order in which they were made."""
+
+    consumed: int = 0
+    """Frames of the spool up to this sequence are in segments."""
+
+    positions: dict[str, str] = {}
+    """Source → where it reads on behind what is in segments."""
+
+    batch_ids: tuple[str, ...] = ()
+    """The last ones, oldest first."""
+
+    dropped: dict[str, int] = {}
+    """Reason → records that were in the store and are not any more."""
+
+
+def entry_of(head: Head) -> Entry:
+    """The entry of a segment."""
+    return Entry(
+        id=head.id,
+        day=head.day,
+        kind=head.kind,
+        records=head.records,
+        size_bytes=sum(head.sizes.values()),
+        start_ns=head.start_ns,
+        end_ns=head.end_ns,
+        undated=head.undated,
+        observed_start_ns=head.observed_start_ns,
+        observed_end_ns=head.observed_end_ns,
+        services=head.services,
+        sources=head.sources,
+        severities=head.severities,
+    )
+
+
+def read_manifest(disk: Disk, folder: Path) -> Manifest:
+    """The manifest of a store; an empty one where nothing was kept yet.
+
+    Raises:
+        Refused: it is damaged.
+    """
+    try:
+        data = disk.read(folder / MANIFEST)
+    except FileNotFoundError:
+        return Manifest()
+    body, _, rest = data.rpartition(b"\n#")
+    if rest != digest(body).encode() + b"\n":
+        raise Refused(
+            f"{folder / MANIFEST} is damaged",
+            remedy="Run logpith store check --repair: it makes the manifest anew from the segments",
+        )
+    return msgspec.json.decode(body, type=Manifest)
+
+
+def write_manifest(disk: Disk, folder: Path, manifest: Manifest) -> None:
+    """Puts a manifest in the place of the one before; durable when it returns."""
+    body = msgspec.json.encode(manifest)
+    replace_file(disk, folder / MANIFEST, body + b"\n#" + digest(body).encode() + b"\n")

@@ -1,0 +1,348 @@
+"""A segment, read: opened in no time, read in parts, verified as it is read.
+
+Blocks are read one by one, only the columns that are asked for. What is small (templates, words, rollup) is read
+once. Every byte that is used is covered by a checksum, and a wrong one raises `Refused`: never a wrong record.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import zstandard
+from numpy.typing import NDArray
+
+from logpith.batch import SCHEMA
+from logpith.scan.records import PADDING
+from logpith.scan.split import join_lines
+from logpith.scan.timestamps import NO_TIME
+from logpith.scan.word_bits import may_hold_words
+from logpith.store.segment_writer import (
+    DATA,
+    FORMAT,
+    HEAD,
+    ROLLUP,
+    SHAPES,
+    TEMPLATES,
+    WORDS,
+    Built,
+    Head,
+    ShapeFacts,
+    digest,
+)
+from logpith_emit.disk import Disk
+from logpith_emit.errors import Refused
+
+_PER_UNIT = {"ms": 1_000_000, "us": 1_000, "ns": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SegmentTemplates:
+    """The templates of a segment."""
+
+    texts: NDArray[np.uint8]
+    """Their texts with marks (`scan/split.py`), behind each other; `offsets` has one entry more."""
+
+    offsets: NDArray[np.int64]
+    severity: NDArray[np.uint8]
+    service: NDArray[np.int32]
+    """Places in `services`; `source` in `sources`."""
+
+    source: NDArray[np.int32]
+    services: tuple[str, ...]
+    sources: tuple[str, ...]
+    shape: NDArray[np.uint64]
+    """0 for templates without one."""
+
+    records: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.severity)
+
+    def text(self, template: int) -> bytes:
+        """The text of one, with marks."""
+        return bytes(self.texts[self.offsets[template] : self.offsets[template + 1]])
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """Records by minute and template."""
+
+    minute: NDArray[np.int32]
+    """Since 1970; UNDATED_MINUTE for records without a time."""
+
+    template: NDArray[np.int32]
+    records: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Values:
+    """The values of some rows that stand behind each other."""
+
+    buf: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    """One entry more than rows."""
+
+
+class Segment:
+    """An open segment; may be asked from several threads."""
+
+    def __init__(self, head: Head, files: Mapping[str, bytes] | Path, disk: Disk) -> None:
+        self.head = head
+        self._files = files
+        self._disk = disk
+        self._local = threading.local()
+        self._footer_is_good = False
+        self._metadata: Any = None
+
+    @classmethod
+    def open(cls, folder: Path, disk: Disk) -> Segment:
+        """The segment in a folder.
+
+        Raises:
+            Refused: it is damaged, or of a later version.
+            FileNotFoundError: there is none.
+        """
+        return cls(read_head(folder, disk.read(folder / HEAD)), folder, disk)
+
+    @classmethod
+    def of(cls, built: Built) -> Segment:
+        """A segment that is only in memory."""
+        return cls(built.head, built.files, Disk())
+
+    def __len__(self) -> int:
+        return self.head.records
+
+    @property
+    def name(self) -> str:
+        return self.head.id
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks there are."""
+        return -(-self.head.records // self.head.block_records)
+
+    def rows_of(self, block: int) -> slice:
+        """The rows of a block."""
+        first = block * self.head.block_records
+        return slice(first, min(first + self.head.block_records, self.head.records))
+
+    @cached_property
+    def templates(self) -> SegmentTemplates:
+        """All templates."""
+        table = self._table(TEMPLATES)
+        text = table["text"]
+        service = table["service"].dictionary_encode()
+        source = table["source"].dictionary_encode()
+        octets = text.buffers()[2]
+        return SegmentTemplates(
+            texts=np.frombuffer(octets, np.uint8) if octets is not None else np.empty(0, np.uint8),
+            offsets=np.frombuffer(text.buffers()[1], np.int64)[: len(text) + 1],
+            severity=table["severity_number"].to_numpy(),
+            service=service.indices.to_numpy(),
+            source=source.indices.to_numpy(),
+            services=tuple(service.dictionary.to_pylist()),
+            sources=tuple(source.dictionary.to_pylist()),
+            shape=table["shape"].to_numpy(),
+            records=table["records"].to_numpy(),
+        )
+
+    @cached_property
+    def rollup(self) -> Rollup:
+        """Records by minute and template."""
+        table = self._table(ROLLUP)
+        return Rollup(*(table[name].to_numpy() for name in ("minute", "template", "records")))
+
+    @cached_property
+    def shapes(self) -> ShapeFacts:
+        """What the corpus knows of it."""
+        return msgspec.msgpack.decode(zstandard.decompress(self._bytes(SHAPES)), type=ShapeFacts)
+
+    @cached_property
+    def _words(self) -> NDArray[np.uint8]:
+        width = (self.blocks + 7) // 8
+        return np.frombuffer(self._bytes(WORDS), np.uint8).reshape(-1, width)
+
+    def may_hold_words(self, words: Sequence[bytes]) -> NDArray[np.bool_]:
+        """For each block whether all of some words may stand among its values (not: in its templates)."""
+        return may_hold_words(self._words, self.blocks, words)
+
+    def has_column(self, name: str) -> bool:
+        """Whether an attribute is a column of numbers here."""
+        return name in self.head.numbers
+
+    def column(self, name: str, blocks: Sequence[int] | None = None) -> Any:
+        """A column of some blocks, or of all, as an Arrow array.
+
+        Raises:
+            Refused: it is damaged.
+        """
+        groups = list(range(self.blocks)) if blocks is None else list(blocks)
+        return self._read(groups, [name])[name]
+
+    def columns(self, names: Sequence[str], blocks: Sequence[int]) -> dict[str, Any]:
+        """Some columns of some blocks, as Arrow arrays."""
+        return self._read(list(blocks), list(names))
+
+    def times(self, blocks: Sequence[int] | None = None) -> NDArray[np.int64]:
+        """The time of each row in ns; NO_TIME where unknown."""
+        return times_of(self.column("timestamp", blocks))
+
+    def values(self, blocks: Sequence[int]) -> Values:
+        """The values of the rows of some blocks."""
+        return values_of(self.column("values", blocks))
+
+    def lines(
+        self,
+        rows: NDArray[np.int64],
+        template: NDArray[np.int32],
+        times: NDArray[np.int64],
+        values: Values,
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
+        """(buffer, starts, end) of the lines of some rows out of those whose columns are given; see `join_lines`."""
+        found = self.templates
+        return join_lines(
+            rows, template, times, values.buf, values.offsets, found.texts, found.offsets, PADDING
+        )
+
+    # ── Files ───────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _bytes(self, name: str) -> bytes:
+        if isinstance(self._files, Path):
+            data = self._disk.read(self._files / name)
+            if digest(data) != self.head.files.get(name):
+                self._is_damaged(name)
+            return data
+        return self._files[name]
+
+    def _table(self, name: str) -> dict[str, Any]:
+        table = pq.read_table(pa.BufferReader(self._bytes(name)), use_threads=False)
+        return {column: table[column].combine_chunks() for column in table.column_names}
+
+    def _read(self, groups: list[int], names: list[str]) -> dict[str, Any]:
+        try:
+            table = self._data.read_row_groups(groups, columns=names, use_threads=False)
+        except (OSError, pa.ArrowException) as error:
+            if isinstance(error, FileNotFoundError):
+                raise
+            self._is_damaged(DATA, str(error))
+        return {name: _whole(table[name]) for name in names}
+
+    @property
+    def _data(self) -> Any:
+        """The data file: one handle a thread, since pyarrow's must not be shared."""
+        file = getattr(self._local, "file", None)
+        if file is None:
+            settings: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
+            if isinstance(self._files, Path):
+                path = self._files / DATA
+                self._verify_footer(path)
+                if self._metadata is None:
+                    self._metadata = pq.read_metadata(path, memory_map=True)
+                file = pq.ParquetFile(path, memory_map=True, metadata=self._metadata, **settings)
+            else:
+                file = pq.ParquetFile(pa.BufferReader(self._files[DATA]), **settings)
+            self._local.file = file
+        return file
+
+    def _verify_footer(self, path: Path) -> None:
+        if self._footer_is_good:
+            return
+        size = path.stat().st_size
+        if size != self.head.sizes[DATA]:
+            self._is_damaged(DATA)
+        with path.open("rb") as file:
+            file.seek(max(0, size - self.head.footer_bytes))
+            if digest(file.read()) != self.head.footer:
+                self._is_damaged(DATA)
+        self._footer_is_good = True
+
+    def _is_damaged(self, name: str, detail: str = "") -> NoReturn:
+        where = f"{self.head.id}/{name}"
+        raise Refused(
+            f"{where} is damaged{f': {detail}' if detail else ''}",
+            remedy="Run logpith store check; restore the segment from a copy, or drop it",
+        )
+
+
+def segment_table(segment: Segment) -> Any:
+    """All records of a segment, as an Arrow table like those that it was made from, in the order of time."""
+    blocks = range(segment.blocks)
+    names = ("template", "timestamp", "observed_timestamp", "values", "extra")
+    columns = segment.columns(names, blocks)
+    templates = segment.templates
+    template = columns["template"].to_numpy()
+    times = times_of(columns["timestamp"])
+    buf, starts, end = segment.lines(np.arange(len(segment)), template, times, values_of(columns["values"]))
+    lines = pa.Array.from_buffers(
+        pa.large_binary(), len(starts), [None, pa.py_buffer(np.append(starts, end)), pa.py_buffer(buf)]
+    )
+    return pa.table(
+        [
+            pc.binary_slice(lines, 0, -1).cast(pa.binary()),
+            pa.array(times, mask=times == NO_TIME),
+            pa.array(times_of(columns["observed_timestamp"])),
+            pa.array(templates.severity[template]),
+            pa.array(templates.services, pa.string()).take(pa.array(templates.service[template])),
+            pa.array(templates.sources, pa.string()).take(pa.array(templates.source[template])),
+            columns["extra"].cast(pa.string()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+def spell_head(head: Head) -> bytes:
+    """The bytes of `segment.json`: JSON on the first line, its checksum on the second."""
+    body = msgspec.json.encode(head)
+    return body + b"\n" + digest(body).encode() + b"\n"
+
+
+def read_head(folder: Path, data: bytes) -> Head:
+    """What `segment.json` of a folder says.
+
+    Raises:
+        Refused: it is damaged, or of a later version.
+    """
+    body, _, rest = data.partition(b"\n")
+    if rest != digest(body).encode() + b"\n":
+        raise Refused(
+            f"{folder.name}/{HEAD} is damaged",
+            remedy="Run logpith store check; restore the segment from a copy, or drop it",
+        )
+    head = msgspec.json.decode(body, type=Head)
+    if head.format != FORMAT:
+        raise Refused(
+            f"segment {head.id} has format {head.format}; this logpith reads {FORMAT}",
+            remedy="Use the version of logpith that wrote it, or a later one",
+        )
+    return head
+
+
+def times_of(column: Any) -> NDArray[np.int64]:
+    """A column of times as ns; NO_TIME where it is null."""
+    scale = _PER_UNIT[column.type.unit]
+    times: NDArray[np.int64] = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) * scale
+    if column.null_count:
+        times[column.is_null().to_numpy(zero_copy_only=False)] = NO_TIME
+    return times
+
+
+def values_of(column: Any) -> Values:
+    """A column of values as a buffer with offsets."""
+    offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column) + 1]
+    data = column.buffers()[2]
+    return Values(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets)
+
+
+def _whole(column: Any) -> Any:
+    """A chunked column as one array."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -1,0 +1,394 @@
+"""Building a segment: rows → the bytes of its files. Nothing here touches the disk.
+
+    data.parquet        a row a record: time, template, values …, in blocks (row groups) of BLOCK_RECORDS
+    templates.parquet   a row a template, numbered from 0: its text with marks, and what its records have in common
+    words.bits          which words stand among the values of each block (`scan/word_bits.py`)
+    rollup.parquet      records by minute and template
+    shapes.msgpack      what the corpus knows of it: samples and tallies by shape, compressed
+    segment.json        what there is, with a checksum of each other file
+
+`docs/format/segment.md` draws them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+from numpy.typing import NDArray
+
+from logpith.formats.body import body_of
+from logpith.formats.own import own_formats
+from logpith.formats.recognise import Recognised
+from logpith.scan.gather import gather_lines
+from logpith.scan.records import PADDING, Reading, Records, read_records
+from logpith.scan.shape_index import ShapeIndex
+from logpith.scan.split import MOST_FACTS, Split, split_lines
+from logpith.scan.tally import add_times, new_times, slice_times, tally
+from logpith.scan.timestamps import NO_TIME
+from logpith.scan.word_bits import BITS_PER_WORD, HASHES, word_bits
+from logpith.store.attributes import number_columns
+from logpith.store.rows import Rows
+from logpith.timerange import NS_PER_MIN
+from logpith_emit.errors import Refused
+
+FORMAT = 1
+"""Of the files of a segment. Readers refuse a number that they do not know."""
+
+BLOCK_RECORDS = 16_384
+
+DATA = "data.parquet"
+TEMPLATES = "templates.parquet"
+WORDS = "words.bits"
+ROLLUP = "rollup.parquet"
+SHAPES = "shapes.msgpack"
+HEAD = "segment.json"
+
+NONE = 0xFFFF
+"""The shape of a record beyond the bound on shapes."""
+
+UNDATED_MINUTE = np.iinfo(np.int32).min
+_NEWLINE = 10
+_UNITS = (("ms", 1_000_000), ("us", 1_000))
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What `segment.json` says."""
+
+    format: int = FORMAT
+    id: str
+    day: int
+    """Days since 1970 in UTC; of records without a time the day they came."""
+
+    kind: str = ""
+    """Its retention class."""
+
+    records: int
+    lines: int
+    text_bytes: int
+    """Of the lines, with a newline behind each."""
+
+    start_ns: int
+    """First and last time; NO_TIME when no record has one."""
+
+    end_ns: int
+    undated: int
+    observed_start_ns: int
+    observed_end_ns: int
+    block_records: int = BLOCK_RECORDS
+    bits_per_word: int = BITS_PER_WORD
+    hashes: int = HASHES
+    services: dict[str, int]
+    """Records by service; `sources` by source."""
+
+    sources: dict[str, int]
+    severities: list[int]
+    """Records by severity number, 0 to 24."""
+
+    numbers: dict[str, list[int]]
+    """Attributes that are columns of data.parquet, each with the templates whose records have it only there."""
+
+    footer_bytes: int
+    """Of data.parquet, from the end of its last page on; `footer` is their checksum. Pages carry their own."""
+
+    footer: str
+    files: dict[str, str]
+    """Name → BLAKE2b-128 of its bytes."""
+
+    sizes: dict[str, int]
+
+
+class ShapeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What `shapes.msgpack` says: see `corpus/columns.py Table`."""
+
+    hashes: bytes
+    counts: bytes
+    samples: list[dict[int, bytes]]
+    tally: dict[str, bytes]
+    slice_times: list[int]
+    times: list[int]
+    formats: list[tuple[str, str, int]]
+    recognised: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Built:
+    """A segment that is not on the disk yet."""
+
+    head: Head
+    files: Mapping[str, bytes]
+    """All but `segment.json`."""
+
+    @property
+    def id(self) -> str:
+        return self.head.id
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(map(len, self.files.values()))
+
+
+def build_segment(
+    rows: Rows, name: str, day: int, newest_ns: int, *, level: int = 3, kind: str = ""
+) -> Built:
+    """The segment of some rows of one day; `level` is zstd's.
+
+    Raises:
+        Refused: it would have more different services, sources and severities than a segment can.
+    """
+    shapes = _Shapes.of(rows, newest_ns)
+    facts = _facts(rows)
+    if len(np.unique(facts)) > MOST_FACTS:
+        raise Refused("too many services and sources for one segment", remedy="Split the rows")
+    split = split_lines(
+        rows.buf,
+        rows.starts,
+        rows.ends,
+        np.arange(len(rows)),
+        rows.time_ns,
+        facts,
+        shapes.of_row,
+    )
+    offsets = np.concatenate([[0], split.value_ends])
+    edges = np.append(np.arange(0, len(rows), BLOCK_RECORDS), len(rows))
+    numbers = number_columns(split, offsets)
+    counts = np.bincount(split.tids, minlength=len(split.text_ends))
+    files = {
+        DATA: _data(rows, split, offsets, numbers.columns, level),
+        TEMPLATES: _templates(rows, split, counts),
+        WORDS: word_bits(split.values, offsets[edges]).tobytes(),
+        ROLLUP: _rollup(rows, split),
+        SHAPES: zstandard.compress(msgspec.msgpack.encode(shapes.facts(rows)), 3),
+    }
+    dated = rows.time_ns[rows.time_ns != NO_TIME]
+    footer_bytes = int.from_bytes(files[DATA][-8:-4], "little") + 8
+    return Built(
+        Head(
+            id=name,
+            day=day,
+            kind=kind,
+            records=len(rows),
+            lines=int(shapes.lines.sum()),
+            text_bytes=int((rows.ends - rows.starts).sum()) + len(rows),
+            start_ns=int(dated.min()) if len(dated) else NO_TIME,
+            end_ns=int(dated.max()) if len(dated) else NO_TIME,
+            undated=len(rows) - len(dated),
+            observed_start_ns=int(rows.observed_ns.min()),
+            observed_end_ns=int(rows.observed_ns.max()),
+            services=_counted(rows.service, rows.services),
+            sources=_counted(rows.source, rows.sources),
+            severities=np.bincount(rows.severity, minlength=25).tolist(),
+            numbers=numbers.templates,
+            footer_bytes=footer_bytes,
+            footer=digest(files[DATA][-footer_bytes:]),
+            files={name: digest(data) for name, data in files.items()},
+            sizes={name: len(data) for name, data in files.items()},
+        ),
+        files,
+    )
+
+
+def digest(data: bytes) -> str:
+    """The checksum that `segment.json` has of a file."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def _facts(rows: Rows) -> NDArray[np.uint64]:
+    """What templates keep of each row besides its text: severity, service, source."""
+    facts = rows.severity.astype(np.uint64)
+    facts |= rows.service.astype(np.uint64) << np.uint64(8)
+    facts |= rows.source.astype(np.uint64) << np.uint64(32)
+    return facts
+
+
+def _counted(codes: NDArray[np.int32], names: tuple[str, ...]) -> dict[str, int]:
+    return dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
+
+
+# ── Files ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _data(
+    rows: Rows,
+    split: Split,
+    offsets: NDArray[np.int64],
+    numbers: Mapping[str, Any],
+    level: int,
+) -> bytes:
+    lengths = (rows.ends - rows.starts).astype(np.uint32)
+    columns = {
+        "timestamp": _times(rows.time_ns),
+        "observed_timestamp": _times(rows.observed_ns),
+        "template": pa.array(split.tids),
+        "length": pa.array(lengths),
+        "values": _binary(split.values, offsets),
+        "extra": rows.extra,
+        **{f"number:{name}": column for name, column in numbers.items()},
+    }
+    table = pa.table(columns)
+    return _parquet(
+        table,
+        level=level,
+        row_group_size=BLOCK_RECORDS,
+        use_dictionary=["template", "length", "extra"],
+        column_encoding={"timestamp": "DELTA_BINARY_PACKED", "observed_timestamp": "DELTA_BINARY_PACKED"},
+        write_statistics=["timestamp", "observed_timestamp", *(f"number:{name}" for name in numbers)],
+    )
+
+
+def _times(times: NDArray[np.int64]) -> Any:
+    """Times in the widest unit that keeps them as they are; null for NO_TIME."""
+    known = times != NO_TIME
+    for unit, width in _UNITS:
+        if not (times[known] % width).any():
+            return pa.array(times // width, pa.timestamp(unit, "UTC"), mask=~known)
+    return pa.array(times, pa.timestamp("ns", "UTC"), mask=~known)
+
+
+def _binary(values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Any:
+    buffers = [None, pa.py_buffer(np.ascontiguousarray(offsets)), pa.py_buffer(values)]
+    return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+
+
+def _templates(rows: Rows, split: Split, counts: NDArray[np.int64]) -> bytes:
+    offsets = np.concatenate([[0], split.text_ends])
+    service = (split.facts >> np.uint64(8) & np.uint64(0xFFFFFF)).astype(np.int64)
+    source = (split.facts >> np.uint64(32)).astype(np.int64)
+    table = pa.table(
+        {
+            "text": _binary(split.texts, offsets),
+            "severity_number": pa.array((split.facts & np.uint64(0xFF)).astype(np.uint8)),
+            "service": pa.array([rows.services[place] for place in service.tolist()], pa.string()),
+            "source": pa.array([rows.sources[place] for place in source.tolist()], pa.string()),
+            "shape": pa.array(split.shapes),
+            "records": pa.array(counts),
+        }
+    )
+    return _parquet(table, level=3)
+
+
+def _rollup(rows: Rows, split: Split) -> bytes:
+    known = rows.time_ns != NO_TIME
+    minutes = np.where(known, rows.time_ns // NS_PER_MIN, UNDATED_MINUTE)
+    low = int(minutes[known].min()) if known.any() else 0
+    places = np.where(known, minutes - low + 1, 0)
+    templates = len(split.text_ends)
+    groups, counts = np.unique(places * templates + split.tids, return_counts=True)
+    of_group = groups // templates
+    table = pa.table(
+        {
+            "minute": pa.array(np.where(of_group == 0, UNDATED_MINUTE, of_group - 1 + low).astype(np.int32)),
+            "template": pa.array((groups % templates).astype(np.int32)),
+            "records": pa.array(counts.astype(np.int32)),
+        }
+    )
+    return _parquet(table, level=3, column_encoding=dict.fromkeys(table.column_names, "DELTA_BINARY_PACKED"))
+
+
+def _parquet(table: Any, *, level: int, **options: Any) -> bytes:
+    out = pa.BufferOutputStream()
+    settings = {"use_dictionary": False, "write_statistics": False, **options}
+    pq.write_table(
+        table, out, compression="zstd", compression_level=level, write_page_checksum=True, **settings
+    )
+    return out.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types
+
+
+# ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Shapes:
+    """The shape of each row, and what the corpus knows of shapes."""
+
+    of_row: NDArray[np.uint64]
+    """0 for a row beyond the bound on shapes."""
+
+    codes: NDArray[np.uint16]
+    lines: NDArray[np.int64]
+    index: ShapeIndex
+    samples: list[dict[int, bytes]]
+    formats: list[tuple[str, str, int]]
+    recognised: dict[str, Any]
+
+    @classmethod
+    def of(cls, rows: Rows, newest_ns: int) -> _Shapes:
+        recognised = Recognised(newest_ns=newest_ns, wanted=own_formats())
+        newlines = np.flatnonzero(rows.buf[: len(rows.buf) - PADDING] == _NEWLINE)
+        first_newline = np.searchsorted(newlines, rows.starts)
+        lines = np.searchsorted(newlines, rows.ends) + 1 - first_newline
+        buf, starts, ends = rows.buf, rows.starts, rows.ends
+        if (lines > 1).any():
+            ends = newlines[first_newline]
+            buf, starts = gather_lines(buf, starts, ends, np.arange(len(rows)), PADDING)
+            ends = np.append(starts[1:], len(buf) - PADDING) - 1
+        # Each line is the first one of a record, whatever it looks like.
+        reading = replace(recognised.look_at(buf, 0, len(buf) - PADDING), joins_undated=False)
+        parts = list(_read_each(buf, starts, ends, 0, len(rows), reading))
+        shapes = np.concatenate([np.empty(0, np.uint64), *(part.shape for _, part in parts)])
+        values = np.concatenate([np.empty(0, np.uint64), *(part.value_hash for _, part in parts)])
+        kinds = np.concatenate([np.empty(0, np.uint8), *(part.kind for _, part in parts)])
+        index = ShapeIndex()
+        codes, chosen = index.add(shapes, values)
+        samples: list[dict[int, bytes]] = [{} for _ in range(len(index))]
+        firsts = [first for first, _ in parts]
+        for code, value, row in chosen:
+            first, part = parts[int(np.searchsorted(firsts, row, side="right")) - 1]
+            samples[code][value] = body_of(buf, part, row - first)
+        formats: dict[tuple[str, str], int] = {}
+        for kind, count in zip(
+            *(some.tolist() for some in np.unique(kinds, return_counts=True)), strict=True
+        ):
+            formats[recognised.format_of(kind)] = formats.get(recognised.format_of(kind), 0) + count
+        return cls(
+            np.where(codes >= 0, shapes, np.uint64(0)),
+            codes.astype(np.uint16),
+            lines,
+            index,
+            samples,
+            [(*names, count) for names, count in formats.items()],
+            recognised.state(),
+        )
+
+    def facts(self, rows: Rows) -> ShapeFacts:
+        times = new_times()
+        add_times(times, rows.time_ns)
+        tallied = tally(self.codes, len(self.index), rows.time_ns, rows.severity)
+        return ShapeFacts(
+            hashes=self.index.hashes.tobytes(),
+            counts=self.index.counts.tobytes(),
+            samples=self.samples,
+            tally={name: array.tobytes() for name, array in vars(tallied).items()},
+            slice_times=slice_times(rows.time_ns, None).tolist(),
+            times=times.tolist(),
+            formats=self.formats,
+            recognised=self.recognised,
+        )
+
+
+def _read_each(
+    buf: NDArray[np.uint8],
+    starts: NDArray[np.int64],
+    ends: NDArray[np.int64],
+    low: int,
+    high: int,
+    reading: Reading,
+) -> Iterator[tuple[int, Records]]:
+    """(first row, what was read) of parts that together are the lines from `low` to `high`, each a record."""
+    if low == high:
+        return
+    found = read_records(buf, int(starts[low]), int(ends[high - 1]) + 1, reading)
+    if len(found) == high - low:
+        yield low, found
+        return
+    # Some line looks like a part of the one before it: it is read apart from that.
+    middle = (low + high) // 2
+    yield from _read_each(buf, starts, ends, low, middle, reading)
+    yield from _read_each(buf, starts, ends, middle, high, reading)
