@@ -41,7 +41,7 @@ def group_records(count: int, fields: Sequence[Field]) -> Groups:
         width = len(field.texts) + 1
         # Renumbered after each field, so that the product of all widths need not fit a number.
         most = (len(columns[0]) if columns else 1) * width
-        kept, codes = _renumbered(codes, field.codes, width, most)
+        kept, codes = renumbered(codes, field.codes, width, most)
         columns = (*(column[kept // width] for column in columns), kept % width - 1)
     counts = np.bincount(codes, minlength=len(columns[0]) if columns else min(count, 1))
     order = np.arange(len(counts))
@@ -53,7 +53,7 @@ def group_records(count: int, fields: Sequence[Field]) -> Groups:
     return Groups(place[codes], counts[order], tuple(column[order] for column in columns))
 
 
-def _renumbered(codes: Codes, values: Codes, width: int, most: int) -> tuple[NDArray[np.int64], Codes]:
+def renumbered(codes: Codes, values: Codes, width: int, most: int) -> tuple[NDArray[np.int64], Codes]:
     """The pairs of codes and values that occur, in order, and for each record the place of its pair among them."""
     if most > _MOST_MARKED:
         kept, places = np.unique(codes.astype(np.int64) * width + values + 1, return_inverse=True)

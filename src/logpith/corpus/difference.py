@@ -68,7 +68,7 @@ def typical_growth(before: Counts, now: Counts) -> float:
 def find_differences(before: Counts, now: Counts, growth: float, severity: Sequence[int]) -> list[Difference]:
     """The groups that differ beyond chance, in no order; and what is new and severe, though it be once."""
     bits = surprise_bits(before, now, growth)
-    certain = _beyond_chance(bits)
+    certain = beyond_chance(bits)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = now / (before * growth)
     found = []
@@ -100,21 +100,21 @@ def surprise_bits(before: Counts, now: Counts, growth: float) -> NDArray[np.floa
         half_g = np.where(now > 0, now * np.log(now / expected_now), 0.0) + np.where(
             before > 0, before * np.log(before / expected_before), 0.0
         )
-    bits = np.array([_bits_of_half_g(max(one, 0.0)) for one in half_g.tolist()], np.float64)
+    bits = np.array([bits_of_half_g(max(one, 0.0)) for one in half_g.tolist()], np.float64)
     # A side without any is where the approximation is worst, and where the exact value is easy.
     bits = np.where(before == 0, -total * math.log2(share) - 1, bits)
     bits = np.where(now == 0, -total * math.log2(1 - share) - 1, bits)
     return np.maximum(bits, 0.0)
 
 
-def _bits_of_half_g(half_g: float) -> float:
+def bits_of_half_g(half_g: float) -> float:
     """-log2 of the chance that G, which follows chi squared with one degree of freedom, is at least so large."""
     if half_g < 300:
         return -math.log2(math.erfc(math.sqrt(half_g)))
     return (half_g + 0.5 * math.log(math.pi * half_g)) / math.log(2)
 
 
-def _beyond_chance(bits: NDArray[np.float64]) -> NDArray[np.bool_]:
+def beyond_chance(bits: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Benjamini and Hochberg: the longest list, most surprising first, of which chance made few enough."""
     order = np.argsort(-bits, kind="stable")
     ranks = np.arange(1, len(bits) + 1)

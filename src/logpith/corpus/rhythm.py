@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,9 @@ _TAIL_TO_SIGMA = 1 / 1.645
 _JOINED_OVER = 2
 """Buckets between two parts of one surge at most."""
 
+_SERIES_AT_ONCE = 256
+"""Some 100 MB, of 14 days."""
+
 _JUDGED_AT_ONCE = 20_000
 """Buckets; some 20 MB."""
 
@@ -102,7 +105,7 @@ class _Judged:
 
 
 def find_surges(
-    counts: Counts,
+    counts: NDArray[np.integer[Any]],
     since: int = 0,
     *,
     width_ns: int = WIDTH_NS,
@@ -116,27 +119,33 @@ def find_surges(
     buckets are not over yet: they may be spikes, but are never low. `patience` raises the thresholds of a series
     by a factor: 1 is usual. `sigma` tells each bucket above its series' mean by two standard deviations.
     """
-    counts = np.ascontiguousarray(counts, np.int64)
     series, buckets = counts.shape
     since = min(max(since, 0), buckets)
     patience = np.ones(series) if patience is None else patience
-    if not series or since == buckets:
-        return []
-    if method == "sigma":
-        return list(_above_sigma(counts, since))
-    day = max(1, NS_PER_D // width_ns)
+    found: list[Surge] = []
+    for first in range(0, series if since < buckets else 0, _SERIES_AT_ONCE):
+        some = slice(first, first + _SERIES_AT_ONCE)
+        own = np.ascontiguousarray(counts[some], np.int64)
+        if method == "sigma":
+            told = _above_sigma(own, since)
+        else:
+            told = _beyond_rhythm(
+                own, since, max(1, NS_PER_D // width_ns), buckets if whole is None else whole, patience[some]
+            )
+        found += [replace(surge, series=first + surge.series) for surge in told]
+    return sorted(found, key=lambda surge: (surge.series, surge.first))
+
+
+def _beyond_rhythm(counts: Counts, since: int, day: int, whole: int, patience: Values) -> Iterator[Surge]:
     past = _Past.of(counts, max(0, since - _HABIT_DAYS * day), day)
     spikes = _judge(past, _may_spike(past), patience, _judge_spikes)
-    drops = _judge(past, _may_drop(past, buckets if whole is None else whole), patience, _judge_drops)
+    drops = _judge(past, _may_drop(past, whole), patience, _judge_drops)
     lasting = _lasting(drops.level > 0, _FEWEST_DROPPED)
     drops = _Judged(drops.z, drops.usual, np.where(lasting, drops.level, 0).astype(np.int8))
-    found = [
-        *_beyond_habit(_surges(past, spikes, "spike"), _HABIT_DAYS * day),
-        *_beyond_habit(_surges(past, drops, "drop"), _HABIT_DAYS * day),
-    ]
-    return sorted(
-        (surge for surge in found if surge.last >= since), key=lambda surge: (surge.series, surge.first)
-    )
+    for surges in (_surges(past, spikes, "spike"), _surges(past, drops, "drop")):
+        for surge in _beyond_habit(surges, _HABIT_DAYS * day):
+            if surge.last >= since:
+                yield surge
 
 
 @dataclass(frozen=True, kw_only=True)
