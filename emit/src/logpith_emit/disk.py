@@ -168,6 +168,8 @@ else:
 
 
 class _File:
+    _descriptor = -1
+
     def __init__(self, path: Path, *, exclusive: bool = False) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | _FLAGS | (os.O_EXCL if exclusive else 0)
         self._descriptor = os.open(path, flags, 0o600)
