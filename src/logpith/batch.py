@@ -104,3 +104,18 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
         return batches[0]
     table = pa.Table.from_batches(batches, schema=SCHEMA).combine_chunks()
     return next(iter(table.to_batches()), None) or empty_batch()
+
+
+def add_attributes(batch: Batch, added: Mapping[int, Mapping[str, object]]) -> Batch:
+    """The batch with more attributes in some records, by place; what they are called already is not kept."""
+    if not added:
+        return batch
+    extras = batch["extra"].to_pylist()
+    for place, attributes in added.items():
+        extras[place] = spell_extra({**extra_of(extras[place]), **attributes})
+    return with_column(batch, "extra", pa.array(extras, pa.string()))
+
+
+def extra_of(text: str) -> dict[str, object]:
+    """The attributes that the column `extra` spells."""
+    return msgspec.json.decode(text, type=dict[str, object]) if text else {}

@@ -101,6 +101,11 @@ def read_formats(text: str, name: str) -> tuple[OwnFormat, ...]:
     )
 
 
+def one_format(regex: str, grok: str, pieces: Mapping[str, str], where: str) -> OwnFormat:
+    """The format that a regular expression or grok defines; `where` is what errors call the place of it."""
+    return _compiled(_Format(name=where, regex=regex, grok=grok), 0, pieces, where)
+
+
 def _compiled(form: _Format, place: int, patterns: Mapping[str, str], where: str) -> OwnFormat:
     if bool(form.regex) == bool(form.grok):
         raise BadArgument(f"{where} has no regex, or two", remedy="Give it either regex or grok")

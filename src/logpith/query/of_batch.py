@@ -1,4 +1,4 @@
-"""Which records of a batch match a query.
+"""Which records of a batch match a query, and what a field is in each of them.
 
 Severity, time and source are decided by their columns, and records without the literals that a match must hold are
 left out, both in bulk; only what is left is looked at one by one.
@@ -7,25 +7,43 @@ left out, both in bulk; only what is left is looked at one by one.
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import msgspec
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from logpith.batch import Batch, text_spans
+from logpith.batch import Batch, extra_of, text_spans, with_column
+from logpith.formats import access, klog, syslog, wrappers
 from logpith.formats.fields import fields_in
+from logpith.formats.times import times_of
+from logpith.query.fields import (
+    SEVERITY,
+    SEVERITY_TEXT,
+    TIMESTAMP,
+    column_named,
+    column_spelled,
+    spellings_of,
+)
 from logpith.query.match import Matcher, Value, matcher, value_matcher
 from logpith.query.parse import parse
 from logpith.query.plan import ColumnPredicates, column_predicates, required_literals
 from logpith.query.tree import Everything
 from logpith.quote import decode
+from logpith.scan.field_values import ABSENT, ASK, BARE, TEXT, FieldName, find_values
 from logpith.scan.search import Literal, mark_records
-from logpith_emit.record import Record, record_from_mapping
+from logpith_emit.record import Record, flat, normalised, record_from_mapping
+from logpith_emit.severity import severity_number
 
 if TYPE_CHECKING:
     from logpith.timerange import TimeRange
+
+_BRACE = ord("{")
+_DOCKER = Literal(b'{"log":')
 
 Choose = Callable[[Batch], NDArray[np.bool_]]
 
@@ -80,9 +98,128 @@ class BatchView:
         return record_from_mapping({**fields_in(self.text), **extra_of(self._row["extra"])})
 
 
-def extra_of(text: str) -> dict[str, object]:
-    """The attributes that the column `extra` spells."""
-    return msgspec.json.decode(text, type=dict[str, object]) if text else {}
+def field_values(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> dict[int, Value]:
+    """The value of a field in each of the chosen records that have it, by place.
+
+    What stages have added counts first, then what the text says under that name, then under other spellings of it.
+    """
+    told = _Told.of(batch, name)
+    asked = np.flatnonzero(chosen & (told.is_found | told.is_doubtful)).tolist()
+    extras = batch["extra"].to_pylist()
+    found = ((place, told.value(place, extras[place])) for place in asked)
+    return {place: value for place, value in found if value not in (None, "")}
+
+
+def has_field(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the chosen records have a field, by `field_values`."""
+    told = _Told.of(batch, name)
+    has = chosen & told.is_found
+    has[list(field_values(batch, name, chosen & told.is_doubtful & ~told.is_found))] = True
+    return has
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What the texts of a batch say of a field, as far as it can be known in bulk."""
+
+    name: str
+    spellings: Mapping[str, int]
+    texts: tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]
+    kinds: NDArray[np.uint8]
+    spans: NDArray[np.int64]
+    is_wrapped: NDArray[np.bool_]
+    """Which texts may have fields that only the reader of their format finds."""
+
+    has_extra: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, batch: Batch, name: str) -> _Told:
+        spellings = spellings_of(name)
+        buf, starts, ends = text_spans(batch["line"])
+        kinds, spans = find_values(buf, starts, ends, FieldName.of(name, spellings))
+        first = buf[np.minimum(starts, len(buf) - 1)]
+        is_wrapped = (first != _BRACE) | mark_records(buf, starts, ends, _DOCKER)
+        if not spellings:
+            # What is no column stands in the text by its own name, however it is wrapped.
+            leaf = name.rpartition(".")[2].encode("utf-8", "surrogateescape")
+            is_wrapped &= mark_records(buf, starts, ends, Literal(leaf))
+        _, first_of, behind = text_spans(batch["extra"])
+        return cls(
+            name,
+            spellings,
+            (buf, starts, ends),
+            kinds,
+            spans,
+            is_wrapped & (kinds == ABSENT),
+            behind > first_of,
+        )
+
+    @property
+    def is_found(self) -> NDArray[np.bool_]:
+        return np.isin(self.kinds, (TEXT, BARE))
+
+    @property
+    def is_doubtful(self) -> NDArray[np.bool_]:
+        return np.equal(self.kinds, ASK) | self.is_wrapped | self.has_extra
+
+    def value(self, place: int, extra: str) -> Value:
+        """The value in one record, None when it has none."""
+        added = dict(flat(extra_of(extra))) if extra else {}
+        if self.name in added:
+            return cast("Value", added[self.name])
+        buf, starts, ends = self.texts
+        line = bytes(buf[starts[place] : ends[place]])
+        kind = self.kinds[place]
+        if kind in (TEXT, BARE):
+            first, last = (int(at) - int(starts[place]) for at in self.spans[place])
+            return cast("Value", json.loads(line[first:last])) if kind == BARE else _decoded(line[first:last])
+        if kind == ASK or (self.is_wrapped[place] and _is_wrapped(line)):
+            found = _spelled_in(dict(flat(fields_in(_decoded(line)))), self.name, self.spellings)
+            if found is not None:
+                return found
+        return _spelled_in(added, self.name, self.spellings)
+
+
+def fill_column(batch: Batch, name: str, values: Mapping[int, Value]) -> Batch:
+    """The batch with the column that a name means filled by what can be read as its values, by place."""
+    column = column_named(name) or column_spelled(name)
+    if column == TIMESTAMP:
+        newest_ns = int(pc.max(batch["observed_timestamp"]).as_py() or 0)
+        texts = [str(value) for value in values.values()]
+        read: dict[int, Any] = dict(zip(values, times_of(texts, newest_ns), strict=True))
+    elif column in (SEVERITY, SEVERITY_TEXT):
+        column = SEVERITY
+        read = {place: severity_number(str(value)) or None for place, value in values.items()}
+    elif column == "service":
+        read = {place: value for place, value in values.items() if isinstance(value, str)}
+    else:
+        return batch
+    fit = {place: known for place, known in read.items() if known is not None}
+    if not fit:
+        return batch
+    told = batch[column].to_pylist()
+    for place, known in fit.items():
+        told[place] = known
+    return with_column(batch, column, pa.array(told, batch[column].type))
+
+
+def _spelled_in(fields: Mapping[str, object], name: str, spellings: Mapping[str, int]) -> Value:
+    if name in fields:
+        return cast("Value", fields[name])
+    keys = [key for key in fields if normalised(key) in spellings]
+    best = min(keys, key=lambda key: spellings[normalised(key)], default=None)
+    return None if best is None else cast("Value", fields[best])
+
+
+def _is_wrapped(line: bytes) -> bool:
+    """Whether a text has fields that only its format's reader finds."""
+    text = _decoded(line)
+    readers = (wrappers.unwrap, syslog.unwrap, access.fields_of, klog.fields_of)
+    return any(read(text) is not None for read in readers)
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", "surrogateescape")
 
 
 def _by_columns(batch: Batch, columns: ColumnPredicates) -> NDArray[np.bool_]:
@@ -123,5 +260,5 @@ def _asked(batch: Batch, chosen: NDArray[np.bool_], ask: Matcher) -> NDArray[np.
     """Of the chosen records those that match: the one loop over records, for what no column tells."""
     places = np.flatnonzero(chosen)
     answers = chosen.copy()
-    answers[places] = [ask(BatchView(row)) for row in batch.take(places).to_pylist()]
+    answers[places] = [ask(BatchView(row)) for row in batch.take(pa.array(places)).to_pylist()]
     return answers

@@ -66,9 +66,17 @@ class Triggers:
     heads: NDArray[np.bool_]
     """Which bytes may begin digits in a row."""
 
+    bars: NDArray[np.bool_]
+    """Behind which bytes none begins."""
+
     @classmethod
     def of(
-        cls, literals: Mapping[int, Sequence[str]], always: int = 0, heads: str = "0123456789"
+        cls,
+        literals: Mapping[int, Sequence[str]],
+        always: int = 0,
+        *,
+        heads: str = "0123456789",
+        bars: str = "",
     ) -> Triggers:
         """The literals in small letters by what must stand beside them."""
         wanted = [(literal.encode(), bit) for bit, texts in literals.items() for literal in texts]

@@ -27,9 +27,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpith.batch import Batch, spell_extra, text_spans, with_column
+from logpith.batch import Batch, extra_of, spell_extra, text_spans, with_column
 from logpith.formats.fields import fields_in
-from logpith.query.of_batch import extra_of, which_match
+from logpith.query.of_batch import which_match
 from logpith.query.regex import MAX_MEMORY_BYTES, compile_regex, literals_of
 from logpith.scan.field_values import ABSENT, ASK, TEXT, FieldName, find_values
 from logpith.scan.triggers import ALONE, BESIDE_DIGITS, BESIDE_WORD, Triggers, mark_suspects
