@@ -579,8 +579,24 @@ def _run_demo(parsed: Parsed) -> int:
         raise BadArgument(
             f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith demo --dir {parsed.words[0]}"
         )
+    if "serve" in parsed.options:
+        from logpith.server.serve import ServeOptions, serve  # noqa: PLC0415 - brings the server
+        from logpith.tour import day_of, folder_for  # noqa: PLC0415 - as above
+
+        folder = folder_for(parsed.options.get("dir"))
+        return serve(
+            replace(ServeOptions.of(parsed.options), data_dir=str(folder)), play=day_of(parsed.options)
+        )
     plain = ["--no-color"] if "no-color" in parsed.options else []
     return run_demo(parsed.options, lambda words: _run([*words, *plain]))
+
+
+def _serve(parsed: Parsed) -> int:
+    from logpith.server.serve import ServeOptions, serve  # noqa: PLC0415 - brings the server
+
+    if parsed.words:
+        raise BadArgument(f"{parsed.words[0]!r} is one word too many", remedy="logpith serve --help")
+    return serve(ServeOptions.of(parsed.options))
 
 
 def _tail(parsed: Parsed) -> int:
@@ -650,6 +666,17 @@ def _run_parse(parsed: Parsed) -> int:
     return NOTHING if sample.unmatched else FOUND
 
 
+_LISTENING = (
+    Option(name="listen", value="HOST:PORT", doc="Where to serve (default: 127.0.0.1:8850)."),
+    Option(
+        name="token",
+        value="TOKEN",
+        doc="A token that may do everything; LOGPITH_TOKEN tells it without showing it to others.",
+    ),
+    Option(name="no-token", doc="Serve everybody on this machine, without tokens."),
+)
+"""What `serve` and `demo --serve` understand."""
+
 _COMMANDS: Mapping[str, Command] = {
     command.name: command
     for command in (
@@ -673,12 +700,18 @@ _COMMANDS: Mapping[str, Command] = {
                     name="dir", value="D", doc="Where to write it, to stay (default: a temporary folder)."
                 ),
                 Option(name="no-tour", doc="Only write the logs."),
+                Option(
+                    name="serve",
+                    doc="Instead, play the day up to now as live services, and serve it as `logpith serve` does.",
+                ),
+                *_LISTENING,
                 NO_COLOR,
             ),
             examples=(
                 "logpith demo",
                 "logpith demo --incident dns",
                 "logpith demo --dir ./day --lines 1000000 --no-tour",
+                "logpith demo --serve",
             ),
             run=_run_demo,
         ),
@@ -726,6 +759,43 @@ _COMMANDS: Mapping[str, Command] = {
                 "claude mcp add logpith -- logpith mcp --root /var/log",
             ),
             run=_serve_mcp,
+        ),
+        Command(
+            name="serve",
+            summary="Take records and answer questions over HTTP: MCP, JSON, live tail, metrics.",
+            usage="logpith serve [options]",
+            doc="Serves until it is told to end (SIGTERM, Ctrl+C). Listens on this machine only, and to those who "
+            "have a token: one of the settings, of LOGPITH_TOKEN, or else one that is made at the first start and "
+            "shown once.",
+            options=(
+                Option(
+                    name="config", value="FILE", doc="The settings (default: logpith.toml, if there is one)."
+                ),
+                *_LISTENING,
+                Option(
+                    name="data-dir",
+                    value="DIR",
+                    doc="Where to keep everything (default: LOGPITH_DATA_DIR, or where this system keeps such).",
+                ),
+                Option(
+                    name="name",
+                    value="NAME",
+                    doc="The server's own name: POST /NAME takes {tool, arguments} (default: logpith).",
+                ),
+                Option(name="toolsets", value="A,B", doc="Offer these toolsets (default: core,aggregate)."),
+                Option(name="tls-cert", value="FILE", doc="Serve with TLS: the certificate, PEM."),
+                Option(name="tls-key", value="FILE", doc="Its key."),
+                Option(
+                    name="insecure-listen",
+                    doc="Listen beyond this machine without TLS, for networks where nobody else is.",
+                ),
+            ),
+            examples=(
+                "logpith serve",
+                "logpith serve --config logpith.toml --data-dir /var/lib/logpith",
+                "LOGPITH_TOKEN=$(openssl rand -hex 32) logpith serve --listen 127.0.0.1:9000",
+            ),
+            run=_serve,
         ),
         Command(
             name="client-config",

@@ -28,15 +28,11 @@ def run_demo(options: Mapping[str, str], run: Callable[[list[str]], int]) -> int
     Raises:
         BadArgument: one of the options cannot be used.
     """
-    from logpith.demo import Day  # noqa: PLC0415 - not for who only reads `--help`
-    from logpith.demo.incidents import find_incident  # noqa: PLC0415 - as above
+    from logpith.demo.incidents import find_incident  # noqa: PLC0415 - not for who only reads `--help`
 
-    now = now_ns()
-    day = Day(end_ns=parse_time(options["end"], now_ns=now) if "end" in options else now)
-    day = replace(day, lines=_number(_lines(), options, day.lines), seed=_number(_SEED, options, day.seed))
-    day = replace(day, incident=options.get("incident", day.incident))
+    day = day_of(options)
     cause = find_incident(day.incident).CAUSE
-    folder = _folder(options.get("dir"))
+    folder = folder_for(options.get("dir"))
     _write(day, folder)
     _say(f"{day.lines:,} lines of a made-up day are in {folder}.")
     logs = str(folder / "*.log")
@@ -44,6 +40,20 @@ def run_demo(options: Mapping[str, str], run: Callable[[list[str]], int]) -> int
         _take_tour(logs, cause, run)
     _say_how_to_go_on(folder, logs)
     return 0
+
+
+def day_of(options: Mapping[str, str]) -> Day:
+    """The day that options describe.
+
+    Raises:
+        BadArgument: one of them cannot be used.
+    """
+    from logpith.demo import Day  # noqa: PLC0415 - as above
+
+    now = now_ns()
+    day = Day(end_ns=parse_time(options["end"], now_ns=now) if "end" in options else now)
+    day = replace(day, lines=_number(_lines(), options, day.lines), seed=_number(_SEED, options, day.seed))
+    return replace(day, incident=options.get("incident", day.incident))
 
 
 def _lines() -> Argument:
@@ -114,7 +124,7 @@ def _say_how_to_go_on(folder: Path, logs: str) -> None:
     _say("\n".join(["", _bold("Go on:"), *lines]))
 
 
-def _folder(wanted: str | None) -> Path:
+def folder_for(wanted: str | None) -> Path:
     """The folder to write to; a temporary one stays too, for the commands that the tour ends with."""
     if wanted is None:
         return Path(tempfile.mkdtemp(prefix="logpith-demo-"))

@@ -132,6 +132,15 @@ def write_day(
     return truth
 
 
+def lines_of(day: Day) -> Iterator[Line]:
+    """The lines of the day in the order of time, not written anywhere.
+
+    Raises:
+        BadArgument: no such incident.
+    """
+    return _in_order(_groups(day, find_incident(day.incident)(day.start_ns, day.end_ns, day.since_ns)))
+
+
 def _count_for(service: str, incident: Incident) -> FileCount:
     planted = {kind: list[int]() for kind in incident.planted if kind.service == service}
     symptoms = {kind: 0 for kind in incident.symptoms if kind.service == service}

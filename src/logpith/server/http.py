@@ -30,13 +30,13 @@ from logpith.component import build, describe, json_schema, read_text
 from logpith.server.bodies import BodyLimits, read_body, unpack
 from logpith.server.guard import Guard, GuardSettings
 from logpith.server.hosts import AllowedHosts
-from logpith.server.intake import JSON, NDJSON, TEXT, read_records
+from logpith.server.intake import JSON, NDJSON, TEXT, bring, read_records
 from logpith.server.lazy_desk import LazyDesk
 from logpith.server.live import Listener, Wanted
 from logpith.server.mcp import make_server
 from logpith.server.openapi import openapi
 from logpith.server.replies import SAFE_HEADERS, Wrong, as_wrong, reply, reply_text, reply_wrong
-from logpith.server.running import INGESTED_BYTES, INGESTED_RECORDS, Running, of_service
+from logpith.server.running import INGESTED_BYTES, INGESTED_RECORDS, Running
 from logpith.server.tokens import ADMIN, ASKING, READER, WRITER, Role
 from logpith.server.waiting import CURRENT, NobodyWaits, Waiting
 from logpith.telemetry import CONTENT_TYPE
@@ -335,19 +335,19 @@ class _Routes:
             brought = read_records(unpacked, media_type)
             if brought.rejected:
                 self._running.telemetry.count(INGESTED_RECORDS, brought.rejected, outcome="rejected")
-            accepted = duplicates = 0
-            source = query.get("source", "") or "http"
-            batches = brought.batches(service=service, source=source, observed_ns=now_ns())
-            for number, batch in enumerate(batches):
-                part = of_service(batch, service) if ASKING.get().services is not None else batch
-                if self._running.take(part, batch_id=f"{batch_id}/{number}" if batch_id else ""):
-                    accepted += batch.num_rows
-                else:
-                    duplicates += batch.num_rows
+            outcome = bring(
+                self._running,
+                brought,
+                service=service,
+                source=query.get("source", "") or "http",
+                observed_ns=now_ns(),
+                batch_id=batch_id,
+                is_bound=ASKING.get().services is not None,
+            )
             told: dict[str, object] = {
-                "accepted": accepted,
+                "accepted": outcome.accepted,
                 "rejected": brought.rejected,
-                "duplicates": duplicates,
+                "duplicates": outcome.duplicates,
             }
             if brought.wrong:
                 told["errors"] = [msgspec.to_builtins(wrong) for wrong in brought.wrong]

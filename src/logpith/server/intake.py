@@ -13,6 +13,7 @@ import msgspec
 
 from logpith.batch import Batch
 from logpith.server.replies import Wrong
+from logpith.server.running import Running, of_service
 from logpith.sources.reading import LineReader
 
 MOST_ERRORS_TOLD = 100
@@ -58,6 +59,43 @@ class Brought:
         found = LineReader(source, service=service).read_text(self.text, observed_ns)
         for batch, _ in found.parts(len(found)):
             yield batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of records that were brought."""
+
+    accepted: int = 0
+    """Durable now."""
+
+    duplicates: int = 0
+    """Taken before under the same id, and not again."""
+
+
+def bring(
+    running: Running,
+    brought: Brought,
+    *,
+    service: str,
+    source: str,
+    observed_ns: int,
+    batch_id: str = "",
+    is_bound: bool = False,
+) -> Outcome:
+    """Keeps what was brought; `is_bound` says that all of it is of `service`, whatever it says itself.
+
+    Raises:
+        Unavailable: not now. OSError of a full disk: not before there is room. What was kept until then stays,
+        and is not kept twice when it comes again under the same id.
+    """
+    accepted = duplicates = 0
+    for number, batch in enumerate(brought.batches(service=service, source=source, observed_ns=observed_ns)):
+        bound = of_service(batch, service) if is_bound else batch
+        if running.take(bound, batch_id=f"{batch_id}/{number}" if batch_id else ""):
+            accepted += batch.num_rows
+        else:
+            duplicates += batch.num_rows
+    return Outcome(accepted=accepted, duplicates=duplicates)
 
 
 def read_records(body: bytes, media_type: str) -> Brought:
