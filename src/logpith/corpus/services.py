@@ -72,7 +72,12 @@ class Services:
         """Every name that may be asked for, fit to be shown."""
         quoter = Quoter()
         grouped = [*self.groups, *(member for members in self.groups.values() for member in members)]
-        names = dict.fromkeys([*grouped, *sorted(name for name in self.names if name)])
+        there = {
+            self._names_of_pairs[place * len(self.corpus.services) + code]
+            for place, codes in enumerate(self.corpus.codes.services)
+            for code in codes.tolist()
+        }
+        names = dict.fromkeys([*grouped, *sorted(name for name in there if name)])
         return tuple(dict.fromkeys(quoter.quote(name, _NAME_WIDTH) for name in names))
 
     def _wanted(self, names: Sequence[str]) -> set[str]:
