@@ -8,17 +8,24 @@ What each source owes:
   neither lost nor stored twice, wherever a program is killed, as long as the place it comes from can be read again.
 - `poll` gives what is there now and returns; it never waits for more. A place that cannot be reached raises
   `Unavailable`, one that never will `Refused`; both leave the source usable for the next poll.
+- A record that may still grow (the last one of a file, whose traceback may follow) waits until it is whole; with
+  `at_once` it does not, for who asks what there is now.
 - What was lost for good where it comes from (a log truncated before it was read) is told in `losses` of the next
-  delivery, by reason, as far as it can be known.
+  delivery, by reason, as far as it can be known. 0 tells that something may have been lost, and not how much.
 """
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from logpith_emit.errors import BadArgument, nearest
 
 if TYPE_CHECKING:
     from logpith.batch import Batch
@@ -39,8 +46,10 @@ class Delivery:
 class LiveSource(Protocol):
     """A source that is open."""
 
-    def poll(self, now_ns: int) -> Iterator[Delivery]:
+    def poll(self, now_ns: int, *, at_once: bool = False) -> Iterator[Delivery]:
         """What has come since the last delivery; ends when there is no more at the moment.
+
+        Who could not store a delivery drops the live source and opens another one from what is stored.
 
         Raises:
             Unavailable, Refused: it cannot be read now, or never.
@@ -66,3 +75,31 @@ class Source:
     @abstractmethod
     def open(self, name: str, position: str | None) -> AbstractContextManager[LiveSource]:
         """The live source; `name` is its name in the settings, which its records carry as `source`."""
+
+
+@cache
+def source_types() -> Mapping[str, type[Source]]:
+    """Every kind of source by what the settings call it, in the order of their names."""
+    found: dict[str, type[Source]] = {}
+    for module_info in pkgutil.iter_modules(__path__):
+        module = importlib.import_module(f"{__name__}.{module_info.name}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Source) and value.__module__ == module.__name__:
+                found[module_info.name] = value
+    return found
+
+
+def build_source(kind: str, settings: Mapping[str, object]) -> Source:
+    """The source of a type with its settings.
+
+    Raises:
+        BadArgument: there is no such type, or no such setting, or a value does not fit.
+    """
+    from logpith.component import build  # noqa: PLC0415  # what only describes a source needs no builder
+
+    types = source_types()
+    if kind not in types:
+        offer = nearest(kind, types).strip()
+        remedy = f"{offer} The types are {', '.join(types)}".strip()
+        raise BadArgument(f"there is no source of type {kind!r}", remedy=remedy)
+    return build(types[kind], settings)
