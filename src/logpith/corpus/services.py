@@ -63,6 +63,16 @@ class Services:
         bears = np.array([bool(wanted & borne) for borne in self._borne], np.bool_)
         return records[bears[self._pairs(records)]]
 
+    def matching(self, name: str) -> frozenset[str]:
+        """The names, as `names` has them, of the services that a name or a group means.
+
+        Raises:
+            NotFound: nobody here is called that.
+        """
+        wanted = self._wanted([name])
+        pairs = zip(self._names_of_pairs, self._borne, strict=True)
+        return frozenset(shown for shown, borne in pairs if wanted & borne)
+
     def members(self, name: str) -> tuple[str, ...]:
         """What a name stands for: the members of a group, else itself."""
         grouped = {_plain(group): members for group, members in self.groups.items()}
