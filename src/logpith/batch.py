@@ -102,6 +102,7 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
     """One batch with the records of all, one after the other."""
     if len(batches) == 1:
         return batches[0]
+    # An empty table has no chunk to give.
     table = pa.Table.from_batches(batches, schema=SCHEMA).combine_chunks()
     return next(iter(table.to_batches()), None) or empty_batch()
 
