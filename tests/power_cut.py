@@ -19,8 +19,8 @@ removed) any choice, a rename as a whole. `power_cuts` gives all of it where tha
 nothing, everything and a sample that depends on `seed` alone.
 
 `TestDisk` fails on purpose, too: `fail_syncs={3}` gives EIO at the third sync (from 1) and never makes durable what
-that should have, as Linux does; `fail_writes` fails writes; `free_bytes` is what can be written before the disk is full.
-With `real=True` everything is done in a real folder as well, for programs that open paths themselves to read.
+that should have, as Linux does; `fail_writes` fails writes; `free_bytes` is what can be written before the disk is
+full. With `real=True` all is done in a real folder as well, for programs that open paths themselves to read.
 """
 
 from __future__ import annotations

@@ -3,8 +3,9 @@
     magic 4 | length 4 | sequence 8 | kind 4 | checksum of the payload 4 | checksum of these 24 bytes 4 | payload
 
 Numbers are little-endian, checksums CRC-32 that begin with a **salt**, which comes from the file's name. So a frame
-inside a payload, such as a spool file that somebody logs, is never taken for one of the file's own. A length is believed
-only after its own checksum, so damage neither makes a reader wait for bytes that never come nor take memory for them.
+inside a payload, such as a spool file that somebody logs, is never taken for one of the file's own. A length is
+believed only after its own checksum, so damage neither makes a reader wait for bytes that never come nor take memory
+for them.
 """
 
 from __future__ import annotations

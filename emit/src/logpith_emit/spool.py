@@ -296,7 +296,8 @@ class SpoolWriter:
         self._numbers = count(1)
         self._tickets = count()
         self._current: _Open | None = None
-        self._frames: Counter[int] = Counter()
+        self._records: Counter[int] = Counter()  # by the number of the file
+        self._notices: dict[int, Counter[str]] = {}
         self._untold: Counter[str] = Counter()
         self._room = _Room(self.spool)
 
@@ -348,7 +349,7 @@ class SpoolWriter:
             Unavailable: there is no room, and overflow is `block`.
         """
         size_bytes = HEADER_BYTES + len(payload)
-        if not self._room.is_there(size_bytes) and not self._make_room(size_bytes):
+        if not self._room.is_there(size_bytes + self._notice_bytes) and not self._make_room(size_bytes):
             return self._drop("drop_newest")
         if self._untold:
             self._tell_dropped()
@@ -372,7 +373,11 @@ class SpoolWriter:
         """Adds up what was written, before its file may end."""
         # Without a lock two threads may lose an addition: a count is then short by one, and sizes are looked up anew
         # for each file.
-        self._frames[current.segment.number] += kind != DROPPED_KIND
+        number = current.segment.number
+        if kind == DROPPED_KIND:
+            self._notices.setdefault(number, Counter()).update(json.loads(bytes(payload)))
+        else:
+            self._records[number] += 1
         self._room.used[current.segment.folder] += HEADER_BYTES + len(payload)
 
     def _enter(self, ticket: int) -> _Open:
@@ -440,10 +445,10 @@ class SpoolWriter:
         """
         spool, room = self.spool, self._room
         with self._lock:
-            found = room.find(size_bytes)
+            found = room.find(size_bytes + self._notice_bytes)
             if spool.overflow in ("drop_oldest", "spill"):
                 while not found and self._drop_oldest():
-                    found = room.find(size_bytes)
+                    found = room.find(size_bytes + self._notice_bytes)
             self._follow_room()
             if found:
                 return True
@@ -460,7 +465,7 @@ class SpoolWriter:
     def _wait_for_room(self, size_bytes: int) -> None:
         until_ns = SYSTEM_CLOCK.monotonic_ns() + int(self.spool.block_s * 1e9)
         never = threading.Event()
-        while not self._room.find(size_bytes):
+        while not self._room.find(size_bytes + self._notice_bytes):
             left_s = (until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9
             if left_s <= 0:
                 raise Unavailable(
@@ -482,12 +487,14 @@ class SpoolWriter:
                 self._end()
             elif self._room.spill():
                 self._follow_room()
-            elif self.spool.overflow == "drop_oldest":
-                self._drop_oldest()
+            elif self.spool.overflow != "drop_oldest" or not self._drop_oldest():
+                return self._drop("disk_full")
         try:
             return self._write(payload, kind)
-        except OSError:
-            return self._drop("disk_full" if is_full else "disk_failed")
+        except OSError as again:
+            if is_full and again.errno in _FULL:
+                return self._write_elsewhere(payload, kind, again)  # once for each file that can be dropped
+            return self._drop("disk_failed")
 
     def _drop_oldest(self) -> bool:
         """Removes a file: a damaged one, one of a writer that ended or got on, or the first of ours. Whether there was
@@ -500,23 +507,30 @@ class SpoolWriter:
         for segment in segments:
             if self._current is not None and segment == self._current.segment:
                 self._end()
-            unread = self._unread(segment)
+            unread, notices = self._unread(segment)
             with suppress(OSError):
                 if disk.remove_unclaimed(segment.path):
                     self._drop("drop_oldest", unread)
+                    self._untold += notices
                     if segment.writer == self.name:
-                        del self._frames[segment.number]
+                        del self._records[segment.number]
                     return True
         return False
 
-    def _unread(self, segment: Segment) -> int:
-        """How many records of a file no reader has done yet."""
-        of_ours = self._frames[segment.number] if segment.writer == self.name else None
+    def _unread(self, segment: Segment) -> tuple[int, Counter[str]]:
+        """How many records of a file no reader has done yet, and what it tells of others that no reader knows yet."""
         places = [_load_places(self.spool, path)[0].get(segment.writer) for path in _place_files(self.spool)]
         done = min((place.done_of(segment) for place in places if place is not None), default=0)
-        # What another process has written is counted by reading it, which takes a second for some gigabytes.
-        records = of_ours if of_ours is not None else sum(1 for _ in self.spool.read(segment))
-        return max(records - done, 0)
+        if segment.writer == self.name:
+            records, notices = self._records[segment.number], self._notices.pop(segment.number, Counter())
+        else:  # is counted by reading, which takes a second for some hundred megabytes
+            records, notices = 0, Counter()
+            for frame in self.spool.read(segment):
+                if frame.kind == DROPPED_KIND:
+                    notices.update(dropped_in(frame))
+                else:
+                    records += 1
+        return max(records - done, 0), Counter() if done else notices
 
     def _drop(self, reason: str, records: int = 1) -> int:
         with self._lock:
@@ -524,12 +538,17 @@ class SpoolWriter:
             self._untold[reason] += records
         return 0
 
+    @property
+    def _notice_bytes(self) -> int:
+        """The room that must be left to tell what was dropped."""
+        return HEADER_BYTES + len(json.dumps(self._untold)) if self._untold else 0
+
     def _tell_dropped(self) -> None:
         """Writes down for readers what was dropped since this was last written."""
         with self._lock:
             untold, self._untold = self._untold, Counter()
         try:
-            if untold.total():
+            if untold:
                 self._put(json.dumps(untold).encode(), DROPPED_KIND)
         except OSError:
             with self._lock:
@@ -673,9 +692,22 @@ class DurableWriter(SpoolWriter):
         for one in (*self._to_sync, self._current):
             if one is not None:
                 one.file.close()
+        self._count_again(
+            [one.segment.number for one in (*self._to_sync, self._current) if one], begun.segment.number
+        )
         self._to_sync, self._current = [], begun
-        self._frames[begun.segment.number] = len(self._unsynced)
         self._must_write_again = False
+
+    def _count_again(self, old: list[int], new: int) -> None:
+        """Moves what was counted for the records that are not durable from the files that hold them in vain."""
+        told = [json.loads(payload) for _, kind, payload in self._unsynced if kind == DROPPED_KIND]
+        self._notices[new] = sum(map(Counter, told), Counter())
+        self._records[new] = left = len(self._unsynced) - len(told)
+        for number in reversed(old):
+            self._notices.pop(number, None)
+            in_vain = min(left, self._records[number])
+            self._records[number] -= in_vain
+            left -= in_vain
 
     # ── what differs in writing ───────────────────────────────────────────────────────────────────────────────
 
@@ -866,9 +898,24 @@ class SpoolReader:
         Raises:
             OSError: the place is not saved, or files are still there; call it again.
         """
+        try:
+            self._save()
+            self._clear()
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            self._clear()  # which makes room for the place
+            self._save()
+        writers = {one.writer for one in self.spool.segments()}
+        self._places = {writer: place for writer, place in self._places.items() if writer in writers}
+
+    def _save(self) -> None:
         if self._places != self._saved:
             _save_places(self.spool, self._path, self._places)
             self._saved = dict(self._places)
+
+    def _clear(self) -> None:
+        """Takes away the files that are read to their end."""
         done = [
             one for one in self.spool.segments() if one.number < self._places.get(one.writer, Place()).number
         ]
@@ -877,8 +924,6 @@ class SpoolReader:
             self.files_set_aside += 1
         self.spool.remove(*(one for one in done if one not in self._damaged))
         self._damaged.difference_update(done)
-        writers = {one.writer for one in self.spool.segments()}
-        self._places = {writer: place for writer, place in self._places.items() if writer in writers}
 
 
 def _place_files(spool: Spool) -> list[Path]:
