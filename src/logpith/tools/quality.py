@@ -35,33 +35,31 @@ class QualityTool(FilteredTool):
     )
     flags: ClassVar[Mapping[str, str]] = {**FilteredTool.flags, "required": "r"}
 
-    required: tuple[str, ...] = ("timestamp", "service", "severity", "message")
-    """Fields that every record should have, in any spelling."""
+    required: tuple[str, ...] = ()
+    """Fields that every record should have, in any spelling; timestamp, service, severity and message by default."""
 
     def answer(self, desk: Desk) -> Answer:
         """A row for each source and field that is missing in it, where the most records lack it first."""
         from logpith.answer import Answer
         from logpith.corpus.fields import check_field
-        from logpith.corpus.quality import find_lacks
+        from logpith.corpus.quality import REQUIRED, find_lacks
         from logpith.quote import shorten
         from logpith_emit.errors import BadArgument
 
-        if not self.required or len(self.required) > _MOST_FIELDS:
-            raise BadArgument(
-                "no field is asked for" if not self.required else "so many fields nobody requires",
-                remedy=f"Name one to {_MOST_FIELDS} fields",
-            )
+        if len(self.required) > _MOST_FIELDS:
+            raise BadArgument("so many fields nobody requires", remedy=f"Name at most {_MOST_FIELDS} fields")
         for name in self.required:
             check_field(name)
         selection = self.select(desk)
         quoter = desk.quoter()
-        lacks = find_lacks(selection, self.required)
+        required = tuple(dict.fromkeys(self.required)) or REQUIRED
+        lacks = find_lacks(selection, required)
         evidence = selection.corpus.evidence(
             [lack.first for lack in lacks[:_MOST_EVIDENCE]], quoter, _TEXT_WIDTH
         )
         refs = [line.ref for line in evidence]
         return Answer(
-            summary=" ".join([_summary(selection, lacks, self.required), *selection.notes]),
+            summary=" ".join([_summary(selection, lacks, required), *selection.notes]),
             items=tuple(
                 {
                     "source": quoter.quote(lack.source, _NAME_WIDTH),
@@ -86,7 +84,7 @@ def _summary(selection: Selection, lacks: Sequence[Lack], required: Sequence[str
     count = len(selection.corpus.streams)
     told = f"{len(selection):,} records of {count:,} source{'s' * (count != 1)}"
     if not lacks:
-        return f"{told} have all of {len(set(required))} fields."
+        return f"{told} have all of {len(required)} fields."
     sources = len({lack.source for lack in lacks})
     worst = lacks[0]
     return (
