@@ -666,6 +666,39 @@ def _run_parse(parsed: Parsed) -> int:
     return NOTHING if sample.unmatched else FOUND
 
 
+def _run_pipeline(parsed: Parsed) -> int:
+    if parsed.words[:1] != ("test",) or len(parsed.words) != 2:
+        raise BadArgument("one file of sample lines is wanted", remedy="Write logpith pipeline test FILE")
+    from logpith.pipeline import stages_of  # noqa: PLC0415 - brings the scan
+    from logpith.quote import Quoter  # noqa: PLC0415 - as above
+    from logpith.rehearsal import as_json, as_text, read_sample, rehearse  # noqa: PLC0415 - as above
+    from logpith.settings import find_settings  # noqa: PLC0415 - only what works with settings needs them
+    from logpith.timerange import now_ns  # noqa: PLC0415 - as above
+
+    found = find_settings(parsed.options.get("config"), environment=os.environ, folder=Path.cwd())
+    sample = read_sample(Path(parsed.words[1]), now_ns(), parsed.options.get("service", ""))
+    rehearsal = rehearse(sample, stages_of(found.settings), Quoter())
+    print(as_json(rehearsal) if "json" in parsed.options else "\n".join(as_text(rehearsal)))  # noqa: T201 - see _run
+    return FOUND if rehearsal.journeys else NOTHING
+
+
+def _check(parsed: Parsed) -> int:
+    from logpith.checking import as_json, as_text, check_settings  # noqa: PLC0415 - brings the scan
+    from logpith.timerange import now_ns  # noqa: PLC0415 - as above
+
+    if parsed.words:
+        raise BadArgument(
+            f"{parsed.words[0]!r} is one word too many",
+            remedy=f"Write logpith check --config {parsed.words[0]}",
+        )
+    named = parsed.options.get("config")
+    findings = list(check_settings(named, environment=os.environ, folder=Path.cwd(), now_ns=now_ns()))
+    print(as_json(findings) if "json" in parsed.options else as_text(findings))  # noqa: T201 - see _run
+    return FOUND if all(finding.is_ok for finding in findings) else NOTHING
+
+
+_CONFIG = Option(name="config", value="FILE", doc="The settings (default: logpith.toml, if there is one).")
+
 _LISTENING = (
     Option(name="listen", value="HOST:PORT", doc="Where to serve (default: 127.0.0.1:8850)."),
     Option(
@@ -820,6 +853,30 @@ _COMMANDS: Mapping[str, Command] = {
             options=(),
             examples=("mkdir -p .claude/skills/logpith", "logpith skill > .claude/skills/logpith/SKILL.md"),
             run=_print_skill,
+        ),
+        Command(
+            name="check",
+            summary="Are the settings what they should be: each source, stage, token and the store's folder.",
+            usage="logpith check [options]",
+            doc="Reads the settings, opens each stage, and reads each source up to its first records, which are not "
+            "kept. The exit code is 1 when something is not as it should be; what to do stands below it.",
+            options=(_CONFIG, COMMON[0]),
+            examples=("logpith check", "logpith check --config logpith.toml --json"),
+            run=_check,
+        ),
+        Command(
+            name="pipeline",
+            summary="What the stages of the settings do to the records of a file.",
+            usage="logpith pipeline test FILE",
+            doc="Takes the first records of a file through all stages, redaction and validation included, and shows "
+            "what each of them changes, drops or sends to the dead letters, and what would be stored. Nothing is kept.",
+            options=(
+                _CONFIG,
+                Option(name="service", value="NAME", doc="The service of records that name none."),
+                COMMON[0],
+            ),
+            examples=("logpith pipeline test sample.log", "logpith pipeline test sample.log --json"),
+            run=_run_pipeline,
         ),
         Command(
             name="parse",

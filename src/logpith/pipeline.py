@@ -49,7 +49,7 @@ RECEIVED = Metric(name="logpith_source_records_total", doc="Records that a sourc
 POLLS = Metric(name="logpith_source_polls_total", doc="How often a source was asked, by how it went.")
 LOST = Metric(name="logpith_source_lost_total", doc="What was lost before it could be read, by reason.")
 CHANGED = Metric(
-    name="logpith_stage_counts_total", doc="What stages have counted besides, by stage and name."
+    name="logpith_stage_counts_total", doc="What stages have counted besides, such as missing fields."
 )
 
 
@@ -366,8 +366,9 @@ class Pipeline:
             taken.dead_lettered(passed.dead.num_rows)
             for reason, count in passed.dropped.items():
                 taken.dropped(count, reason)
+            source = position[0] if position else str(batch["source"][0]) if batch.num_rows else ""
             for (stage, name), count in passed.counters.items():
-                self.telemetry.count(CHANGED, count, stage=stage, name=name)
+                self.telemetry.count(CHANGED, count, source=source, stage=stage, name=name)
         return True
 
     def replay(self, letters: Batch, *, batch_id: str) -> bool:

@@ -331,7 +331,7 @@ def parse_size(text: str) -> int | None:
     if match is None:
         return None
     whole, fraction, prefix, binary = match.groups()
-    unit = (1024 if binary else 1000) ** _POWER[prefix.lower()]
+    unit: int = (1024 if binary else 1000) ** _POWER[prefix.lower()]
     return int(whole) * unit + int((fraction or "").ljust(3, "0")) * unit // 1000
 
 
@@ -381,9 +381,9 @@ def type_of(table: Table, place: str, types: Iterable[str]) -> tuple[str, dict[s
     known: Sequence[str] = sorted(types)
     name = table.get("type")
     if name not in known:
-        said = "has no type" if name is None else f"has a type that there is not: {str(name)[:60]!r}"
+        said = "it has no type" if name is None else f"there is no type {str(name)[:60]!r}"
         offer = nearest(str(name), known).strip() or f"There are: {', '.join(known)}"
-        raise BadArgument(f"{place} {said}", remedy=offer)
+        raise BadArgument(f"{place}: {said}", remedy=offer)
     return str(name), {key: value for key, value in table.items() if key != "type"}
 
 
