@@ -288,7 +288,7 @@ class _Routes:
     async def call_tool(self, request: Request) -> Response:
         call = _object(await self._body(request))
         unknown = set(call) - {"tool", "arguments"}
-        name, arguments = call.get("tool"), call.get("arguments") or {}
+        name, arguments = call.get("tool"), call.get("arguments", {})
         if unknown or not isinstance(name, str) or not isinstance(arguments, dict):
             raise BadArgument(
                 "a call is an object with `tool` and `arguments`",

@@ -13,12 +13,16 @@ DEFAULT_TOOLSETS = "core"
 _ROUTES: Mapping[str, str] = {
     "log_overview": "what is here and wrong (begin here)",
     "log_cluster": "all patterns",
-    "log_cluster_drill": "what one of them is made of",
+    "log_cluster_drill": "one of them",
     "log_timeline": "when",
     "log_diff": "what changed",
     "log_count": "how many by field",
     "log_grep": "how often and where",
-    "log_fetch": "lines behind a ref such as e12@3f9ac21b",
+    "log_fetch": "lines of refs (e12@3f9ac21b)",
+    "triage": "what broke",
+    "search_logs": "all services",
+    "get_call_logs": "one call",
+    "tail_logs": "newest",
 }
 """What leads to a tool, for those that are not understood by their name."""
 
@@ -47,7 +51,7 @@ def instructions(offered: Mapping[str, type[Tool]]) -> str:
     routes += [f"Also {', '.join(others)}."] if others else []
     return "\n".join(
         (
-            "Logs in files, answered briefly: ask here instead of reading them.",
+            "Logs, answered briefly: ask instead of reading them.",
             " ".join(routes),
             "`sources` are files, folders or globs under the server's roots; none means all. "
             "10m in `since` is before the last record. "
