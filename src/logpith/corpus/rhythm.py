@@ -137,15 +137,26 @@ def find_surges(
 
 
 def _beyond_rhythm(counts: Counts, since: int, day: int, whole: int, patience: Values) -> Iterator[Surge]:
-    past = _Past.of(counts, max(0, since - _HABIT_DAYS * day), day)
+    # What a series does at times takes ten days to know, and is asked only of the few that stand out.
+    rises, falls = _spikes_and_drops(counts, since - 1, day, whole, patience)
+    some = np.flatnonzero(((rises.level > 0) | (falls.level > 0)).any(axis=1))
+    first = max(0, since - _HABIT_DAYS * day)
+    spikes, drops = _spikes_and_drops(counts[some], first, day, whole, patience[some])
+    asked = counts[some, first:]
+    for surges in (_surges(asked, first, spikes, "spike"), _surges(asked, first, drops, "drop")):
+        for surge in _beyond_habit(surges, _HABIT_DAYS * day):
+            if surge.last >= since:
+                yield replace(surge, series=int(some[surge.series]))
+
+
+def _spikes_and_drops(
+    counts: Counts, since: int, day: int, whole: int, patience: Values
+) -> tuple[_Judged, _Judged]:
+    past = _Past.of(counts, max(0, since), day)
     spikes = _judge(past, _may_spike(past), patience, _judge_spikes)
     drops = _judge(past, _may_drop(past, whole), patience, _judge_drops)
     lasting = _lasting(drops.level > 0, _FEWEST_DROPPED)
-    drops = _Judged(drops.z, drops.usual, np.where(lasting, drops.level, 0).astype(np.int8))
-    for surges in (_surges(past, spikes, "spike"), _surges(past, drops, "drop")):
-        for surge in _beyond_habit(surges, _HABIT_DAYS * day):
-            if surge.last >= since:
-                yield surge
+    return spikes, _Judged(drops.z, drops.usual, np.where(lasting, drops.level, 0).astype(np.int8))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -341,7 +352,7 @@ def _runs(marked: Mask) -> list[tuple[int, int, int]]:
     return [(first // width, first % width, end - first // width * width) for first, end in flat.tolist()]
 
 
-def _surges(past: _Past, judged: _Judged, kind: Literal["spike", "drop"]) -> Iterator[Surge]:
+def _surges(asked: Counts, since: int, judged: _Judged, kind: Literal["spike", "drop"]) -> Iterator[Surge]:
     """What is unusual, put together; a drop to nothing at all is a gap."""
     marked = judged.level > 0
     for step in range(1, _JOINED_OVER + 1):  # what lies between two marked buckets
@@ -351,13 +362,13 @@ def _surges(past: _Past, judged: _Judged, kind: Literal["spike", "drop"]) -> Ite
     for series, first, end in _runs(marked):
         piece = (series, slice(first, end))
         unusual = judged.level[piece] > 0
-        count = int(past.asked[piece].sum())
+        count = int(asked[piece].sum())
         yield Surge(
             series=series,
             kind="gap" if kind == "drop" and not count else kind,
             level="alert" if judged.level[piece].max() > 1 else "notice",
-            first=past.since + first,
-            last=past.since + end - 1,
+            first=since + first,
+            last=since + end - 1,
             count=count,
             usual=float(judged.usual[piece][unusual].mean()),
             z=_together(np.where(unusual, judged.z[piece], 0.0)),
