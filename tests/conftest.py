@@ -15,6 +15,12 @@ settings.load_profile("logpith")
 KERNELS = kernel_folder().parent
 
 
+def pytest_addoption(parser):
+    parser.addoption(
+        "--golden", action="store_true", help="write the golden files anew, to be reviewed as a difference"
+    )
+
+
 @pytest.fixture
 def compiled(monkeypatch):
     """compiled(folder): makes `folder` the cache, with the kernels in it that were compiled before, for processes."""

@@ -15,10 +15,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.records import Corpus, Source
-from logpith.files.archive import TextMember
+from logpith.corpus.records import Corpus
 from logpith.files.rotation import piece_of
-from logpith.files.text import TextFile
 from logpith.quote import Quoter
 from logpith_emit.errors import NotFound, nearest
 
@@ -82,11 +80,8 @@ class Services:
         """Every name that may be asked for, fit to be shown."""
         quoter = Quoter()
         grouped = [*self.groups, *(member for members in self.groups.values() for member in members)]
-        there = {
-            self._names_of_pairs[place * len(self.corpus.services) + code]
-            for place, codes in enumerate(self.corpus.codes.services)
-            for code in codes.tolist()
-        }
+        pairs = np.unique(self._pairs(np.arange(len(self.corpus)))).tolist()
+        there = {self._names_of_pairs[pair] for pair in pairs}
         names = dict.fromkeys([*grouped, *sorted(name for name in there if name)])
         return tuple(dict.fromkeys(quoter.quote(name, _NAME_WIDTH) for name in names))
 
@@ -110,12 +105,12 @@ class Services:
 
     @cached_property
     def _stems(self) -> tuple[str, ...]:
-        return tuple(_stem(source) for source in self.corpus.sources)
+        return tuple(_stem(origin) for origin in self.corpus.origins)
 
     def _pairs(self, records: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Source and service of each record as one number."""
+        """Origin and service of each record as one number."""
         columns = self.corpus.columns
-        return columns.source[records].astype(np.int64) * len(self.corpus.services) + columns.service[records]
+        return columns.origin[records].astype(np.int64) * len(self.corpus.services) + columns.service[records]
 
     @cached_property
     def _names_of_pairs(self) -> list[str]:
@@ -149,12 +144,10 @@ def _name(service: str, stem: str) -> str:
     return service or stem
 
 
-def _stem(source: Source) -> str:
-    """The name of a source's log without folder and ending; empty where it is no file that somebody has named."""
-    if not isinstance(source.text, TextFile | TextMember):
-        return ""
-    name = (source.stream or source.name).rpartition("/")[2].rpartition(":")[2]
-    return _EXTENSION.sub("", piece_of(name).live)
+def _stem(origin: str) -> str:
+    """The name of a log without folder and ending: of `/var/log/gateway.log.1`, `gateway`."""
+    name = origin.rpartition("/")[2].rpartition(":")[2]
+    return "" if name == "-" else _EXTENSION.sub("", piece_of(name).live)
 
 
 def _plain(name: str) -> str:

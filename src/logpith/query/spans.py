@@ -39,19 +39,19 @@ def find_spans(query: Query, text: str) -> tuple[Span, ...]:
     return tuple(merged[:_MOST_SPANS])
 
 
-def excerpt(text: str, span: Span, width: int) -> tuple[str, bool]:
-    """At most `width` characters of the text with the span in them, and whether anything was left out.
+def excerpt(text: str, span: Span, width: int) -> str:
+    """At most `width` characters of the text, with the span in them and its whole length where any are left out.
 
     What stands behind a span tells more than what stands before it.
     """
     if len(text) <= width:
-        return text, False
+        return text
     mark = f"…[{len(text):,} characters]"
     if span[1] <= width - len(mark):
-        return text[: width - len(mark)] + mark, True
+        return text[: width - len(mark)] + mark
     room = max(width - len(mark) - 1, 1)
     start = min(max(span[0] - room // 3, 0), len(text) - room)
-    return f"…{text[start : start + room]}{mark}", True
+    return f"…{text[start : start + room]}{mark}"
 
 
 def _wanted(query: Query) -> Iterator[Query]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from logpith.tools import FilteredTool
@@ -23,9 +23,8 @@ if TYPE_CHECKING:
     from logpith.quote import Quoter
     from logpith.timerange import TimeRange
 
-_TEXT_WIDTH = 180
+_TEXT_WIDTH = 120
 _READ_WIDTH = 4000
-_TEMPLATE_WIDTH = 120
 _NAME_WIDTH = 60
 _MOST_NAMES = 8
 
@@ -111,7 +110,7 @@ class SearchTool(FilteredTool):
             coverage=corpus.coverage(quoter),
             cursor=cursors[-1] if shown and more else None,
             cursors=tuple(cursors),
-            next=self._next_calls(corpus, shown, str(items[1]["ref"]) if shown else ""),
+            next=self._next_calls(shown, str(items[1]["ref"]) if shown else ""),
             found=len(matching) > 0,
         )
 
@@ -140,20 +139,28 @@ class SearchTool(FilteredTool):
     def _hit_items(
         self, corpus: Corpus, hits: Sequence[Hit], query: Query, quoter: Quoter
     ) -> list[dict[str, Json]]:
+        from logpith.corpus.quota import quota_in
+        from logpith.corpus.sayings import sayings
         from logpith.query.spans import excerpt, find_spans
 
         items = []
-        lines = corpus.evidence([hit.newest for hit in hits], quoter, _READ_WIDTH)
-        for hit, line in zip(hits, lines, strict=True):
-            spans = find_spans(query, line.text)
-            text, moved = excerpt(line.text, spans[0] if spans else (0, 0), _TEXT_WIDTH)
+        records = [hit.newest for hit in hits]
+        said = sayings(corpus, records) if records else []
+        for hit, line, saying in zip(hits, corpus.evidence(records, quoter, _READ_WIDTH), said, strict=True):
+            whole = quoter.quote(saying, _READ_WIDTH)
+            if find_spans(query, line.text) and not find_spans(query, whole):
+                whole = line.text  # what matches stands in the header, or under a key that is a column
+            spans = find_spans(query, whole)
+            text = excerpt(whole, spans[0] if spans else (0, 0), _TEXT_WIDTH)
             item = _hit_item(corpus, hit, quoter)
             item |= {"ref": line.ref, "text": text}
+            quota = quota_in(line.text)
+            if quota is not None:
+                item["left"] = str(quota)
             if line.flag:
                 item["flag"] = line.flag
             if self.highlight:
-                spans = spans if not moved else find_spans(query, text)
-                item["highlights"] = [list(span) for span in spans]
+                item["highlights"] = [list(span) for span in find_spans(query, text)]
             items.append(item)
         return items
 
@@ -170,10 +177,15 @@ class SearchTool(FilteredTool):
         told = f"{total:,} match{'es' * (total != 1)} in {folded}{when}, {order}"
         return f"{told}; {shown:,} shown." if shown < hits else f"{told}."
 
-    def _next_calls(self, corpus: Corpus, shown: Sequence[Hit], ref: str) -> tuple[str, ...]:
-        if not shown:
-            return () if self.meaning or not self.query else ("log_overview()",)
-        return (f'log_fetch(refs=["{ref}"], before=5, after=5)',)
+    def _next_calls(self, shown: Sequence[Hit], ref: str) -> tuple[str, ...]:
+        import re
+
+        if shown:
+            return (f'log_fetch(refs=["{ref}"], before=5, after=5)',)
+        if self.query and re.fullmatch(r"\w{2,40}", self.query):
+            # `quota` is no whole word of `quota_exceeded`.
+            return (replace(self, query=f"{self.query}*").call("search_logs"), "log_overview()")
+        return ("log_overview()",)
 
 
 @dataclass(frozen=True)
@@ -261,7 +273,6 @@ def _hit_item(corpus: Corpus, hit: Hit, quoter: Quoter) -> dict[str, Json]:
         item["last"] = format_ns(hit.last_ns)
     if template is not None and hit.count > 1:
         item["id"] = template.id
-        item["template"] = quoter.quote(template.typed, _TEMPLATE_WIDTH)
     return item
 
 
