@@ -211,10 +211,10 @@ class TestDisk(Disk):
     def is_claimed(self, path: Path) -> bool:
         return super().is_claimed(path) if self._real else bool(self._claims.get(self._file(path).number))
 
-    def remove_unclaimed(self, path: Path) -> bool:
+    def remove_unclaimed(self, path: Path, *, only_empty: bool = False) -> bool:
         with self._lock:
             try:
-                if self.is_claimed(path):
+                if self.is_claimed(path) or (only_empty and self.size_bytes(path)):
                     return False
             except FileNotFoundError:
                 return True
@@ -281,6 +281,17 @@ class TestDisk(Disk):
             self._node(path)
             if self._sync():
                 self._do(_Operation("sync_folder", self._place(path)))
+
+    # ── the power ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    def after_cut(self, chance: random.Random) -> TestDisk:
+        """The disk, in memory, after a power cut now: any one of what it may hold."""
+        model = self._model
+        choice = _Choice(
+            tuple(chance.random() < 0.5 for _ in model.namings),
+            tuple(chance.choice(_parts(node)) for node in model.unsure_files()),
+        )
+        return TestDisk(self.root, tree=model.after(choice))
 
     # ── how ───────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -141,6 +141,16 @@ def test_a_claimed_file_is_not_removed_until_all_who_claimed_it_have_closed_it(p
     assert disk.names(root) == []
 
 
+def test_a_file_can_be_removed_only_if_it_is_empty(place):
+    disk, root = place
+    disk.write_new(root / "a", b"")
+    disk.write_new(root / "b", b"1")
+
+    gone = [disk.remove_unclaimed(root / name, only_empty=True) for name in ("a", "b", "c")]
+
+    assert (gone, disk.names(root)) == ([True, False, True], ["b"])
+
+
 def test_who_claims_a_file_learns_that_it_was_removed(place):
     disk, root = place
     file = disk.append_to(root / "a")

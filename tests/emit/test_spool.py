@@ -3,10 +3,16 @@
 import errno
 import itertools
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections import Counter
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from logpith_emit.disk import Disk
 from logpith_emit.errors import BadArgument, Refused, Unavailable
@@ -326,6 +332,42 @@ def test_a_reader_goes_on_where_it_committed_and_files_go_when_they_are_read(tmp
     assert fresh(spool.reader("r")) == [b"3", b"4", b"5"]  # that one did not commit
     assert fresh(reader) == [b"3", b"4", b"5"]
     reader.commit()
+    assert spool.segments() == []
+
+
+def test_a_file_that_its_writer_has_made_and_not_claimed_yet_is_not_taken_for_all_that_it_wrote(tmp_path):
+    """A reader that comes in between must neither pass over what is written next nor remove it unread."""
+    made = itertools.count()
+
+    class InBetween(Disk):
+        def append_to(self, path):
+            file = super().append_to(path)
+            seen.extend(fresh(reader))
+            if next(made) % 2:  # removes it; then the writer makes another
+                reader.commit()
+            return file
+
+    spool = Spool(folder=tmp_path, segment_bytes=1, disk=InBetween())
+    reader, seen = spool.reader("r"), []
+    with spool.open() as writer:
+        for number in range(5):
+            writer.append(b"%d" % number)
+    seen += fresh(reader)
+    reader.commit()
+
+    assert seen == [b"0", b"1", b"2", b"3", b"4"]
+    assert spool.segments() == []
+    assert next(made) > 5
+
+
+def test_empty_files_that_dead_writers_left_go_away(spool):
+    spool.folder.mkdir()
+    Disk().write_new(Segment(spool.folder, "1-2", 1).path, b"")
+    reader = spool.reader("r")
+
+    assert fresh(reader) == []
+    reader.commit()
+
     assert spool.segments() == []
 
 
@@ -833,9 +875,9 @@ def test_block_refuses_when_it_has_waited_long_enough(tmp_path, opened):
 
 
 def test_spill_without_a_folder_is_no_setting(tmp_path):
-    for settings in ({"overflow": "spill"}, {"spill_folder": tmp_path / "b"}):
+    for one_of_two in ({"overflow": "spill"}, {"spill_folder": tmp_path / "b"}):
         with pytest.raises(BadArgument, match="go together"):
-            Spool(folder=tmp_path, **settings)
+            Spool(folder=tmp_path, **one_of_two)
 
 
 def test_what_was_dropped_last_is_told_when_the_writer_closes(tmp_path):
@@ -845,3 +887,297 @@ def test_what_was_dropped_last_is_told_when_the_writer_closes(tmp_path):
             writer.append(b"%010d" % number)
 
     assert told(spool) == {"drop_newest": 1}
+
+
+# ── many at once ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def together(*works):
+    """Runs each in a thread of its own, all let go at the same moment."""
+    gate = threading.Barrier(len(works))
+    failures = []
+
+    def go(work):
+        gate.wait()
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001  # it is told below
+            failures.append(error)
+
+    threads = [threading.Thread(target=go, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+@pytest.mark.parametrize("opened", ["open", "open_durable"])
+def test_threads_append_whole_records_while_files_end_and_a_reader_follows(tmp_path, opened):
+    spool = Spool(folder=tmp_path, segment_bytes=2000)
+    reader = spool.reader("r")
+    seen = []
+    done = threading.Event()
+
+    def follow():
+        while not done.is_set():
+            seen.extend(fresh(reader))
+            reader.commit()
+
+    with getattr(spool, opened)() as writer:
+        left = itertools.count(1)
+
+        def append(name):
+            for number in range(300):
+                writer.append(b"%d/%d" % (name, number) + b"." * number)
+                if opened == "open_durable" and number % 10 == 0:
+                    writer.sync()
+            if next(left) == 8:
+                done.set()
+
+        together(follow, *(lambda name=name: append(name) for name in range(8)))
+    seen += fresh(reader)
+    reader.commit()
+
+    assert sorted(seen) == sorted(
+        b"%d/%d" % (name, number) + b"." * number for name in range(8) for number in range(300)
+    )
+    assert (reader.damage, spool.segments(), writer.dropped) == (Damage(), [], {})
+
+
+def test_threads_that_sync_at_the_same_time_share_one_sync():
+    entered, let_go = threading.Event(), threading.Event()
+
+    class SlowDisk(TestDisk):
+        def sync_file(self, node):
+            entered.set()
+            let_go.wait()
+            super().sync_file(node)
+
+    disk = SlowDisk()
+    with Spool(folder=disk.root, disk=disk).open_durable() as log:
+        log.append(b"first")
+        first = threading.Thread(target=log.sync)
+        first.start()
+        entered.wait()  # it is in the middle of its sync; what comes now is not in it
+        others = []
+        for _ in range(20):
+            log.append(b"more")
+            others.append(threading.Thread(target=log.sync))
+            others[-1].start()
+        let_go.set()
+        for thread in (first, *others):
+            thread.join()
+
+        assert log.durable_sequence == 21
+    assert 2 <= sum(operation.name == "sync" for operation, _ in disk.operations) <= 3
+
+
+WRITE = """
+import sys, threading
+from pathlib import Path
+from logpith_emit.spool import Spool
+
+folder, name = Path(sys.argv[1]), sys.argv[2]
+sys.stdin.readline()
+with Spool(folder=folder, segment_bytes=5000).open() as writer:
+    def append(thread):
+        for number in range(100):
+            writer.append(f"{name}/{thread}/{number}".encode() + b"." * number)
+    threads = [threading.Thread(target=append, args=(thread,)) for thread in range(8)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+"""
+
+
+def test_processes_with_threads_write_at_once_and_no_record_is_mixed_or_lost(spool):
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITE, str(spool.folder), str(name)], stdin=subprocess.PIPE)
+        for name in range(4)
+    ]
+    for writer in writers:
+        writer.stdin.write(b"go\n")
+        writer.stdin.flush()
+    reader, seen = spool.reader("r"), []
+    while any(writer.poll() is None for writer in writers):
+        seen += fresh(reader)
+        reader.commit()
+    seen += fresh(reader)
+    reader.commit()
+    for writer in writers:
+        writer.stdin.close()
+
+    assert [writer.returncode for writer in writers] == [0] * 4
+    names = itertools.product(range(4), range(8), range(100))
+    assert Counter(seen) == Counter(b"%d/%d/%d" % name + b"." * name[2] for name in names)
+    assert (reader.damage, spool.segments()) == (Damage(), [])
+
+
+FORK = """
+import os, sys, threading
+from pathlib import Path
+from logpith_emit.spool import Spool
+
+spool = Spool(folder=Path(sys.argv[1]), segment_bytes=500)
+with spool.open() as free, spool.open_durable() as log:
+    stop = threading.Event()
+    def busy():  # so that forks come in the middle of everything
+        while not stop.is_set():
+            free.append(b"thread")
+            log.append(b"thread")
+            log.sync()
+    threads = [threading.Thread(target=busy) for _ in range(2)]
+    for thread in threads: thread.start()
+    children = []
+    for child in range(20):
+        free.append(b"parent/%d" % child)
+        pid = os.fork()
+        if pid == 0:
+            free.append(b"child/%d" % child)
+            log.append(b"durable/%d" % child)
+            log.sync()
+            os._exit(0)
+        children.append(pid)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children]
+    stop.set()
+    for thread in threads: thread.join()
+sys.exit(any(codes))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_forked_children_write_files_of_their_own(spool):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, str(spool.folder)], check=False, timeout=120
+    )
+
+    damage = Damage()
+    found = Counter(payloads(spool, damage))
+    del found[b"thread"]
+    assert done.returncode == 0
+    assert found == Counter(
+        b"%s/%d" % (who, n) for who in (b"parent", b"child", b"durable") for n in range(20)
+    )
+    assert damage == Damage()
+
+
+def test_a_signal_handler_may_log_in_the_middle_of_anything(tmp_path):
+    spool = Spool(folder=tmp_path, segment_bytes=1000)
+    handled = threading.Semaphore(0)
+    stop = threading.Event()
+    sent = itertools.count()
+
+    def handle(*_):
+        writer.append(b"handler")
+        handled.release()
+
+    def send():
+        while not stop.is_set():
+            next(sent)
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR1)
+            handled.acquire()
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    sender = threading.Thread(target=send)
+    try:
+        with spool.open() as writer:
+            sender.start()
+            for _ in range(3000):
+                writer.append(b"main")
+            stop.set()
+            sender.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+    assert Counter(payloads(spool)) == {b"main": 3000, b"handler": next(sent)}
+
+
+# ── against a plain list ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class SpoolMachine(RuleBasedStateMachine):
+    """Any order of what can be done to a spool, with a disk that may fail and power that may go."""
+
+    @initialize(size=st.integers(1, 200))
+    def begin(self, size):
+        self.size = size
+        self.disk = TestDisk()
+        self.appended = []  # since the power came
+        self.durable = set()
+        self.numbers = itertools.count()
+        self.open()
+
+    def open(self):
+        self.spool = Spool(
+            folder=self.disk.root / "s", segment_bytes=self.size, overflow="block", disk=self.disk
+        )
+        self.context = self.spool.open_durable()
+        self.log = self.context.__enter__()
+
+    @rule(length=st.integers(0, 60))
+    def append(self, length):
+        payload = b"%d" % next(self.numbers) + b"." * length
+        try:
+            self.log.append(payload)
+        except Unavailable:
+            return
+        self.appended.append(payload)
+
+    @rule()
+    def sync(self):
+        try:
+            self.log.sync()
+        except Unavailable:
+            return
+        self.durable.update(self.appended)
+
+    @rule()
+    def roll(self):
+        try:
+            self.log.roll()
+        except Unavailable:
+            return
+        self.durable.update(self.appended)
+
+    @rule(ahead=st.integers(1, 5))
+    def fail_a_sync(self, ahead):
+        self.disk.fail_syncs = {*self.disk.fail_syncs, len(self.disk.syncs) + ahead}
+
+    @rule(free_bytes=st.integers(0, 200))
+    def fill_the_disk(self, free_bytes):
+        self.disk.free_bytes = free_bytes
+
+    @rule()
+    def free_the_disk(self):
+        self.disk.free_bytes = None
+
+    @rule(chance=st.randoms(use_true_random=False))
+    def cut_the_power(self, chance):
+        self.disk = self.disk.after_cut(chance)
+        self.open()
+        found = payloads(self.spool)
+        assert self.durable <= set(found) <= self.durable | set(self.appended)
+        self.durable = set(found)  # whatever is there after a cut stays
+        self.appended = []
+
+    @rule(many=st.integers(1, 3))
+    def remove_the_oldest(self, many):
+        self.disk.fail_syncs = set()
+        for segment in self.spool.segments()[:many]:
+            if not self.spool.is_growing(segment):
+                gone = {frame.payload for frame in self.spool.read(segment)}
+                self.spool.remove(segment)
+                self.durable -= gone
+                self.appended = [one for one in self.appended if one not in gone]
+
+    @invariant()
+    def everything_is_there_once(self):
+        if not hasattr(self, "spool"):
+            return
+        found = payloads(self.spool)
+        assert len(found) == len(set(found))
+        assert set(found) == self.durable | set(self.appended)
+
+
+TestSpoolMachine = SpoolMachine.TestCase
+TestSpoolMachine.settings = settings(max_examples=60, stateful_step_count=40)

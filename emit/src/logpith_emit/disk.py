@@ -91,18 +91,20 @@ class Disk:
         finally:
             os.close(descriptor)
 
-    def remove_unclaimed(self, path: Path) -> bool:
+    def remove_unclaimed(self, path: Path, *, only_empty: bool = False) -> bool:
         """Takes a file away unless it is claimed; nobody can claim it meanwhile. Whether it is gone."""
         if sys.platform == "win32":  # which removes no open file
-            with suppress(PermissionError):
-                path.unlink(missing_ok=True)
+            with suppress(PermissionError, FileNotFoundError):
+                if not (only_empty and path.stat().st_size):
+                    path.unlink()
             return not path.exists()
         try:
             descriptor = os.open(path, os.O_RDONLY | _FLAGS)
         except FileNotFoundError:
             return True
         try:
-            if gone := _locked(descriptor):
+            gone = _locked(descriptor) and not (only_empty and os.fstat(descriptor).st_size)
+            if gone:
                 path.unlink(missing_ok=True)
             return gone
         finally:

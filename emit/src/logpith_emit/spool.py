@@ -146,9 +146,10 @@ class Spool:
         return sorted((one for one in found if one is not None), key=lambda one: (one.writer, one.number))
 
     def is_growing(self, segment: Segment) -> bool:
-        """Whether its writer may still append to it."""
+        """Whether its writer may still append to it; an empty one may be about to be written."""
         try:
-            return self.disk.is_claimed(segment.path)
+            # In this order: what has bytes was claimed before it had them, so then a no to the second is final.
+            return not self.disk.size_bytes(segment.path) or self.disk.is_claimed(segment.path)
         except FileNotFoundError:
             return False
 
@@ -398,9 +399,14 @@ class SpoolWriter:
         """The current file, begun if there is none."""
         with self._lock:
             if self._current is None:
-                begun = self._new_file()
-                self._current = begun
-            return self._current
+                self._begun(self._new_file())
+            return self._current or self._begin()
+
+    def _begun(self, begun: _Open) -> None:
+        if self._current is None:
+            self._current = begun
+        else:  # a signal handler has begun one in the middle of this
+            self._let_go(begun)
 
     def _new_file(self, after: int | None = None) -> _Open:
         folder = self._room.folder
@@ -858,6 +864,7 @@ class SpoolReader:
             self.damage.places += 1
         self._saved = dict(self._places)
         self._damaged: set[Segment] = set()
+        self._perhaps_empty: set[Segment] = set()
 
     def read(self) -> Iterator[tuple[Segment, Frame]]:
         """What is there and was not read yet; it ends where the writers are now."""
@@ -888,6 +895,8 @@ class SpoolReader:
                     self._damaged.add(segment)
             if is_growing:
                 stop_at = segment.writer
+                if not place.offset:
+                    self._perhaps_empty.add(segment)
             else:
                 self._places[segment.writer] = Place(segment.number + 1, 0, place.sequence)
 
@@ -924,6 +933,10 @@ class SpoolReader:
             self.files_set_aside += 1
         self.spool.remove(*(one for one in done if one not in self._damaged))
         self._damaged.difference_update(done)
+        # What a writer left that ended before it wrote anything. One that is just beginning takes another.
+        for segment in self._perhaps_empty:
+            self.spool.disk.remove_unclaimed(segment.path, only_empty=True)
+        self._perhaps_empty.clear()
 
 
 def _place_files(spool: Spool) -> list[Path]:
