@@ -169,7 +169,7 @@ def _members(selection: Selection, episode: Sequence[_Timed]) -> list[_Member]:
     said = [b"\n".join(next(texts) for _ in records).decode("utf-8", "replace") for records in samples]
     owners = [_names_of(corpus, records[0]) for records in samples]
     known = {_plain(name) for name in corpus.services}.union(*owners)
-    known |= {_plain(PurePath(source.name).stem) for source in corpus.sources}
+    known |= {_plain(PurePath(name).stem) for name in corpus.origins}
     pattern = _pattern(known)
     return [
         _Member(one.judged, own, frozenset(_plain(name) for name in pattern.findall(text)) - own)
@@ -187,7 +187,8 @@ def _names_of(corpus: Corpus, record: int) -> frozenset[str]:
     """The names of whoever wrote a record: its service, the service's first part, its source."""
     source = corpus.source_of(record)
     service = corpus.service_of(record)
-    names = {_plain(PurePath(source.name).stem)} if len(corpus.sources) > 1 else set()
+    origin = source.origin_of(record - source.first)
+    names = {_plain(PurePath(origin).stem)} if len(corpus.origins) > 1 else set()
     if service:
         names |= {_plain(service), _plain(service.partition(".")[0])}
     return frozenset(name for name in names if len(name) >= _SHORTEST_NAME)

@@ -90,8 +90,17 @@ class Table:
     note: str = ""
     """What happened to the index of this source, when that is worth telling."""
 
+    origins: tuple[str, ...] = ()
+    """Where its records came from, when they came from several places: the column `origin` has places in it."""
+
+    extras: tuple[Mapping[str, object], ...] = ()
+    """Distinct attributes that its texts do not say: the column `extra` has places in it, the first is none."""
+
+    rows: int = -1
+    """How many records it has, when its columns are not at hand."""
+
     def __len__(self) -> int:
-        return len(self.columns["start"])
+        return self.rows if self.rows >= 0 else len(self.columns["start"])
 
 
 @dataclass

@@ -147,8 +147,7 @@ def _column(selection: Selection, name: str) -> Field:
         of_number = np.array([band(number) - 1 for number in range(25)], np.int32)
         return Field(name=name, kind="severity", codes=of_number[selection.severity], texts=BANDS[1:])
     if column_named(name) == SOURCE:
-        texts = tuple(source.name for source in corpus.sources)
-        return Field(name=name, kind="source", codes=selection.source, texts=texts)
+        return Field(name=name, kind="source", codes=selection.origin, texts=corpus.origins)
     services = corpus.columns.service
     codes = (services if selection.chosen is None else services[selection.chosen]) - 1
     return Field(name=name, kind="text", codes=codes, texts=corpus.services[1:])

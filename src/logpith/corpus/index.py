@@ -43,7 +43,7 @@ from logpith.formats.recognise import Recognised, installed_formats
 from logpith.scan.checksum import checksum
 from logpith.scan.grams import SIGNATURE_BYTES
 from logpith.scan.shape_index import ShapeIndex
-from logpith.scan.tally import Tally, no_tally
+from logpith.scan.tally import Tally, read_tally
 from logpith.timerange import now_ns
 from logpith_emit.errors import Refused
 
@@ -338,7 +338,7 @@ def _table(folder: Path, notes: _Notes) -> Table:
             counts=np.frombuffer(bytearray(notes.counts), np.int64),
             samples=tuple(notes.samples),
         ),
-        tally=_read_tally(notes.tally, len(notes.samples)),
+        tally=read_tally(notes.tally, len(notes.samples)),
         slice_times=np.array(notes.slice_times, np.int64),
         services=tuple(notes.services),
         recognised=notes.recognised,
@@ -349,14 +349,6 @@ def _table(folder: Path, notes: _Notes) -> Table:
         times=np.array(notes.times, np.int64),
         trouble=notes.trouble,
     )
-
-
-def _read_tally(kept: Mapping[str, bytes], groups: int) -> Tally:
-    arrays = {
-        name: np.frombuffer(kept[name], like.dtype).reshape(like.shape)
-        for name, like in vars(no_tally(groups)).items()
-    }
-    return Tally(**arrays)
 
 
 def _verified(folder: Path, notes: _Notes) -> Table:

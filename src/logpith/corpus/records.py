@@ -74,6 +74,28 @@ class Source:
     def trouble(self) -> str:
         return self.table.trouble
 
+    @property
+    def is_segment(self) -> bool:
+        """Whether it is a segment of a store, and not a text by itself."""
+        return bool(self.table.origins)
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Where its records came from: of a text that is the text itself."""
+        return self.table.origins or (self.name,)
+
+    def origin_of(self, place: int) -> str:
+        """Where one of its records came from."""
+        if not self.table.origins:
+            return self.name
+        return self.table.origins[int(self.table.columns["origin"][place])]
+
+    def extra_of(self, place: int) -> Mapping[str, object]:
+        """What is known of one of its records besides its text."""
+        if not self.table.extras:
+            return {}
+        return self.table.extras[int(self.table.columns["extra"][place])]
+
     @cached_property
     def recognised(self) -> Recognised:
         """What was found out about its formats."""
@@ -167,6 +189,14 @@ class Columns:
         return self._coded("shape", maps)
 
     @cached_property
+    def origin(self) -> NDArray[np.int32]:
+        """Place in `Corpus.origins`."""
+        if not any(source.is_segment for source in self._sources):
+            places = [int(of_source[0]) for of_source in self._codes.origins]
+            return np.repeat(np.array(places, np.int32), [source.records for source in self._sources])
+        return self._coded("origin", self._codes.origins)
+
+    @cached_property
     def source(self) -> NDArray[np.int32]:
         """Place in `Corpus.sources`."""
         return np.repeat(
@@ -183,6 +213,9 @@ class Columns:
         )
         for source, of_code in zip(self._sources, maps, strict=True):
             part = joined[source.first : source.first + source.records]
+            if name == "origin" and not source.table.origins:
+                part[:] = of_code[0]
+                continue
             # Codes of 16 bits never pass the end of their map, but for NONE, which the last entry is for.
             np.take(of_code, source.table.columns[name], out=part, mode="clip")
         return joined
@@ -196,6 +229,7 @@ class Codes:
     """For each source the place in the table of all shapes; the last entry, NO_SHAPE, is for NONE."""
 
     services: tuple[NDArray[np.int32], ...]
+    origins: tuple[NDArray[np.int32], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,6 +239,9 @@ class Corpus:
     sources: tuple[Source, ...]
     codes: Codes
     services: tuple[str, ...]
+    origins: tuple[str, ...]
+    """Where records came from: the names of the sources, or of what a store has collected from."""
+
     shapes: ShapeTable
     skipped: tuple[str, ...] = ()
     whole: bool = True
@@ -217,6 +254,11 @@ class Corpus:
     def columns(self) -> Columns:
         """What is known of each record."""
         return Columns(self.sources, self.codes)
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether its sources are segments of a store, and not texts by themselves."""
+        return any(source.is_segment for source in self.sources)
 
     @property
     def lines(self) -> int:
@@ -351,7 +393,7 @@ class Corpus:
         return Evidence(
             ref=make_ref(int(source.table.columns["line"][record - source.first]), source.key, text),
             time=self.time_text(record),
-            source=source.name,
+            source=source.origin_of(record - source.first),
             severity=severity_name(int(self.severity[record])),
             text=shown,
             flag=quoter.flag(text),
@@ -381,7 +423,7 @@ class Corpus:
         return Coverage(
             lines=self.lines,
             records=len(self),
-            sources=len(self.streams),
+            sources=len(self.origins) if self.is_stored else len(self.streams),
             start=format_ns(span[0]) if span else "",
             end=format_ns(span[1]) if span else "",
             undated=round(undated / len(self), 4) if len(self) else 0.0,
@@ -401,6 +443,8 @@ def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = (), *, who
     names: dict[str, int] = {"": 0}
     shape_maps: list[NDArray[np.int32]] = []
     service_maps: list[NDArray[np.int32]] = []
+    origins: dict[str, int] = {}
+    origin_maps: list[NDArray[np.int32]] = []
     placed: list[Source] = []
     first = 0
     in_stream = Counter[str]()
@@ -412,6 +456,8 @@ def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = (), *, who
         shape_maps.append(np.append(places, NO_SHAPE).astype(np.int32))
         codes = [names.setdefault(name, len(names)) for name in source.table.services]
         service_maps.append(np.array([0, *codes], np.int32))
+        places_of = [origins.setdefault(name, len(origins)) for name in source.origins]
+        origin_maps.append(np.array(places_of, np.int32))
         low = before[source.stream]
         before[source.stream] += source.records
         total = max(in_stream[source.stream], 1)
@@ -420,8 +466,9 @@ def join_tables(sources: Sequence[Source], skipped: tuple[str, ...] = (), *, who
         first += source.records
     return Corpus(
         sources=tuple(placed),
-        codes=Codes(tuple(shape_maps), tuple(service_maps)),
+        codes=Codes(tuple(shape_maps), tuple(service_maps), tuple(origin_maps)),
         services=tuple(names),
+        origins=tuple(origins),
         shapes=table,
         skipped=skipped,
         whole=whole,

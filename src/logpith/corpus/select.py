@@ -8,12 +8,16 @@ its neighbours have left.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.records import Corpus
+from logpith.corpus.records import Corpus, Source
+from logpith.corpus.segment_query import SegmentQuery
 from logpith.corpus.view import CorpusRecordView, fields_of_record
 from logpith.corpus.windows import Window, map_windows
 from logpith.query import (
@@ -41,6 +45,7 @@ from logpith.query.plan import ALL_SEVERITIES
 from logpith.query.regex import compile_block_regex
 from logpith.quote import shorten, show_hidden
 from logpith.scan.search import Literal, mark_records
+from logpith.scan.tally import END
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import TimeRange
 from logpith_emit.errors import nearest
@@ -93,39 +98,106 @@ def unknown_fields(corpus: Corpus, query: Query) -> tuple[str, ...]:
 def select(corpus: Corpus, query: Query, period: TimeRange = ALWAYS) -> NDArray[np.int64]:
     """The numbers of the records in a period that match, in order."""
     predicates, rest = column_predicates(query)
-    wanted = _by_columns(corpus, replace(predicates, time=predicates.time.intersect(period)))
-    if isinstance(rest, Everything):
-        return np.flatnonzero(wanted)
-    literals = required_literals(rest)
+    predicates = replace(predicates, time=predicates.time.intersect(period))
+    parts: list[NDArray[np.int64]] = []
     for source in corpus.sources:
-        inside = slice(source.first, source.first + source.records)
-        found = np.zeros(source.records, np.bool_)
-        asked = map_windows(
-            corpus, source, wanted[inside], lambda window, within: _ask(window, rest, within), literals
-        )
-        for window, matching in asked:
-            found[window] = matching
-        wanted[inside] = found
-    return np.flatnonzero(wanted)
+        if source.is_segment:
+            parts.append(_in_segment(corpus, source, predicates, rest))
+            continue
+        parts.append(_in_text(corpus, source, predicates, rest) + source.first)
+    return np.concatenate([np.empty(0, np.int64), *parts])
 
 
-def _by_columns(corpus: Corpus, predicates: ColumnPredicates) -> Mask:
+def newest(corpus: Corpus, query: Query, period: TimeRange = ALWAYS, limit: int = 20) -> NDArray[np.int64]:
+    """The last `limit` records of a period that match, by time, the newest first; of a store only as much is read as
+    it takes. Records without a time come last."""
+    predicates, rest = column_predicates(query)
+    predicates = replace(predicates, time=predicates.time.intersect(period))
+    found = np.empty(0, np.int64)
+    times = np.empty(0, np.int64)
+    waiting = sorted(corpus.sources, key=lambda source: -int(source.table.times[END]))
+    for source in waiting:
+        if len(times) >= limit and int(source.table.times[END]) < times[limit - 1]:
+            break
+        for records, of_records in _from_the_end(corpus, source, predicates, rest, limit):
+            found, times = np.concatenate([found, records]), np.concatenate([times, of_records])
+            order = np.lexsort((-found, -times))[:limit]
+            found, times = found[order], times[order]
+    return found
+
+
+def _from_the_end(
+    corpus: Corpus, source: Source, predicates: ColumnPredicates, rest: Query, limit: int
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """(numbers, times) of records of a source that match, until so many are found that older ones do not matter."""
+    if not source.is_segment:
+        chosen = _in_text(corpus, source, predicates, rest)
+        yield chosen + source.first, source.table.columns["time_ns"][chosen]
+        return
+    asked = SegmentQuery(corpus, source, predicates, rest, _ask)
+    count = 0
+    for block in reversed(asked.blocks()):
+        rows = asked.ask(block)
+        if len(rows):
+            times = asked.segment.times([block])[rows - asked.segment.rows_of(block).start]
+            yield rows + source.first, times
+            count += len(rows)
+            # Rows stand in the order of time, but for those without one.
+            if count >= limit and not asked.segment.head.undated:
+                return
+
+
+def _in_text(corpus: Corpus, source: Source, predicates: ColumnPredicates, rest: Query) -> NDArray[np.int64]:
+    """The records of a text that match, by their numbers in it."""
+    wanted = _by_columns(corpus, source, predicates)
+    if isinstance(rest, Everything) or not wanted.any():
+        return np.flatnonzero(wanted)
+    found = np.zeros(source.records, np.bool_)
+    asked = map_windows(
+        corpus,
+        source,
+        wanted,
+        lambda window, within: _ask(window, rest, within),
+        required_literals(rest),
+    )
+    for window, matching in asked:
+        found[window] = matching
+    return np.flatnonzero(found)
+
+
+def _in_segment(
+    corpus: Corpus, source: Source, predicates: ColumnPredicates, rest: Query
+) -> NDArray[np.int64]:
+    asked = SegmentQuery(corpus, source, predicates, rest, _ask)
+    if asked.is_everything:
+        return np.arange(source.first, source.first + source.records)
+    blocks = asked.blocks()
+    if len(blocks) < 2:
+        parts = [asked.ask(block) for block in blocks]
+    else:
+        with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="segment") as pool:
+            parts = list(pool.map(asked.ask, blocks))
+    return np.concatenate([np.empty(0, np.int64), *parts]) + source.first
+
+
+def _by_columns(corpus: Corpus, source: Source, predicates: ColumnPredicates) -> Mask:
+    """The records of a source that columns let through."""
     low, high = predicates.severity
-    wanted: Mask = np.ones(len(corpus), np.bool_)
+    some = slice(source.first, source.first + source.records)
+    wanted: Mask = np.ones(source.records, np.bool_)
     if (low, high) != ALL_SEVERITIES:
-        wanted = (corpus.severity >= low) & (corpus.severity <= high)
+        wanted = (corpus.severity[some] >= low) & (corpus.severity[some] <= high)
     time = predicates.time
     if time.start_ns is not None or time.end_ns is not None:
-        times = corpus.columns.time_ns
+        times = source.table.columns["time_ns"]
         wanted &= times != NO_TIME
         if time.start_ns is not None:
             wanted &= times >= time.start_ns
         if time.end_ns is not None:
             wanted &= times < time.end_ns
     for query in predicates.source:
-        meets = value_matcher(query)
-        of_source = np.array([meets(source.name) for source in corpus.sources], np.bool_)
-        wanted &= of_source[corpus.columns.source]
+        if not value_matcher(query)(source.name):
+            wanted[:] = False
     return wanted
 
 
@@ -191,7 +263,7 @@ def _ask_each(window: Window, query: Query, within: Mask) -> Mask:
     found = np.zeros_like(within)
     meets = matcher(query)
     for place in np.flatnonzero(within).tolist():
-        view = CorpusRecordView(window.corpus, window.first + place, window.text(place))
+        view = CorpusRecordView(window.corpus, window.record(place), window.text(place))
         found[place] = meets(view)
     return found
 

@@ -59,9 +59,9 @@ class Selection:
         return self._of(self.corpus.columns.shape)
 
     @cached_property
-    def source(self) -> NDArray[np.int32]:
-        """Places in `corpus.sources`."""
-        return self._of(self.corpus.columns.source)
+    def origin(self) -> NDArray[np.int32]:
+        """Places in `corpus.origins`."""
+        return self._of(self.corpus.columns.origin)
 
     @cached_property
     def tally(self) -> Tally:

@@ -109,9 +109,9 @@ def sides_in_time(selection: Selection, baseline: TimeRange | None, now: TimeRan
 def sides_by_source(selection: Selection, baseline: frozenset[str], now: frozenset[str]) -> Sides:
     """Some sources against others, by their names. What is in the baseline is not in `now`, unless nothing else is."""
     now = (now - baseline) or now
-    names = [source.name for source in selection.corpus.sources]
+    names = selection.corpus.origins
     of_source = np.array([BEFORE * (name in baseline) | NOW * (name in now) for name in names], np.uint8)
-    side = of_source[selection.source]
+    side = of_source[selection.origin]
     many = _sources(len(now & set(names)))
     return Sides(
         selection=selection, side=side, told=f"{many} against {_sources(len(baseline & set(names)))}"

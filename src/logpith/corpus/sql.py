@@ -332,7 +332,7 @@ def _records_table(selection: Selection | None, needed: Sequence[str]) -> Any:
         "severity": pa.array(selection.severity),
         "level": _dictionary(bands, BANDS[1:]),
         "service": _dictionary(services - 1, corpus.services[1:]),
-        "source": _dictionary(selection.source, [source.name for source in corpus.sources]),
+        "source": _dictionary(selection.origin, list(corpus.origins)),
         "line": pa.array(lines),
         "template_id": _dictionary(selection.template, [template.id for template in templates]),
         "template": _dictionary(selection.template, [template.text for template in templates]),

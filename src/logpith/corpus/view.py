@@ -27,19 +27,18 @@ class CorpusRecordView:
 
     def column(self, name: str) -> Value:
         """A column that the corpus holds, or else what the text says."""
-        columns = self._corpus.columns
         match name:
             case "timestamp":
-                time = int(columns.time_ns[self._record])
+                source = self._corpus.source_of(self._record)
+                time = int(source.table.columns["time_ns"][self._record - source.first])
                 return None if time == NO_TIME else time
             case "severity_number":
                 return int(self._corpus.severity[self._record])
             case "source":
-                source: str = self._corpus.sources[columns.source[self._record]].name
-                return source
+                source = self._corpus.source_of(self._record)
+                return source.origin_of(self._record - source.first)
             case "service":
-                named: str = self._corpus.services[columns.service[self._record]]
-                return named or self._parsed.service
+                return self._corpus.service_of(self._record) or self._parsed.service
             case _:
                 found = getattr(self._parsed, name, None)
                 return None if found == "" else cast("Value", found)
@@ -54,4 +53,7 @@ class CorpusRecordView:
     @functools.cached_property
     def _parsed(self) -> Record:
         source = self._corpus.source_of(self._record)
-        return record_from_mapping(fields_of_record(self.text, source.own_formats, source.columns))
+        fields = fields_of_record(self.text, source.own_formats, source.columns)
+        extra = source.extra_of(self._record - source.first)
+        # What was added later does not outrank what the text says.
+        return record_from_mapping({**extra, **fields} if extra else fields)

@@ -116,6 +116,12 @@ class Window:
 
     ends: NDArray[np.int64]
     is_one_line: NDArray[np.bool_]
+    records: NDArray[np.int64] | None = None
+    """The numbers of the records, where they do not follow each other from `first` on."""
+
+    def record(self, place: int) -> int:
+        """The number in the corpus of the record at `place` in this window."""
+        return self.first + place if self.records is None else int(self.records[place])
 
     def text(self, place: int) -> bytes:
         """The text of the record at `place` in this window."""

@@ -68,12 +68,6 @@ def _find(
             if _fold(buf[first + k], fold) != needle[k]:
                 same = False
                 break
-        if same and whole_words:
-            if first > start and BYTE_KIND[needle[0]] and BYTE_KIND[buf[first - 1]]:
-                same = False
-            behind = first + length
-            if behind < end and BYTE_KIND[needle[length - 1]] and BYTE_KIND[buf[behind]]:
-                same = False
         if not same:
             i += 1
             continue
@@ -82,6 +76,15 @@ def _find(
         if record >= count:
             return
         if first < starts[record]:
+            same = False
+        elif whole_words:
+            # Records may stand behind each other without anything between them.
+            if first > starts[record] and BYTE_KIND[needle[0]] and BYTE_KIND[buf[first - 1]]:
+                same = False
+            behind = first + length
+            if behind < ends[record] and BYTE_KIND[needle[length - 1]] and BYTE_KIND[buf[behind]]:
+                same = False
+        if not same:
             i += 1
             continue
         hits[record] = True

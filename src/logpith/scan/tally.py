@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -78,6 +79,15 @@ def no_tally(groups: int) -> Tally:
         severities=np.zeros((groups, SEVERITIES), np.int64),
         slices=np.zeros((groups, SLICES), np.int64),
     )
+
+
+def read_tally(kept: Mapping[str, bytes], groups: int) -> Tally:
+    """The tally whose arrays were kept as bytes, by their names."""
+    arrays = {
+        name: np.frombuffer(kept[name], like.dtype).reshape(like.shape)
+        for name, like in vars(no_tally(groups)).items()
+    }
+    return Tally(**arrays)
 
 
 @kernel

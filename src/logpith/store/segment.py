@@ -172,6 +172,31 @@ class Segment:
         width = (self.blocks + 7) // 8
         return np.frombuffer(self._bytes(WORDS), np.uint8).reshape(-1, width)
 
+    def blocks_between(self, start_ns: int | None, end_ns: int | None) -> NDArray[np.bool_]:
+        """For each block whether it may hold records from `start_ns` on and before `end_ns`."""
+        firsts, lasts = self._borders
+        found = np.ones(self.blocks, np.bool_)
+        if start_ns is not None:
+            found &= lasts >= start_ns
+        if end_ns is not None:
+            found &= firsts < end_ns
+        return found
+
+    @cached_property
+    def _borders(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The earliest and the latest time of each block; of one without times, nothing that any period holds."""
+        metadata = self._data.metadata
+        scale = _PER_UNIT[str(self._data.schema_arrow.field("timestamp").type.unit)]
+        place = self._data.schema_arrow.get_field_index("timestamp")
+        firsts = np.full(self.blocks, np.iinfo(np.int64).max, np.int64)
+        lasts = np.full(self.blocks, np.iinfo(np.int64).min, np.int64)
+        for block in range(self.blocks):
+            told = metadata.row_group(block).column(place).statistics
+            if told is not None and told.has_min_max:
+                firsts[block] = told.min_raw * scale
+                lasts[block] = told.max_raw * scale
+        return firsts, lasts
+
     def may_hold_words(self, words: Sequence[bytes]) -> NDArray[np.bool_]:
         """For each block whether all of some words may stand among its values (not: in its templates)."""
         return may_hold_words(self._words, self.blocks, words)

@@ -129,11 +129,11 @@ class ClusterDrillTool(FilteredTool):
 
     def _parts(self, inside: Selection, meant: Cluster, quoter: Quoter) -> _Parts:
         if self.by == "source":
-            sources = inside.corpus.sources
+            origins = inside.corpus.origins
             return _Parts(
-                codes=inside.source,
-                count=len(sources),
-                row=lambda part: {"source": quoter.quote(sources[part].name, _TEXT_WIDTH)},
+                codes=inside.origin,
+                count=len(origins),
+                row=lambda part: {"source": quoter.quote(origins[part], _TEXT_WIDTH)},
                 said="by source",
             )
         if self.by == "time":

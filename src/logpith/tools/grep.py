@@ -157,15 +157,16 @@ def _source_items(corpus: Corpus, matching: NDArray[np.int64], quoter: Quoter) -
     import numpy as np
 
     items: list[dict[str, Json]] = []
-    counts = np.bincount(corpus.columns.source[matching], minlength=len(corpus.sources))
+    origins = corpus.columns.origin[matching]
+    counts = np.bincount(origins, minlength=len(corpus.origins))
     for number in np.argsort(-counts, kind="stable").tolist()[:_MOST_SOURCES]:
         if not counts[number]:
             break
-        inside = matching[corpus.columns.source[matching] == number]
+        inside = matching[origins == number]
         first, last = corpus.span_text(inside)
         items.append(
             {
-                "source": quoter.quote(corpus.sources[number].name, 200),
+                "source": quoter.quote(corpus.origins[number], 200),
                 "matches": int(counts[number]),
                 "templates": len(np.unique(corpus.template[inside])),
                 "first": first,

@@ -1,0 +1,557 @@
+"""A query asked of a segment: templates first, then the values, and the text only of what is left in doubt.
+
+Each part of a query is asked in two steps. A **template** says for all of its records at once: yes, perhaps, or no;
+for what can only stand among the values, the word signatures say which blocks may hold it. Then the **rows** of the
+blocks that are left: what their templates say, or what is found among their values. Every record ends up as a match,
+as none, or in doubt, and the lines of those in doubt are put together and asked as the lines of a file are. So the
+meaning of a query is said in one place, and this one only saves work.
+
+A hole of a template is a whole word with delimiters around it, so a word of a query stands in the static text or in
+a value, never half in each. A text with delimiters inside may: its parts are looked for at the borders of holes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from logpith.corpus.stored import SegmentText
+from logpith.corpus.windows import Window
+from logpith.query import (
+    And,
+    ColumnPredicates,
+    Everything,
+    Exists,
+    Not,
+    Or,
+    Phrase,
+    Query,
+    Range,
+    Substring,
+    Word,
+    required_literals,
+    value_matcher,
+)
+from logpith.query.fields import SEVERITY, SOURCE, TIMESTAMP, column_named, column_spelled
+from logpith.query.plan import ALL_SEVERITIES
+from logpith.query.tree import Comparison, FieldTest, TextTerm
+from logpith.scan.search import Literal, mark_records
+from logpith.scan.split import HOLE, TIME, WHOLE
+from logpith.scan.timestamps import NO_TIME
+from logpith.scan.word_bits import is_kept
+from logpith.scan.words import BYTE_KIND
+from logpith.store.segment import Segment, Values, times_of, values_of
+from logpith_emit.record import normalised
+
+if TYPE_CHECKING:
+    from logpith.corpus.records import Corpus, Source
+    from logpith.timerange import TimeRange
+
+Mask = NDArray[np.bool_]
+AskLines = Callable[[Window, Query, Mask], Mask]
+"""Which of a window's records match, told from their text."""
+
+_BACKSLASH = 92
+_MOST_PIECES = 40
+_IN_TIMES = frozenset(b"0123456789-:.tz")
+_SERVICE_NAMES = ("service", "servicename")
+
+
+@dataclass
+class Scanned:
+    """What a question has looked at."""
+
+    segments: int = 0
+    segments_skipped: int = 0
+    blocks: int = 0
+    blocks_skipped: int = 0
+    rows_rebuilt: int = 0
+    """Records whose text had to be put together."""
+
+    from_rollup: int = 0
+    """Segments that were counted without being read."""
+
+    def add(self, other: Scanned) -> None:
+        """Adds what another question has looked at."""
+        for name, count in vars(other).items():
+            setattr(self, name, getattr(self, name) + count)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The rows of a block, with what was read of them."""
+
+    template: NDArray[np.int32]
+    columns: Mapping[str, Any]
+    first: int
+
+    @cached_property
+    def values(self) -> Values:
+        return values_of(self.columns["values"])
+
+    @cached_property
+    def has_backslash(self) -> Mask:
+        return self.marked(Literal(b"\\"))
+
+    def marked(self, literal: Literal) -> Mask:
+        """The rows among whose values a literal stands."""
+        offsets = self.values.offsets
+        return mark_records(self.values.buf, offsets[:-1], offsets[1:], literal)
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """A part of a query without parts."""
+
+    sure: Mask
+    """Templates whose records match, whatever their values are."""
+
+    open: Mask
+    """Templates whose records may match, whatever their values are."""
+
+    words: tuple[bytes, ...] | None
+    """Words that stand among the values of every other record that matches; None when no other does."""
+
+    ask: Callable[[_Block], tuple[Mask, Mask]] | None
+    """(matches, may match) of the rows of a block, told by their values."""
+
+
+class SegmentQuery:
+    """A query about one segment."""
+
+    def __init__(
+        self, corpus: Corpus, source: Source, predicates: ColumnPredicates, rest: Query, ask_lines: AskLines
+    ) -> None:
+        text: Any = source.text
+        self._text: SegmentText = text
+        self.segment: Segment = text.segment
+        self._corpus = corpus
+        self._source = source
+        self._rest = rest
+        self._time = predicates.time
+        self._ask_lines = ask_lines
+        self._leaves: dict[int, _Leaf] = {}
+        self._texts = _Texts(self.segment)
+        self.scanned = Scanned()
+        self._alive = self._by_columns(predicates)
+        if self._alive.any():
+            self._prepare(rest)
+
+    @property
+    def is_everything(self) -> bool:
+        """Whether every record of the segment matches."""
+        return isinstance(self._rest, Everything) and bool(self._alive.all()) and self._is_within_time
+
+    def blocks(self) -> list[int]:
+        """The blocks that may hold a match, in order."""
+        if not self._alive.any():
+            return []
+        possible = np.ones(self.segment.blocks, np.bool_)
+        if not self._time.is_open:
+            possible &= self._blocks_in_time()
+        if possible.any():
+            possible &= self._possible_blocks(self._rest)
+        return np.flatnonzero(possible).tolist()
+
+    def ask(self, block: int) -> NDArray[np.int64]:
+        """The rows of a block that match, by their numbers in the segment, in order."""
+        names = ["template"]
+        if not self._sure_by_template:
+            names += ["values"]
+        must_look_at_time = not self._is_within_time
+        columns = self.segment.columns([*names, *(["timestamp"] if must_look_at_time else [])], [block])
+        self.scanned.blocks += 1
+        first = self.segment.rows_of(block).start
+        rows = _Block(columns["template"].to_numpy(), columns, first)
+        within = self._alive[rows.template]
+        if must_look_at_time:
+            within &= _in_time(times_of(columns["timestamp"]), self._time)
+        if not within.any():
+            return np.empty(0, np.int64)
+        sure, possible = self._ask_rows(self._rest, rows)
+        doubtful = np.flatnonzero(within & possible & ~sure)
+        found = within & sure
+        if len(doubtful):
+            found[doubtful] = self._ask_text(block, rows, doubtful)
+        matching: NDArray[np.int64] = np.flatnonzero(found) + first
+        return matching
+
+    def count(self) -> int | None:
+        """How many records match, when that can be told without reading any row."""
+        if not self._is_within_time or not self._alive.any():
+            return None if self._alive.any() else 0
+        sure, possible = self._by_template(self._rest)
+        if (possible & ~sure & self._alive).any():
+            return None
+        self.scanned.from_rollup += 1
+        return int(self.segment.templates.records[sure & self._alive].sum())
+
+    # ── Columns ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _severity(self) -> NDArray[np.uint8]:
+        """The severity of each template's records."""
+        own = self.segment.templates.severity
+        shapes = self._corpus.shape_severity
+        if not shapes.any():
+            return own
+        place = [source.first for source in self._corpus.sources].index(self._source.first)
+        of_shape = shapes[self._corpus.codes.shapes[place]]
+        codes = np.minimum(self._text.columns.shape_of_template, len(of_shape) - 1)
+        return np.where(own > 0, own, of_shape[codes]).astype(np.uint8)
+
+    def _by_columns(self, predicates: ColumnPredicates) -> Mask:
+        """The templates whose records severity and source let through."""
+        templates = self.segment.templates
+        alive: Mask = np.ones(len(templates), np.bool_)
+        if not self._time.is_open and not self._touches_time:
+            return np.zeros_like(alive)
+        low, high = predicates.severity
+        if (low, high) != ALL_SEVERITIES:
+            alive &= (self._severity >= low) & (self._severity <= high)
+        for query in predicates.source:
+            meets = value_matcher(query)
+            alive &= np.array([meets(name) for name in templates.sources], np.bool_)[templates.source]
+        return alive
+
+    @cached_property
+    def _touches_time(self) -> bool:
+        head, time = self.segment.head, self._time
+        if head.start_ns == NO_TIME:
+            return False
+        return (time.start_ns is None or head.end_ns >= time.start_ns) and (
+            time.end_ns is None or head.start_ns < time.end_ns
+        )
+
+    @cached_property
+    def _is_within_time(self) -> bool:
+        head, time = self.segment.head, self._time
+        if time.is_open:
+            return True
+        return (
+            not head.undated
+            and (time.start_ns is None or head.start_ns >= time.start_ns)
+            and (time.end_ns is None or head.end_ns < time.end_ns)
+        )
+
+    def _blocks_in_time(self) -> Mask:
+        """Blocks with records in the period, as far as their borders tell."""
+        return self.segment.blocks_between(self._time.start_ns, self._time.end_ns)
+
+    # ── Templates ───────────────────────────────────────────────────────────────────────────────────────────
+
+    @cached_property
+    def _sure_by_template(self) -> bool:
+        """Whether no row need be looked at: its template says all."""
+        sure, possible = self._by_template(self._rest)
+        return not (possible & ~sure & self._alive).any()
+
+    def _prepare(self, query: Query) -> None:
+        match query:
+            case And() | Or():
+                for operand in query.operands:
+                    self._prepare(operand)
+            case Not():
+                self._prepare(query.operand)
+            case _:
+                self._leaves[id(query)] = self._leaf(query)
+
+    def _by_template(self, query: Query) -> tuple[Mask, Mask]:
+        """(match, may match) of all records of each template, without reading a row."""
+        match query:
+            case And():
+                parts = [self._by_template(operand) for operand in query.operands]
+                return _all(part[0] for part in parts), _all(part[1] for part in parts)
+            case Or():
+                parts = [self._by_template(operand) for operand in query.operands]
+                return _any(part[0] for part in parts), _any(part[1] for part in parts)
+            case Not():
+                sure, possible = self._by_template(query.operand)
+                return ~possible, ~sure
+            case _:
+                leaf = self._leaves[id(query)]
+                if leaf.words is not None and not (leaf.words and not self._blocks_with(leaf.words).any()):
+                    return leaf.sure, np.ones_like(leaf.sure)
+                return leaf.sure, leaf.sure | leaf.open
+
+    def _blocks_with(self, words: tuple[bytes, ...]) -> Mask:
+        if words not in self._asked_words:
+            self._asked_words[words] = self.segment.may_hold_words(words)
+        return self._asked_words[words]
+
+    @cached_property
+    def _asked_words(self) -> dict[tuple[bytes, ...], Mask]:
+        return {}
+
+    def _possible_blocks(self, query: Query) -> Mask:
+        """Blocks that may hold a match, told by templates and signatures."""
+        everywhere = np.ones(self.segment.blocks, np.bool_)
+        match query:
+            case And():
+                return _all(self._possible_blocks(operand) for operand in query.operands)
+            case Or():
+                return _any(self._possible_blocks(operand) for operand in query.operands)
+            case Not() | Everything():
+                return everywhere
+            case _:
+                leaf = self._leaves[id(query)]
+                by_template = (leaf.sure | leaf.open) & self._alive
+                if by_template.any():
+                    return everywhere
+                if leaf.words is None:
+                    return ~everywhere
+                return self._blocks_with(leaf.words) if leaf.words else everywhere
+
+    # ── Rows ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ask_rows(self, query: Query, rows: _Block) -> tuple[Mask, Mask]:
+        match query:
+            case And():
+                parts = [self._ask_rows(operand, rows) for operand in query.operands]
+                return _all(part[0] for part in parts), _all(part[1] for part in parts)
+            case Or():
+                parts = [self._ask_rows(operand, rows) for operand in query.operands]
+                return _any(part[0] for part in parts), _any(part[1] for part in parts)
+            case Not():
+                sure, possible = self._ask_rows(query.operand, rows)
+                return ~possible, ~sure
+            case _:
+                leaf = self._leaves[id(query)]
+                sure, possible = leaf.sure[rows.template], (leaf.sure | leaf.open)[rows.template]
+                if leaf.ask is not None and "values" in rows.columns:
+                    by_value = leaf.ask(rows)
+                    sure, possible = sure | by_value[0], possible | by_value[0] | by_value[1]
+                return sure, possible
+
+    def _ask_text(self, block: int, rows: _Block, doubtful: NDArray[np.int64]) -> Mask:
+        """Which of some rows match, told by their lines."""
+        self.scanned.rows_rebuilt += len(doubtful)
+        times = (
+            times_of(rows.columns["timestamp"])
+            if "timestamp" in rows.columns
+            else self.segment.times([block])
+        )
+        values = rows.values if "values" in rows.columns else self.segment.values([block])
+        buf, starts, end = self.segment.lines(doubtful, rows.template, times, values)
+        ends = np.append(starts[1:], end) - 1
+        newlines = np.flatnonzero(buf[:end] == 10)
+        lines = np.searchsorted(newlines, ends, side="right") - np.searchsorted(newlines, starts)
+        records = doubtful + rows.first + self._source.first
+        window = Window(self._corpus, buf, int(records[0]), starts, ends, lines == 1, records)
+        return self._ask_lines(window, self._rest, np.ones(len(doubtful), np.bool_))
+
+    # ── Leaves ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _leaf(self, query: Query) -> _Leaf:
+        none = np.zeros(len(self.segment.templates), np.bool_)
+        if isinstance(query, Everything):
+            return _Leaf(~none, none, None, None)
+        if isinstance(query, TextTerm | FieldTest) and query.field is not None:
+            return self._field_leaf(query, none)
+        if isinstance(query, Word | Phrase) and query.text.isascii():
+            return self._word_leaf(query.text.lower().encode())
+        if isinstance(query, Substring) and query.text.isascii():
+            text = query.text.lower() if query.ignore_case else query.text
+            return self._substring_leaf(text.encode(), query.ignore_case)
+        return self._literal_leaf(query, none)
+
+    def _field_leaf(self, query: Any, none: Mask) -> _Leaf:
+        templates = self.segment.templates
+        column = column_named(query.field)
+        if column == SOURCE:
+            meets = value_matcher(query)
+            told = np.array([meets(name) for name in templates.sources], np.bool_)[templates.source]
+            return _Leaf(told, none, None, None)
+        if column in (SEVERITY, TIMESTAMP):
+            return _Leaf(none, ~none, None, None)
+        if normalised(query.field) in _SERVICE_NAMES:
+            meets = value_matcher(query)
+            told = np.array([bool(name) and meets(name) for name in templates.services], np.bool_)
+            unnamed = np.array([not name for name in templates.services], np.bool_)
+            return _Leaf(told[templates.service], unnamed[templates.service], None, None)
+        extras = self._text.columns.extras
+        if any(_may_name(extra, query.field) for extra in extras):
+            return _Leaf(none, ~none, None, None)
+        return self._literal_leaf(query, none)
+
+    def _literal_leaf(self, query: Query, none: Mask) -> _Leaf:
+        """What only the text tells: records in doubt are those that hold a literal that any match must hold."""
+        literals = required_literals(query)
+        if literals is None:
+            return _Leaf(none, ~none, None, None)
+        parts = [self._substring_leaf(literal, ignore_case=True) for literal in literals]
+        words: tuple[bytes, ...] | None = () if len(parts) > 1 else parts[0].words
+
+        def ask(rows: _Block) -> tuple[Mask, Mask]:
+            possible = np.zeros(len(rows.template), np.bool_)
+            for part in parts:
+                if part.ask is not None:
+                    sure, perhaps = part.ask(rows)
+                    possible |= sure | perhaps
+            return np.zeros_like(possible), possible
+
+        return _Leaf(none, _any(part.sure | part.open for part in parts), words, ask)
+
+    def _substring_leaf(self, text: bytes, ignore_case: bool) -> _Leaf:
+        if not text:
+            everything = np.ones(len(self.segment.templates), np.bool_)
+            return _Leaf(everything, ~everything, None, None)
+        if b"\n" in text:
+            return _Leaf(*self._in_doubt)
+        sure = self._texts.hold(Literal(text, ignore_case))
+        opened = self._texts.may_straddle(text, ignore_case) | self._texts.may_stand_in_time(text)
+        literal = Literal(text, ignore_case)
+
+        def ask(rows: _Block) -> tuple[Mask, Mask]:
+            found = rows.marked(literal)
+            return found, found
+
+        return _Leaf(sure, opened, _inner_words(text), ask)
+
+    def _word_leaf(self, text: bytes) -> _Leaf:
+        if b"\n" in text:
+            return _Leaf(*self._in_doubt)
+        whole = Literal(text, ignore_case=True, whole_words=True)
+        part = Literal(text, ignore_case=True)
+        sure = self._texts.hold(whole)
+        # Where a backslash stands, the text may say the word behind an escape: `\nquota`.
+        held = self._texts.hold(part)
+        opened = (held & self._texts.has_backslash) | self._texts.has_escape_before_hole
+        opened |= self._texts.may_straddle(text, ignore_case=True) | self._texts.may_stand_in_time(text)
+        has_backslash, whole_lines = self._texts.has_backslash, self._texts.is_whole
+
+        def ask(rows: _Block) -> tuple[Mask, Mask]:
+            found = rows.marked(whole)
+            escaped = held[rows.template] | rows.marked(part)
+            escaped &= has_backslash[rows.template] | rows.has_backslash
+            return found, escaped | (whole_lines[rows.template] & rows.has_backslash)
+
+        return _Leaf(sure, opened, _words_of(text), ask)
+
+    @property
+    def _in_doubt(self) -> tuple[Mask, Mask, None, None]:
+        none = np.zeros(len(self.segment.templates), np.bool_)
+        return none, ~none, None, None
+
+
+class _Texts:
+    """The templates' texts, made ready to be searched: all marks are HOLE."""
+
+    def __init__(self, segment: Segment) -> None:
+        templates = segment.templates
+        self.starts = templates.offsets[:-1]
+        self.ends = templates.offsets[1:]
+        texts = templates.texts.copy()
+        times = np.flatnonzero(texts == TIME)
+        texts[times] = HOLE
+        texts[times + 1] = HOLE
+        self.texts = texts
+        self.times = times
+        firsts = np.minimum(self.starts, max(len(texts) - 1, 0))
+        self.is_whole = (self.ends - self.starts == 1) & (texts[firsts] == WHOLE)
+
+    @cached_property
+    def has_backslash(self) -> Mask:
+        return self.hold(Literal(b"\\"))
+
+    @cached_property
+    def has_escape_before_hole(self) -> Mask:
+        """Templates in which the letter of an escape may stand in a hole."""
+        return self.hold(Literal(bytes((_BACKSLASH, HOLE))))
+
+    @cached_property
+    def has_time(self) -> Mask:
+        counts = np.zeros(len(self.starts) + 1, np.int64)
+        np.add.at(counts, np.searchsorted(self.ends, self.times, side="right"), 1)
+        return counts[:-1] > 0
+
+    def hold(self, literal: Literal) -> Mask:
+        """Templates whose static text holds a literal."""
+        return mark_records(self.texts, self.starts, self.ends, literal)
+
+    def may_stand_in_time(self, text: bytes) -> Mask:
+        """Templates whose own time may hold a literal."""
+        if _IN_TIMES.issuperset(text.lower()):
+            return self.has_time
+        return np.zeros(len(self.starts), np.bool_)
+
+    def may_straddle(self, text: bytes, ignore_case: bool) -> Mask:
+        """Templates in which a literal may stand partly in static text and partly in a hole."""
+        inside = [place for place, byte in enumerate(text) if not BYTE_KIND[byte]]
+        mark = bytes((HOLE,))
+        # It ends in a hole, begins in one, or goes from one to the next.
+        needles = {text[: place + 1] + mark for place in inside if place + 1 < len(text)}
+        needles |= {mark + text[place:] for place in inside if place > 0}
+        inner = [place for place in inside if 0 < place < len(text) - 1]
+        if len(inner) ** 2 > 2 * _MOST_PIECES:
+            needles |= {mark + text[place : place + 1] for place in inner}
+        else:
+            pairs = itertools.combinations_with_replacement(inner, 2)
+            needles |= {mark + text[low : high + 1] + mark for low, high in pairs}
+        return _any(
+            [
+                np.zeros(len(self.starts), np.bool_),
+                *(self.hold(Literal(needle, ignore_case)) for needle in needles),
+            ]
+        )
+
+
+def _words_of(text: bytes) -> tuple[bytes, ...]:
+    """The words that stand among the values where all of a text does, as far as signatures know them."""
+    return tuple(word for word in _runs(text) if is_kept(word))
+
+
+def _inner_words(text: bytes) -> tuple[bytes, ...]:
+    """The same of a text that may begin and end within a word."""
+    runs = _runs(text)
+    low = 1 if text and BYTE_KIND[text[0]] else 0
+    high = len(runs) - 1 if text and BYTE_KIND[text[-1]] else len(runs)
+    return tuple(word for word in runs[low:high] if is_kept(word))
+
+
+def _runs(text: bytes) -> list[bytes]:
+    return [word for word in bytes(byte if BYTE_KIND[byte] else 32 for byte in text).split(b" ") if word]
+
+
+def _may_name(extra: Mapping[str, object], field: str) -> bool:
+    """Whether attributes that are not in the text may be meant by a field's name."""
+    if not extra:
+        return False
+    column = column_named(field) or column_spelled(field)
+    wanted = normalised(field.rpartition(".")[2])
+    for key in extra:
+        if column and column in (column_named(key), column_spelled(key)):
+            return True
+        if wanted in normalised(key):
+            return True
+    return False
+
+
+def _in_time(times: NDArray[np.int64], time: TimeRange) -> Mask:
+    within: Mask = times != NO_TIME
+    if time.start_ns is not None:
+        within &= times >= time.start_ns
+    if time.end_ns is not None:
+        within &= times < time.end_ns
+    return within
+
+
+def _all(masks: Iterator[Mask] | Sequence[Mask]) -> Mask:
+    masks = list(masks)
+    made: Mask = np.logical_and.reduce(masks)
+    return made
+
+
+def _any(masks: Iterator[Mask] | Sequence[Mask]) -> Mask:
+    masks = list(masks)
+    made: Mask = np.logical_or.reduce(masks)
+    return made
+
+
+__all__ = ["Comparison", "Exists", "Range", "Scanned", "SegmentQuery"]
