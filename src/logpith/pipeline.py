@@ -397,7 +397,7 @@ class Pipeline:
         asked = {name: self._workers[name].ask(now_ns, older_than_ns) for name in chosen}
         end_ns = timerange.now_ns() + within_ns
         found = {
-            name: self._workers[name].wait_for(number, (end_ns - timerange.now_ns()) / NS_PER_S)
+            name: self._workers[name].outcome_of(number, (end_ns - timerange.now_ns()) / NS_PER_S)
             for name, number in asked.items()
         }
         return {name: why for name, why in found.items() if why}
@@ -414,6 +414,10 @@ class Pipeline:
         """Lets every source look at the clock again."""
         for worker in self._workers.values():
             worker.wake()
+
+    def wait_for(self, name: str, is_met: Callable[[SourceStatus], bool], *, within_ns: int) -> bool:
+        """Whether a source comes to be so within the time."""
+        return self._workers[name].wait_until(is_met, within_ns / NS_PER_S)
 
     def families(self) -> Iterable[Family]:
         """What it counts, for `/metrics`."""
@@ -469,13 +473,14 @@ class _Worker:
             self._changed.notify_all()
             return self._wanted
 
-    def wait_for(self, number: int, within_s: float) -> str:
-        """Why a reading did not succeed; empty when it did."""
+    def wait_until(self, is_met: Callable[[SourceStatus], bool], within_s: float) -> bool:
         with self._changed:
-            is_done = self._changed.wait_for(
-                lambda: self._done >= number or self.status.state == "ended", max(within_s, 0)
-            )
-            status = self.status
+            return self._changed.wait_for(lambda: is_met(self.status), max(within_s, 0))
+
+    def outcome_of(self, number: int, within_s: float) -> str:
+        """Why a reading did not succeed; empty when it did."""
+        is_done = self.wait_until(lambda status: self._done >= number or status.state == "ended", within_s)
+        status = self.status
         if status.state == "ended":
             return "it is not read any more"
         if not is_done:
