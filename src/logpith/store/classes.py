@@ -85,7 +85,8 @@ def _chooser(text: str) -> Choose:
 
 def _asks_columns_only(query: Query) -> bool:
     has_text = any(
-        not isinstance(leaf, Everything | And | Or | Not) and (isinstance(leaf, Substring) or leaf.field is None)
+        not isinstance(leaf, Everything | And | Or | Not)
+        and (isinstance(leaf, Substring) or leaf.field is None)
         for leaf in leaves(query)
     )
     return not has_text and all(column_named(name) in _COLUMNS for name in fields_of(query))
