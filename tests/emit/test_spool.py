@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from logpith_emit.disk import Disk
 from logpith_emit.errors import BadArgument, Refused, Unavailable
-from logpith_emit.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES
 from logpith_emit.spool import DROPPED_KIND, Damage, Segment, Spool, dropped_in
+from logpith_emit.spool.frames import HEADER_BYTES, MAX_PAYLOAD_BYTES
 from power_cut import TestDisk, needless_syncs, power_cuts
 
 
@@ -139,6 +139,17 @@ def test_what_cannot_be_a_record_is_refused(spool):
         for kind in (-1, DROPPED_KIND):
             with pytest.raises(BadArgument, match="no kind"):
                 writer.append(b"", kind=kind)
+
+
+def test_a_record_that_the_limit_has_no_room_for_is_refused_and_nothing_dropped_for_it(tmp_path):
+    spool = Spool(folder=tmp_path, limit_bytes=100)
+    with spool.open() as writer:
+        writer.append(b"small")
+
+        with pytest.raises(Refused, match="Split it"):
+            writer.append(bytes(100))
+
+    assert (payloads(spool), writer.dropped) == ([b"small"], {})
 
 
 def test_files_that_are_none_of_ours_are_left_alone(spool):
@@ -593,6 +604,28 @@ def test_a_reader_that_had_read_ahead_of_a_failed_sync_reads_no_record_twice():
         assert fresh(spool.reader("other")) == [b"one", b"two", b"three"]
 
 
+def test_a_sync_that_is_interrupted_is_not_trusted():
+    class Interrupted(TestDisk):
+        times = 1
+
+        def sync_file(self, node):
+            if self.times:
+                self.times -= 1
+                raise KeyboardInterrupt
+            super().sync_file(node)
+
+    disk = Interrupted()
+    with Spool(folder=disk.root, disk=disk).open_durable() as log:
+        log.append(b"one")
+        with pytest.raises(KeyboardInterrupt):
+            log.sync()
+        assert log.durable_sequence == 0
+
+        log.sync()
+
+        assert (log.durable_sequence, log.segment.after) == (1, 0)
+
+
 def test_beyond_what_is_kept_in_memory_appending_syncs():
     disk = TestDisk(fail_syncs=set(range(1, 100)))
     with Spool(folder=disk.root, unsynced_bytes=100, disk=disk).open_durable() as log:
@@ -670,6 +703,40 @@ def test_a_folder_that_cannot_be_made_is_unavailable_or_counted(tmp_path):
 
     with Spool(folder=folder).open() as writer:
         assert (writer.append(b"x"), writer.dropped) == (0, {"disk_failed": 1})
+
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from logpith_emit.errors import Unavailable
+from logpith_emit.spool import Spool
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+with Spool(folder=Path(sys.argv[1]), overflow="block").open_durable() as log:
+    for number in range(60):
+        if number == 50:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        try:
+            log.append(b"%d" % number)
+            log.sync()
+        except Unavailable:
+            continue
+        print(number)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_where_the_operating_system_writes_a_part_and_then_no_more_the_part_is_cut_off(spool):
+    argv = [sys.executable, "-c", FULL, str(spool.folder)]
+    done = subprocess.run(argv, capture_output=True, check=True, timeout=60)
+    damage = Damage()
+
+    found = payloads(spool, damage)
+
+    assert found == done.stdout.split()
+    assert (found[-1], damage, len(spool.segments())) == (b"59", Damage(), 1)
+    assert 33 + 10 <= len(found) < 50
 
 
 def test_a_reader_makes_room_on_a_full_disk_for_its_own_place():

@@ -10,6 +10,7 @@ for them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from struct import Struct
@@ -20,6 +21,9 @@ from logpith_emit.disk import Reading
 
 MAGIC = b"\xf5lp1"  # no UTF-8 text has a byte F5; the digit is the format's version
 MAX_PAYLOAD_BYTES = 1 << 28
+
+DROPPED_KIND = 0xFFFF_FFFF
+"""The kind of frame in which a writer says that it dropped records before it; `dropped_in` reads it."""
 
 _HEAD = Struct("<4sIQII")
 _CRC = Struct("<I")
@@ -69,6 +73,11 @@ class Damage:
     def is_worth_keeping(self) -> bool:
         """Whether a file with it should be kept for somebody to look at: a torn end is no reason."""
         return bool(self.places or self.unreadable_files)
+
+
+def dropped_in(frame: Frame) -> dict[str, int]:
+    """The records that a frame of DROPPED_KIND tells of, by reason."""
+    return {str(reason): int(records) for reason, records in json.loads(frame.payload).items()}
 
 
 def pack(payload: bytes | bytearray | memoryview, *, kind: int, sequence: int, salt: int) -> bytes:
