@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,10 @@ from logpith.server.guard import GuardSettings
 from logpith.server.hosts import LOOPBACK, AllowedHosts
 from logpith.server.http import Door, HttpSettings, doors, make_app
 from logpith.server.listening import Listening, serving
-from logpith.server.running import Running, running_on_files
+from logpith.server.running import Running, running_on_store, store_folder
 from logpith.server.tokens import Tokens
 from logpith.server.toolsets import choose_tools
-from logpith.settings import TokenSettings
+from logpith.settings import Settings, TokenSettings
 from logpith_emit.secret import Secret
 
 READER, WRITER, ADMIN = "reader-0123456789abcdef", "writer-0123456789abcdef", "admin-0123456789abcdef0"
@@ -71,9 +71,12 @@ def opened(
     bodies: BodyLimits | None = None,
     guard: GuardSettings | None = None,
     hooks: Mapping[str, Any] | None = None,
+    collecting: Settings | None = None,
     **more: Any,
 ) -> Iterator[Opened]:
     """Opens one that keeps its records in `folder`."""
+    product = collecting or Settings()
+    product = replace(product, store=replace(product.store, folder=store_folder(folder)))
     settings = HttpSettings(
         hosts=AllowedHosts(
             names=frozenset([*LOOPBACK, "logs.example.org"]), origins=frozenset(["https://page.example.org"])
@@ -82,7 +85,7 @@ def opened(
         guard=guard or GuardSettings(),
         **more,
     )
-    with running_on_files(folder, tokens, hooks=hooks or {}) as running:
+    with running_on_store(product, tokens, hooks=hooks) as running:
         app = make_app(running, choose_tools(), settings)
         with serving(app, running.live, Listening(port=0)) as port:
             yield Opened(port, running, settings)

@@ -580,13 +580,12 @@ def _run_demo(parsed: Parsed) -> int:
             f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith demo --dir {parsed.words[0]}"
         )
     if "serve" in parsed.options:
-        from logpith.server.serve import ServeOptions, serve  # noqa: PLC0415 - brings the server
+        from logpith.server.serve import DEMO_LINES, ServeOptions, serve  # noqa: PLC0415 - brings the server
         from logpith.tour import day_of, folder_for  # noqa: PLC0415 - as above
 
         folder = folder_for(parsed.options.get("dir"))
-        return serve(
-            replace(ServeOptions.of(parsed.options), data_dir=str(folder)), play=day_of(parsed.options)
-        )
+        day = day_of({"lines": DEMO_LINES, **parsed.options})
+        return serve(replace(ServeOptions.of(parsed.options), data_dir=str(folder)), play=day)
     plain = ["--no-color"] if "no-color" in parsed.options else []
     return run_demo(parsed.options, lambda words: _run([*words, *plain]))
 

@@ -198,7 +198,7 @@ def test_a_body_that_does_not_come_is_given_up(tmp_path):
                 link.sendall(
                     f"{head}content-type: application/json\r\ncontent-length: 100\r\n\r\n{{".encode()
                 )
-                answered = link.recv(4096)
+                answered = b"".join(iter(lambda link=link: link.recv(4096), b""))
 
             assert b" 408 " in answered.split(b"\r\n")[0]
             assert b'"slow_body"' in answered

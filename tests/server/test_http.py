@@ -223,7 +223,7 @@ def test_every_way_to_ask_gives_the_same_answer(door):
 
 def test_the_answer_is_that_of_the_tool_as_json_and_as_text(door):
     bring(door, said("a", level="error"), said("b", 1))
-    answer = ask(tools()["log_overview"](), door.running.keep.corpus_desk())
+    answer = ask(tools()["log_overview"](), door.running.keep.desk())
 
     with door.as_(READER) as client:
         as_json = client.get("/tools/log_overview")
@@ -248,8 +248,8 @@ MISTAKES = [
     ("/tools/log_grep", {"pattern": "x", "budget": 5}, 400, "budget=100"),
     ("/tools/log_grep", {"pattern": "x", "query": "a AND ("}, 400, ""),
     ("/tools/log_grp", {"pattern": "x"}, 404, "Did you mean 'log_grep'?"),
-    ("/tools/log_overview", {"sources": ["/etc/passwd"]}, 403, ""),
-    ("/tools/log_overview", {"sources": ["../.."]}, 403, ""),
+    ("/tools/log_overview", {"sources": ["/etc/passwd"]}, 400, "Leave `sources` out"),
+    ("/tools/log_overview", {"sources": ["../.."]}, 400, "Leave `sources` out"),
     ("/tools", {"tool": "log_grep", "argumens": {}}, 400, "log_overview"),
     ("/tools", {"tool": 7}, 400, "log_overview"),
     ("/tools", {"arguments": {}}, 400, "log_overview"),
@@ -275,7 +275,7 @@ def test_a_fault_of_ours_tells_nothing(door, caplog):
     def broken():
         raise ValueError("secret log text")
 
-    door.running.keep.corpus_desk = broken
+    door.running.keep.desk = broken
     with door.as_(READER) as client:
         answered = client.get("/tools/overview")
 
@@ -376,7 +376,8 @@ def test_what_was_done_is_counted(door):
         'logpith_ingest_records_total{outcome="duplicate"} 1',
         'logpith_ingest_records_total{outcome="rejected"} 1',
         'logpith_stored_records_total{destination="store"} 2',
-        'logpith_accepted_records_total{destination="store"} 2',
+        'logpith_accepted_records_total{destination="store"} 3',
+        'logpith_dropped_records_total{destination="store",reason="duplicate"} 1',
         'logpith_in_flight_records{destination="store"} 0',
         'logpith_http_requests_total{method="POST",route="/api/v1/logs",status="200"} 3',
         'logpith_http_request_duration_seconds_count{route="/api/v1/logs"} 3',
@@ -483,7 +484,7 @@ def test_refs_and_services_outside_a_scope_are_not_there(shared):
 
     assert HIDDEN not in fetched.text + relayed.text
     assert relayed.status_code == 400
-    assert "billing" not in relayed.text
+    assert error_of(relayed)["hint"] == "The services are gateway"
     assert again.json()["items"][0]["ref"] == own
 
 

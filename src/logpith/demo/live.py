@@ -10,7 +10,7 @@ from logpith.demo.kinds import PAGE_HIT, Line
 from logpith.demo.styles import access_time
 from logpith.demo.traffic import SECOND
 
-INCIDENT_AGE_NS = 8 * 60 * SECOND
+INCIDENT_AGE_NS = 9 * 60 * SECOND
 """How long ago the incident began when somebody first looks."""
 
 _HOUR = 3600 * SECOND

@@ -104,8 +104,12 @@ def open_socket(listening: Listening) -> socket.socket:
         found = socket.getaddrinfo(listening.host, listening.port, type=socket.SOCK_STREAM)
         family, kind, protocol, _, address = found[0]
         bound = socket.socket(family, kind, protocol)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind(address)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind(address)
+        except OSError:
+            bound.close()
+            raise
     except socket.gaierror as error:
         raise Refused(
             f"there is no address {listening.host}", remedy="Try --listen 127.0.0.1:8850"

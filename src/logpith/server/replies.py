@@ -16,6 +16,9 @@ from logpith_emit.errors import BadArgument, BadQuery, LogpithError, NotFound, O
 RETRY_AFTER_S = 5
 
 _LONGEST_TEXT = 2_000
+_UNREAD = (408, 413)
+"""After these there is a body that nobody reads."""
+
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 # What every answer carries: nothing here is a page, may be kept by a proxy, or be guessed to be something else.
@@ -63,6 +66,8 @@ def reply_wrong(wrong: Wrong) -> Response:
         headers["retry-after"] = str(wrong.retry_after_s)
     if wrong.status == 401:
         headers["www-authenticate"] = 'Bearer realm="logpith"'
+    if wrong.status in _UNREAD:
+        headers["connection"] = "close"
     return reply({"error": told, **(wrong.more or {})}, wrong.status, headers)
 
 

@@ -1,34 +1,43 @@
 """What a running server holds, and the two things that doors do with it: bring records, and ask.
 
-Whatever brings records, a request, a webhook or a source, goes through `Running.take`: kept first, and only then told
-to those who listen. Whoever asks gets a desk that shows no more than they may see.
+Whatever brings records, a request, a webhook or a source, ends in the store: kept first, and only then told to those
+who listen. Whoever asks gets a desk that shows no more than they may see.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from logpith import timerange
 from logpith.batch import Batch, with_column
 from logpith.corpus.desk import Desk
 from logpith.corpus.masking import without_secrets
+from logpith.corpus.records import Corpus, Source
+from logpith.corpus.refs import Ref
 from logpith.corpus.scope import ScopedDesk
-from logpith.files.roots import Roots
+from logpith.corpus.services import Services
+from logpith.corpus.store_corpus import StoreCorpus
+from logpith.pipeline import Pipeline, redaction_key, sources_of, stages_of
+from logpith.scan.tally import time_ranks
 from logpith.server.live import Live
 from logpith.server.tokens import ASKING, Tokens
 from logpith.server.waiting import note_progress
-from logpith.telemetry import Family, Ledger, Metric, Telemetry
-from logpith_emit.disk import Disk
-from logpith_emit.errors import NotFound, Unavailable, nearest
-
-TIME_LIMIT_S = 25.0
+from logpith.settings import Settings
+from logpith.sources import Source as CollectedSource
+from logpith.store import Store, StoreLimits, open_store
+from logpith.store.classes import classify_by
+from logpith.store.reader import StoreReader
+from logpith.telemetry import Family, Metric, Telemetry
+from logpith_emit.errors import BadArgument, LogpithError, NotFound, Unavailable
 
 INGESTED_RECORDS = Metric(
     name="logpith_ingest_records_total", doc="Records that requests brought, by what became of them."
@@ -37,6 +46,9 @@ INGESTED_BYTES = Metric(
     name="logpith_ingest_bytes_total", doc="Bytes of requests that brought records, unpacked."
 )
 LISTENERS = Metric(name="logpith_live_listeners", doc="Who listens to the live tail.", kind="gauge")
+MAINTAIN_EVERY_S = 1.0
+
+log = logging.getLogger(__name__)
 
 
 class Keep(Protocol):
@@ -49,11 +61,8 @@ class Keep(Protocol):
             Unavailable: not now. OSError of a full disk: not before there is room.
         """
 
-    def corpus_desk(self) -> Desk:
+    def desk(self) -> Desk:
         """The desk at which all that is kept can be asked."""
-
-    def services(self) -> Sequence[str]:
-        """The services that are known, in order."""
 
     def is_ready(self) -> bool:
         """Whether records are taken and found."""
@@ -62,6 +71,7 @@ class Keep(Protocol):
         """What it counts, for `/metrics`."""
 
 
+@runtime_checkable
 class Hook(Protocol):
     """A source that others call."""
 
@@ -84,12 +94,13 @@ class Running:
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     live: Live = field(default_factory=Live)
     telemetry: Telemetry = field(default_factory=Telemetry)
+    _scoped: dict[frozenset[str], ScopedDesk] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.telemetry.also(self._families)
 
     def take(self, batch: Batch, *, batch_id: str = "") -> bool:
-        """Keeps a batch and tells it to those who listen; False when it was taken before under that id.
+        """Keeps a batch; False when it was taken before under that id.
 
         Raises:
             Unavailable: not now. OSError of a full disk: not before there is room.
@@ -97,8 +108,6 @@ class Running:
         taken = self.keep.take(batch, batch_id=batch_id)
         outcome = "accepted" if taken else "duplicate"
         self.telemetry.count(INGESTED_RECORDS, batch.num_rows, outcome=outcome)
-        if taken:
-            self.live.tell(batch)
         return taken
 
     def desk(self) -> Desk:
@@ -107,14 +116,12 @@ class Running:
         Raises:
             LookupError: nobody asks, so nothing may be read.
         """
-        principal = ASKING.get()
-        desk = self.keep.corpus_desk()
-        return desk if principal.services is None else ScopedDesk(desk, principal.services)
-
-    def services(self) -> tuple[str, ...]:
-        """The services that who asks may see."""
-        seen = ASKING.get().services
-        return tuple(name for name in self.keep.services() if seen is None or name in seen)
+        services = ASKING.get().services
+        if services is None:
+            return self.keep.desk()
+        if services not in self._scoped:  # as many as there are tokens
+            self._scoped[services] = ScopedDesk(self.keep.desk(), services)
+        return self._scoped[services]
 
     def newest_lines(self, service: str, count: int) -> list[str]:
         """The last lines of a service, oldest first, secrets redacted.
@@ -122,11 +129,11 @@ class Running:
         Raises:
             NotFound: there is no such service, or who asks may not see it; the two look the same.
         """
-        known = self.services()
-        if service not in known:
-            hint = f"{nearest(service, known).strip()} The services are {', '.join(known) or 'none yet'}"
-            raise NotFound("there is no such service", remedy=hint.strip())
-        return newest_lines(self.desk(), service, count)
+        desk = self.desk()
+        corpus = desk.open()
+        chosen = Services(corpus, desk.groups).chosen(np.arange(len(corpus)), [service])
+        newest = chosen[np.argsort(time_ranks(corpus.columns.time_ns[chosen]))][-count:].tolist()
+        return [without_secrets(text).decode("utf-8", "replace") for text in corpus.texts(newest)]
 
     def is_ready(self) -> bool:
         """Whether records are taken and found."""
@@ -137,100 +144,170 @@ class Running:
         return self.keep.families()
 
 
-def newest_lines(desk: Desk, service: str, count: int) -> list[str]:
-    """The last lines of a service, oldest first, secrets redacted."""
-    corpus = desk.open()
-    wanted = corpus.services.index(service) if service in corpus.services else -1
-    records = (corpus.columns.service == wanted).nonzero()[0]
-    times = corpus.columns.time_ns[records]
-    newest = records[times.argsort(kind="stable")][-count:].tolist()
-    return [without_secrets(text).decode("utf-8", "replace") for text in corpus.texts(newest)]
-
-
-class FileKeep:
-    """Records as lines in files, one a service."""
-
-    def __init__(self, folder: Path, disk: Disk | None = None) -> None:
-        self._disk = disk or Disk()
-        self._folder = folder / "logs"
-        self._disk.make_folder(self._folder)
-        self._ids_path = folder / "batch_ids"
-        self._ids = set(self._ids_path.read_text().splitlines()) if self._ids_path.exists() else set[str]()
-        self._desk = Desk(Roots.of([str(self._folder)]), progress=note_progress, time_limit_s=TIME_LIMIT_S)
-        self._ledger = Ledger("store")
-        self._lock = threading.Lock()
-        self._closed = False
-
-    def take(self, batch: Batch, *, batch_id: str = "") -> bool:
-        with self._lock:
-            if self._closed:
-                raise Unavailable("the server ends", remedy="Send it again to the next one")
-            if batch_id and batch_id in self._ids:
-                return False
-            with self._ledger.taking(batch.num_rows) as taken:
-                self._write(batch)
-                taken.stored(batch.num_rows)
-            if batch_id:
-                self._append(self._ids_path, batch_id.encode() + b"\n")
-                self._ids.add(batch_id)
-        return True
-
-    def _write(self, batch: Batch) -> None:
-        for service in pc.unique(batch["service"]).to_pylist():
-            rows = batch.filter(pc.equal(batch["service"], service))
-            lines = [without_secrets(line) for line in rows["line"].to_pylist()]
-            self._append(
-                self._folder / f"{_file_name(service)}.log", b"".join(line + b"\n" for line in lines)
-            )
-
-    def corpus_desk(self) -> Desk:
-        return self._desk
-
-    def services(self) -> Sequence[str]:
-        try:
-            named = self._desk.open().services
-        except NotFound:
-            return ()
-        return sorted(filter(None, named))
-
-    def is_ready(self) -> bool:
-        return not self._closed
-
-    def families(self) -> Iterable[Family]:
-        return self._ledger.families()
-
-    def close(self) -> None:
-        """Takes nothing more."""
-        with self._lock:
-            self._closed = True
-
-    def _append(self, path: Path, data: bytes) -> None:
-        file = self._disk.append_to(path)
-        try:
-            file.write(data)
-            file.sync()
-        finally:
-            file.close()
-        self._disk.sync_folder(path.parent)
-
-
-def _file_name(service: str) -> str:
-    kept = "".join(letter if letter.isalnum() or letter in "-_" else "_" for letter in service)[:60]
-    return kept or "records"
+# ── Over the store ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 @contextmanager
-def running_on_files(folder: Path, tokens: Tokens | None, **more: Any) -> Iterator[Running]:
-    """A server's insides over plain files."""
-    keep = FileKeep(folder)
-    running = Running(keep=keep, tokens=tokens, **more)
+def running_on_store(
+    settings: Settings,
+    tokens: Tokens | None,
+    *,
+    clock: Callable[[], int] = timerange.now_ns,
+    hooks: Mapping[str, Hook] | None = None,
+) -> Iterator[Running]:
+    """A server's insides: sources → stages → store, and the store kept in order beside it.
+
+    Raises:
+        BadArgument: the settings name a source or a stage that cannot be built.
+        Unavailable: another process writes the store.
+    """
+    folder = settings.store.folder
+    stages = stages_of(settings, redaction_key(folder.parent))
+    sources = sources_of(settings)
+    live = Live()
+    classes = [(one.name, one.query) for one in settings.store.classes]
+    limits = StoreLimits(classify=classify_by(classes) if classes else None)
+    with ExitStack() as until_the_end:
+        store = until_the_end.enter_context(open_store(folder, limits=limits))
+        every_ns = settings.collect.every_ns
+        pipeline = Pipeline(_polled(sources), stages, _Telling(store, live), every_ns=every_ns, clock=clock)
+        until_the_end.enter_context(_maintained(store, clock))
+        until_the_end.enter_context(pipeline.running())
+        keep = StoreKeep(store, pipeline, settings, clock)
+        until_the_end.callback(keep.close)
+        until_the_end.callback(live.close)
+        yield Running(keep=keep, tokens=tokens, live=live, hooks={**_hooks(sources), **(hooks or {})})
+
+
+def _polled(sources: Mapping[str, CollectedSource]) -> Mapping[str, CollectedSource]:
+    return {name: source for name, source in sources.items() if not isinstance(source, Hook)}
+
+
+def _hooks(sources: Mapping[str, CollectedSource]) -> Mapping[str, Hook]:
+    return {name: source for name, source in sources.items() if isinstance(source, Hook)}
+
+
+class StoreKeep:
+    """Records in the store, brought through the pipeline's stages."""
+
+    def __init__(
+        self, store: Store, pipeline: Pipeline, settings: Settings, clock: Callable[[], int]
+    ) -> None:
+        self._pipeline = pipeline
+        self._desk = StoreDesk(StoreCorpus(StoreReader(store.folder, store=store)), pipeline, settings, clock)
+        self._is_open = True
+
+    def take(self, batch: Batch, *, batch_id: str = "") -> bool:
+        if not self._is_open:
+            raise Unavailable("the server ends", remedy="Send it again to the next one")
+        return self._pipeline.take(batch, batch_id=batch_id)
+
+    def desk(self) -> Desk:
+        return self._desk
+
+    def is_ready(self) -> bool:
+        return self._is_open
+
+    def families(self) -> Iterable[Family]:
+        return self._pipeline.families()
+
+    def close(self) -> None:
+        """Takes nothing more."""
+        self._is_open = False
+
+
+class StoreDesk(Desk):
+    """A desk whose only corpus is the store's, after a look at what is new in the sources."""
+
+    def __init__(
+        self, corpora: StoreCorpus, pipeline: Pipeline, settings: Settings, clock: Callable[[], int]
+    ) -> None:
+        super().__init__(groups=settings.groups, progress=note_progress)
+        self._corpora = corpora
+        self._pipeline = pipeline
+        self._collect = settings.collect
+        self._now_ns = clock
+
+    def now_ns(self) -> int:
+        return self._now_ns()
+
+    def open(self, sources: Sequence[str] = (), *, whole_lines: bool = False) -> Corpus:
+        if sources:
+            raise BadArgument(
+                "a server has no files to name",
+                remedy="Leave `sources` out; in a query, source:NAME asks for one",
+            )
+        return self._corpora.open(self.now_ns(), self._refreshed())
+
+    def names_of(self, sources: Sequence[str]) -> frozenset[str]:
+        return frozenset(source.name for source in self.open(sources).sources)
+
+    def find_source(self, ref: Ref, sources: Sequence[str]) -> tuple[Corpus, Source]:
+        corpus = self.open(sources)
+        for source in corpus.sources:
+            if source.key == ref.source_key:
+                return corpus, source
+        raise NotFound(
+            f"no part of the store has the key {ref.source_key}: it was put together anew, or has gone",
+            remedy="Ask again and use the refs of that answer",
+        )
+
+    def _refreshed(self) -> list[str]:
+        """`name: why` of each source whose latest records may be missing."""
+        if not self._collect.refresh_before_search:
+            return []
+        failed = self._pipeline.refresh(
+            within_ns=self._collect.refresh_within_ns, older_than_ns=self._collect.max_staleness_ns
+        )
+        return [f"{name}: {why}" for name, why in failed.items()]
+
+
+class _Telling:
+    """The store, which tells those who listen what it has kept."""
+
+    def __init__(self, store: Store, live: Live) -> None:
+        self._store = store
+        self._live = live
+
+    def append(self, batch: Batch, *, position: tuple[str, str] | None = None, batch_id: str = "") -> bool:
+        is_new = self._store.append(batch, position=position, batch_id=batch_id)
+        if is_new:
+            self._live.tell(batch)
+        return is_new
+
+    def position(self, source: str) -> str | None:
+        return self._store.position(source)
+
+
+@contextmanager
+def _maintained(store: Store, clock: Callable[[], int]) -> Iterator[None]:
+    """Seals, compacts and tidies beside everything else."""
+    ended = threading.Event()
+
+    def maintain() -> None:
+        while not ended.wait(MAINTAIN_EVERY_S):
+            try:
+                store.maintain(clock())
+            except (
+                LogpithError,
+                OSError,
+            ) as error:  # a full disk, say: what is in the spool is safe all the same
+                log.warning("the store could not be kept in order: %s", error)
+
+    thread = threading.Thread(target=maintain, name="maintain", daemon=True)
+    thread.start()
     try:
-        yield running
+        yield
     finally:
-        running.live.close()
-        keep.close()
+        ended.set()
+        thread.join()
 
 
 def of_service(batch: Batch, service: str) -> Batch:
     """The batch with every record as one of that service, whatever its text says."""
     return with_column(batch, "service", pa.repeat(pa.scalar(service, pa.string()), batch.num_rows))
+
+
+def store_folder(data_folder: Path) -> Path:
+    """Where in a data folder the store is."""
+    return data_folder / "store"

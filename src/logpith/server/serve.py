@@ -6,8 +6,8 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from logpith.server.hosts import LOOPBACK, AllowedHosts
 from logpith.server.http import HttpSettings, make_app
 from logpith.server.listening import Listening, Server, check_listening, open_socket
 from logpith.server.playing import Player, playing
-from logpith.server.running import Running, running_on_files
+from logpith.server.running import running_on_store
 from logpith.server.tokens import ADMIN, Tokens, kept_token
 from logpith.server.toolsets import choose_tools
 from logpith.server.warm_up import warm_up
@@ -31,6 +31,9 @@ from logpith_emit.secret import Secret
 
 TOOLSETS = ("core", "aggregate")
 """What is offered unless it is said otherwise, as far as it is there."""
+
+DEMO_LINES = "100000"
+"""Lines of a day that is played, unless it is said otherwise: busy enough to see something each minute."""
 
 # A name that leads to all addresses is none by which anybody calls.
 _ANY = ("0.0.0.0", "::")  # noqa: S104 - compared, never listened on unasked
@@ -85,7 +88,7 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         listening = replace(listening, port=bound.getsockname()[1])
         _make_folder(folder)
         tokens = None if options.no_token else _tokens(settings, folder)
-        running = until_the_end.enter_context(_running(settings, folder, tokens))
+        running = until_the_end.enter_context(running_on_store(settings, tokens))
         if play is not None:
             player = Player(running, play)
             _say(f"{player.play_until(now_ns()):,} records of a made-up day are in, more come as time passes")
@@ -98,12 +101,6 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         Server(app, running.live, listening).run(sockets=[bound])
     _say("ended")
     return 0
-
-
-@contextmanager
-def _running(settings: Settings, folder: Path, tokens: Tokens | None) -> Iterator[Running]:
-    with running_on_files(folder, tokens) as running:
-        yield running
 
 
 def _with_options(settings: Settings, options: ServeOptions) -> Settings:

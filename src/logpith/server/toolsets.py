@@ -16,7 +16,7 @@ _ROUTES: Mapping[str, str] = {
     "log_cluster_drill": "one of them",
     "log_timeline": "when",
     "log_diff": "what changed",
-    "log_count": "how many by field",
+    "log_count": "counts by field",
     "log_grep": "how often and where",
     "log_fetch": "lines of refs (e12@3f9ac21b)",
     "triage": "what broke",
