@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from docs import examples
+from docs import examples, settings
 from logpith.query import parse
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +82,11 @@ def test_each_command_has_its_help_in_the_reference():
 
     assert names
     assert re.findall(r"^\$ logpith (\S+) --help$", text, re.MULTILINE) == names
+
+
+def test_the_reference_of_the_settings_is_what_the_code_says():
+    """`python docs/settings.py` writes it anew."""
+    assert settings.PAGE.read_text(encoding="utf-8") == settings.page()
 
 
 def queries():

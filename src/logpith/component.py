@@ -271,7 +271,7 @@ def _argument(setting: dataclasses.Field[Any], owner: type) -> Argument:
         optional=optional,
         choices=choices,
         default=REQUIRED if default is dataclasses.MISSING else default,
-        doc=_field_docs(owner).get(setting.name, ""),
+        doc=field_docs(owner).get(setting.name, ""),
         minimum=setting.metadata.get("minimum"),
         maximum=setting.metadata.get("maximum"),
     )
@@ -287,7 +287,7 @@ def _resolve(annotation: object, owner: type) -> Any:
 
 
 @cache
-def _field_docs(owner: type) -> Mapping[str, str]:
+def field_docs(owner: type) -> Mapping[str, str]:
     """The string under each field of the class, by the field's name."""
     tree = ast.parse(textwrap.dedent(inspect.getsource(owner)))
     body = typing.cast("ast.ClassDef", tree.body[0]).body

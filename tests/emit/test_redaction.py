@@ -449,3 +449,14 @@ def test_a_rule_is_data():
 
     assert pickle.loads(pickle.dumps(rule)) == rule
     assert sys.getsizeof(rule) < 200
+
+
+def test_placeholders_of_ones_own_are_known_again():
+    redactor = Redactor(placeholder=lambda kind, value: f"<{kind}:{len(value)}>")
+
+    once = redactor.redact("mail ann@example.org password=hunter2")
+
+    assert once == "mail <email:15> password=<secret:7>"
+    assert redactor.redact(once) == Redactor().redact(once) == once
+    assert redactor.counts["email"] == 1
+    assert Redactor(placeholder=lambda _kind, _value: "").redact("to ann@example.org") == "to "

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -276,3 +276,24 @@ def test_every_text_of_the_environment_arrives_as_it_is(name, host):
     loaded = load_settings(Settings, [], prefix="LOGPITH", environment=environment)
 
     assert (loaded.settings.name, loaded.settings.server.host) == (name, host)
+
+
+def test_tables_of_anything_stay_as_they_stand(tmp_path):
+    @dataclass(frozen=True, kw_only=True)
+    class Open:
+        sources: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+        stages: tuple[Mapping[str, Any], ...] = ()
+
+    path = tmp_path / "open.toml"
+    path.write_text(
+        '[sources.web]\ntype = "file"\nkey = "${KEY}"\npaths = ["a"]\nnested = { a.b = [{ c = 1 }], d = 2 }\n'
+        '[[stages]]\nrename = { lvl = "log_level" }\n'
+    )
+
+    loaded = load_settings(Open, [path], prefix="", environment={"KEY": "k"})
+
+    assert loaded.settings.sources == {
+        "web": {"type": "file", "key": "k", "paths": ["a"], "nested": {"a": {"b": ({"c": 1},)}, "d": 2}}
+    }
+    assert loaded.settings.stages == ({"rename": {"lvl": "log_level"}},)
+    assert loaded.sources["sources.web.key"] == "open.toml, $KEY"
