@@ -54,7 +54,7 @@ class CallTool(Tool):
     """How far from the others a linked line may be."""
 
     offset: int = field(default=0, metadata={"minimum": 0})
-    """How many rows of the timeline to pass over."""
+    """How many rows to pass over."""
 
     budget: int = field(default=2000, metadata={"minimum": 100, "maximum": 20_000})
     """Most tokens the answer may take, a token being 4 bytes."""
@@ -82,24 +82,21 @@ class CallTool(Tool):
                 found=False,
             )
         skews = estimate_skew(story)
-        rows = list(_rows(story, shown_id, quoter))
-        shown = rows[self.offset :]
-        head = [_call_item(story, shown_id, skews, quoter)] if not self.offset else []
-        items = [*head, *(item for _, item in shown)]
+        rows = (row for _, row in _rows(story, shown_id, quoter))
+        items = [_call_item(story, shown_id, skews, quoter), *rows][self.offset :]
         failure = story.first_failure
         proof = [] if failure is None else [int(story.records[failure])]
-        cursors = [
-            *[f"offset={self.offset}"] * len(head),
-            *(f"offset={self.offset + place}" for place in range(1, len(shown) + 1)),
-        ]
         return Answer(
             summary=_summary(story, shown_id, failure, skews, notes),
             items=tuple(items),
             evidence=corpus.evidence(proof, quoter, _TEXT_WIDTH),
             coverage=corpus.coverage(quoter),
-            cursors=tuple(cursors),
             next=self._next_calls(story, shown_id),
         )
+
+    def cursor_after(self, shown: int) -> str | None:
+        """Where to go on when only so many rows could be shown."""
+        return f"offset={self.offset + shown}"
 
     def _checked(self, asked: Id) -> Id:
         from logpith_emit.errors import BadArgument

@@ -27,6 +27,7 @@ _TEXT_WIDTH = 120
 _READ_WIDTH = 4000
 _NAME_WIDTH = 60
 _MOST_NAMES = 8
+_BEGIN = "begin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,10 +99,10 @@ class SearchTool(FilteredTool):
         quoter = desk.quoter()
         left = hits if start is None else start.behind(corpus, hits)
         shown = left[: self.limit]
-        items = [_counts_item(corpus, matching, services, quoter)] if len(matching) else []
-        items += self._hit_items(corpus, shown, reading.query, quoter)
-        behind = [_Cursor.after(corpus, hit, period, start) for hit in shown]
-        cursors = ["", *(cursor.spelled() for cursor in behind)]
+        counts = [_counts_item(corpus, matching, services, quoter)] if len(matching) and not start else []
+        items = counts + self._hit_items(corpus, shown, reading.query, quoter)
+        behind = [_Cursor.after(corpus, hit, period, start) for hit in [*([None] * len(counts)), *shown]]
+        cursors = [cursor.spelled() for cursor in behind]
         more = len(left) > len(shown)
         summary = self._summary(corpus, len(matching), len(hits), len(shown), period, desk.now_ns())
         return Answer(
@@ -110,7 +111,7 @@ class SearchTool(FilteredTool):
             coverage=corpus.coverage(quoter),
             cursor=cursors[-1] if shown and more else None,
             cursors=tuple(cursors),
-            next=self._next_calls(shown, str(items[1]["ref"]) if shown else ""),
+            next=self._next_calls(shown, str(items[len(counts)]["ref"]) if shown else ""),
             found=len(matching) > 0,
         )
 
@@ -198,11 +199,13 @@ class _Cursor:
     template: str
 
     @classmethod
-    def after(cls, corpus: Corpus, hit: Hit, period: TimeRange, before: _Cursor | None) -> _Cursor:
-        """Behind a hit that was found in a period."""
+    def after(cls, corpus: Corpus, hit: Hit | None, period: TimeRange, before: _Cursor | None) -> _Cursor:
+        """Behind a hit that was found in a period; without one before all of them."""
         span = corpus.span_ns
         ends = [period.end_ns, before.end_ns if before else span[1] + 1 if span else None]
         end = min((moment for moment in ends if moment is not None), default=None)
+        if hit is None:
+            return cls(period.start_ns, end, 0, _BEGIN)
         return cls(period.start_ns, end, hit.last_ns, _id_of(corpus, hit))
 
     def spelled(self) -> str:
@@ -225,7 +228,7 @@ class _Cursor:
             return None
         moment = "(-?[0-9a-f]{1,16}|o)"
         match = re.fullmatch(
-            rf"(?:cursor=)?{moment}\.{moment}\.{moment}\.([0-9a-f]{{12}}|other)", text.strip()
+            rf"(?:cursor=)?{moment}\.{moment}\.{moment}\.([0-9a-f]{{12}}|other|{_BEGIN})", text.strip()
         )
         if match is None:
             raise BadArgument(
@@ -244,6 +247,8 @@ class _Cursor:
 
     def behind(self, corpus: Corpus, hits: list[Hit]) -> list[Hit]:
         """The hits that come after the one that was shown last."""
+        if self.template == _BEGIN:
+            return hits
         for place, hit in enumerate(hits):
             if _id_of(corpus, hit) == self.template:
                 return hits[place + 1 :]
