@@ -42,50 +42,55 @@ def _mix(state: Any) -> Any:
 
 
 @kernel
-def _words(values: Any, start: int, end: int, slots: Any, count: int) -> int:
-    """Adds the words of a piece of values to a set; how many it has then, or -1 when it is too small."""
+def _words(values: Any, offsets: Any, low: int, high: int, slots: Any) -> Any:
+    """Adds the words of the values of some rows to an empty set; how many it has then, or -1 when it is too small."""
     mask = slots.shape[0] - 1
     most = slots.shape[0] // 2
-    i = start
-    while i < end:
-        kind = BYTE_KIND[values[i]]
-        if kind == 0:
-            i += 1
-            continue
-        begin = i
-        # What stands behind a backslash may be the letter of an escape, and the word begins behind it.
-        escaped = i > start and values[i - 1] == 92
-        skipped = 5 if values[i] == 117 else 1
-        state = _OFFSET
-        inner = _OFFSET
-        is_number = True
+    count = 0
+    for row in range(low, high):
+        i = offsets[row]
+        start = i
+        end = offsets[row + 1]
         while i < end:
-            byte = values[i]
-            kind = BYTE_KIND[byte]
+            kind = BYTE_KIND[values[i]]
             if kind == 0:
-                break
-            if kind == 2:
-                is_number = False
-                if 65 <= byte <= 90:
-                    byte = byte | np.uint8(32)
-            state = (state ^ np.uint64(byte)) * _PRIME
-            if escaped and i - begin >= skipped:
-                inner = (inner ^ np.uint64(byte)) * _PRIME
-            i += 1
-        length = i - begin
-        for turn in range(2 if escaped else 1):
-            size = length - skipped if turn == 1 else length
-            if size < LEAST_WORD or (is_number and size < LEAST_NUMBER):
+                i += 1
                 continue
-            key = _mix(inner if turn == 1 else state)
-            slot = np.int64(key & np.uint64(mask))
-            while slots[slot] != 0 and slots[slot] != key:
-                slot = (slot + 1) & mask
-            if slots[slot] == 0:
-                if count >= most:
-                    return -1
-                slots[slot] = key
-                count += 1
+            begin = i
+            # What stands behind a backslash may be the letter of an escape, and the word begins behind it.
+            escaped = i > start and values[i - 1] == 92
+            skipped = 5 if values[i] == 117 else 1
+            state = _OFFSET
+            inner = _OFFSET
+            is_number = True
+            while i < end:
+                byte = values[i]
+                kind = BYTE_KIND[byte]
+                if kind == 0:
+                    break
+                if kind == 2:
+                    is_number = False
+                    if 65 <= byte <= 90:
+                        byte = byte | np.uint8(32)
+                state = (state ^ np.uint64(byte)) * _PRIME
+                if escaped and i - begin >= skipped:
+                    inner = (inner ^ np.uint64(byte)) * _PRIME
+                i += 1
+            length = i - begin
+            for turn in range(2 if escaped else 1):
+                size = length - skipped if turn == 1 else length
+                # Of what stands behind an escape it is not known whether it is a number.
+                if size < LEAST_WORD or (is_number and turn == 0 and size < LEAST_NUMBER):
+                    continue
+                key = _mix(inner if turn == 1 else state)
+                slot = np.int64(key & np.uint64(mask))
+                while slots[slot] != 0 and slots[slot] != key:
+                    slot = (slot + 1) & mask
+                if slots[slot] == 0:
+                    if count >= most:
+                        return -1
+                    slots[slot] = key
+                    count += 1
     return count
 
 
@@ -103,16 +108,20 @@ def _set_bits(slots: Any, block: int, bits: Any) -> None:
             place += step
 
 
-def word_bits(values: NDArray[np.uint8], edges: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """(bits, bytes of blocks): the signature of blocks of values, from each edge to the next."""
-    blocks = len(edges) - 1
+def word_bits(
+    values: NDArray[np.uint8], offsets: NDArray[np.int64], block_rows: int
+) -> NDArray[np.uint8]:
+    """(bits, bytes of blocks): the signature of the values of rows, `block_rows` of them a block.
+
+    `offsets` tells where the values of each row begin, and where those of the last end.
+    """
+    rows = len(offsets) - 1
+    blocks = -(-rows // block_rows)
     sets: list[NDArray[np.uint64]] = []
     slots = np.zeros(1 << 15, np.uint64)
-    for block in range(blocks):
-        while True:
-            slots[:] = 0
-            if _words(values, int(edges[block]), int(edges[block + 1]), slots, 0) >= 0:
-                break
+    for first in range(0, rows, block_rows):
+        slots[:] = 0
+        while _words(values, offsets, first, min(first + block_rows, rows), slots) < 0:
             slots = np.zeros(len(slots) * 2, np.uint64)
         sets.append(slots[slots != 0])
     most = max(map(len, sets), default=0)

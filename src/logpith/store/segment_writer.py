@@ -157,13 +157,12 @@ def build_segment(
         shapes.of_row,
     )
     offsets = np.concatenate([[0], split.value_ends])
-    edges = np.append(np.arange(0, len(rows), BLOCK_RECORDS), len(rows))
     numbers = number_columns(split, offsets)
     counts = np.bincount(split.tids, minlength=len(split.text_ends))
     files = {
         DATA: _data(rows, split, offsets, numbers.columns, level),
         TEMPLATES: _templates(rows, split, counts),
-        WORDS: word_bits(split.values, offsets[edges]).tobytes(),
+        WORDS: word_bits(split.values, offsets, BLOCK_RECORDS).tobytes(),
         ROLLUP: _rollup(rows, split),
         SHAPES: zstandard.compress(msgspec.msgpack.encode(shapes.facts(rows)), 3),
     }
