@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpith.component import REQUIRED, Argument, build, describe, json_schema
+from logpith.component import REQUIRED, Argument, build, configure, describe, json_schema
 from logpith_emit.errors import BadArgument
 
 
@@ -206,3 +206,34 @@ def test_whatever_is_given_is_built_as_the_schema_says_or_refused_in_a_short_tex
         with pytest.raises(BadArgument) as caught:
             build(Find, arguments)
         assert len(str(caught.value)) < 4000
+
+
+@pytest.mark.parametrize(
+    ("given", "problem", "remedy"),
+    [
+        ({"patern": "x"}, 'sources.web: no setting named "patern"', "Did you mean 'pattern'?"),
+        ({"pattern": "x", "zzz": 1}, 'sources.web: no setting named "zzz"', "There are: pattern"),
+        ({"pattern": 5}, "sources.web.pattern must be a text, not 5", 'Write pattern = "5"'),
+        (
+            {"pattern": "x", "budget": 5},
+            "sources.web.budget must be a whole number from 100",
+            "Write budget = 100",
+        ),
+        ({}, "sources.web: 'pattern' is missing", "Give it a text"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused_with_its_place(given, problem, remedy):
+    with pytest.raises(BadArgument) as caught:
+        configure(Find, given, "sources.web")
+
+    assert caught.value.problem.startswith(problem)
+    assert caught.value.remedy.startswith(remedy)
+
+
+def test_a_table_within_is_a_list_of_names_and_values_and_text_is_read():
+    found = configure(
+        Find, {"pattern": "x", "sources": {"a": "b", "n": 1, "t": True}, "budget": "200"}, "here"
+    )
+
+    assert found.sources == ("a=b", "n=1", "t=true")
+    assert found.budget == 200

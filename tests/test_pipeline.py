@@ -39,6 +39,7 @@ from logpith.stages.validate import ValidateStage
 from logpith.store.writer import open_store
 from logpith.timerange import NS_PER_S
 from logpith_emit.errors import BadArgument, NotFound, Refused, Unavailable
+from secret_samples import SECRETS_IN_TEXT
 
 NOW_NS = 1_795_255_502 * NS_PER_S
 LONG_NS = 60 * NS_PER_S
@@ -183,6 +184,37 @@ def test_sources_are_read_when_their_time_has_come(store):
 def wait_for(pipeline, is_met):
     """Whether the source `w` comes to be so."""
     return pipeline.wait_for("w", is_met, within_ns=LONG_NS)
+
+
+def test_no_byte_of_a_secret_is_in_any_file_of_the_data_folder(tmp_path):
+    """Spool, segments, dead letters, positions: all of it was written behind the redaction."""
+    log = tmp_path / "app.log"
+    samples = [text.replace("§", secret) for text, secret in SECRETS_IN_TEXT]
+    log.write_text("".join(f"2026-11-20 12:00:{at % 60:02} INFO {text}\n" for at, text in enumerate(samples)))
+    settings = Settings(
+        sources={"app": {"type": "file", "paths": [str(log)]}}, quality=QualitySettings(strict=True)
+    )
+    data = tmp_path / "data"
+
+    stages = stages_of(settings, redaction_key(data))
+    with (
+        open_store(data / "store") as store,
+        Pipeline(sources_of(settings), stages, store, every_ns=None).running() as pipeline,
+    ):
+        assert refreshed(pipeline) == {}
+        assert pipeline.ledger.account().dead_lettered > 0
+        spooled = written(data)
+        store.seal(NOW_NS)
+
+    for name, content in [*spooled, *written(data)]:
+        for _, secret in SECRETS_IN_TEXT:
+            for piece in secret.split("\n"):
+                assert len(piece) < 5 or piece.encode() not in content, (name, piece)
+
+
+def written(folder):
+    """Every file in a folder, with its bytes."""
+    return [(path.name, path.read_bytes()) for path in sorted(folder.rglob("*")) if path.is_file()]
 
 
 # ── Sources that fail ───────────────────────────────────────────────────────────────────────────────────────
@@ -399,6 +431,34 @@ def test_what_could_not_be_taken_is_taken_when_it_comes_again(store):
     pipeline.ledger.check()
 
 
+def test_many_bring_at_once_and_each_record_is_there_once(store):
+    with piped(store, {}, (RedactStage(key="k"), ValidateStage())).running() as pipeline:
+
+        def bring(who):
+            for at in range(20):
+                name = f"{who}-{at}"
+                pipeline.take(make_batch([name.encode()], observed_ns=1, source="http"), batch_id=name)
+
+        threads = [threading.Thread(target=bring, args=(who,)) for who in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        pipeline.ledger.check()
+
+    assert sorted(texts(store)) == sorted(f"{who}-{at}".encode() for who in range(4) for at in range(20))
+
+
+def test_a_batch_of_which_nothing_is_kept_is_taken_once_too(store):
+    noise = make_batch([b"noise"], observed_ns=1, source="http")
+
+    with piped(store, {}, (DropStage(only="noise"),)).running() as pipeline:
+        assert pipeline.take(noise, batch_id="b")
+        assert not pipeline.take(noise, batch_id="b")
+
+    assert pipeline.ledger.account().dropped == {"unwanted": 1, "duplicate": 1}
+
+
 # ── Dead letters ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -496,6 +556,9 @@ def test_sources_and_stages_are_built_and_mistakes_have_their_place(tmp_path):
 
 
 def test_the_key_of_a_store_is_made_once_and_read_by_its_user_only(tmp_path):
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "redaction.key").write_text("cut off")
+
     key = redaction_key(tmp_path / "store")
 
     assert len(key) == 64

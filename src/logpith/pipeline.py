@@ -42,6 +42,10 @@ REASON: Final = "dead_letter.reason"
 STAGE: Final = "dead_letter.stage"
 SOURCE: Final = "dead_letter.source"
 
+KEY_FILE: Final = "redaction.key"
+_KEY_BYTES = 32
+_KEY_TRIES = 3
+
 FIRST_RETRY_NS = NS_PER_S
 MOST_RETRY_NS = 5 * NS_PER_MIN
 
@@ -71,9 +75,6 @@ class Keeping(Protocol):
 class Passed:
     """What became of a batch behind all stages."""
 
-    came: int
-    """Records that came in."""
-
     kept: Batch
     dead: Batch
     """What no stage could work on, as records of their own."""
@@ -96,7 +97,6 @@ class Chain:
 
     def __call__(self, batch: Batch) -> Passed:
         """What becomes of a batch."""
-        came = batch.num_rows
         dead: list[Batch] = []
         dropped: Counter[str] = Counter()
         counters: Counter[tuple[str, str]] = Counter()
@@ -108,9 +108,7 @@ class Chain:
             dead += [dead_letters(some, stage, reason) for reason, some in outcome.dead.items()]
             dropped.update(outcome.dropped)
             counters.update({(stage, name): count for name, count in outcome.counters.items()})
-        return Passed(
-            came=came, kept=batch, dead=join_batches(dead), dropped=dict(dropped), counters=dict(counters)
-        )
+        return Passed(kept=batch, dead=join_batches(dead), dropped=dict(dropped), counters=dict(counters))
 
 
 @contextmanager
@@ -231,17 +229,23 @@ def stage_at(settings: Settings, place: int) -> Stage:
 
 
 def redaction_key(folder: Path, disk: Disk | None = None) -> str:
-    """The key of a store's placeholders; made when it is first asked for, and only its user can read it."""
+    """The key of the placeholders in a folder of data, beside its store; made when it is first asked for, and only
+    its user can read it."""
     disk = disk or Disk()
-    path = folder / "redaction.key"
-    if not path.exists():
+    path = folder / KEY_FILE
+    for _ in range(_KEY_TRIES):
+        if path.exists():
+            key = disk.read(path).decode("ascii", "replace").strip()
+            if len(key) == 2 * _KEY_BYTES:
+                return key
+            disk.remove(path)  # cut off while it was written, so nobody has used it
         disk.make_folder(folder)
         try:
-            disk.write_new(path, secrets.token_hex(32).encode())
+            disk.write_new(path, secrets.token_hex(_KEY_BYTES).encode())
             disk.sync_folder(folder)
         except FileExistsError:  # another process was quicker; its key is as good
-            pass
-    return disk.read(path).decode("ascii").strip()
+            continue
+    raise Refused(f"{path} cannot be made", remedy="Remove it, or set key of the stage of type redact")
 
 
 # ── Running ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -340,20 +344,30 @@ class Pipeline:
         Raises:
             Refused: the pipeline does not run. What the store raises; nothing was taken then.
         """
+        try:
+            # Stages go one after the other, since they remember; writers wait for the disk together.
+            return self.carry(self._stage_brought, batch, batch_id=batch_id)
+        except BaseException:
+            # What was not stored comes again, and must not meet stages that remember it.
+            with self._intake:
+                self._opened.close()
+                self._chain = None
+            raise
+
+    def _stage_brought(self, batch: Batch) -> Passed:
         with self._intake:
             if not self._runs:
                 raise Refused("the pipeline has ended", remedy="Bring the records to the next one")
-            try:
-                self._chain = self._chain or self._opened.enter_context(open_stages(self._stages))
-                return self.carry(self._chain, batch, batch_id=batch_id)
-            except BaseException:
-                # What was not stored comes again, and must not meet stages that remember it.
-                self._opened.close()
-                self._chain = None
-                raise
+            self._chain = self._chain or self._opened.enter_context(open_stages(self._stages))
+            return self._chain(batch)
 
     def carry(
-        self, chain: Chain, batch: Batch, *, position: tuple[str, str] | None = None, batch_id: str = ""
+        self,
+        chain: Callable[[Batch], Passed],
+        batch: Batch,
+        *,
+        position: tuple[str, str] | None = None,
+        batch_id: str = "",
     ) -> bool:
         """Takes records through open stages into the store, with the position of the source that gave them."""
         with self.ledger.taking(batch.num_rows) as taken:

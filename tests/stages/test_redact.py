@@ -9,6 +9,7 @@ from logpith.stages.redact import RedactStage
 from logpith.testing.stages import check_stage
 from logpith_emit.errors import BadArgument
 from logpith_emit.redaction import Redactor
+from secret_samples import SECRETS_IN_TEXT
 
 KEY = "a key of the tests"
 STAGES = (
@@ -217,3 +218,13 @@ def test_many_rules_of_a_user_still_agree_with_the_redactor():
     assert kept == [stage.redactor().redact("x7yy and x19y").encode(), b"none"]
     assert b"x7" not in kept[0]
     check_stage(stage)
+
+
+@pytest.mark.parametrize(("text", "secret"), SECRETS_IN_TEXT)
+def test_no_secret_gets_through_in_bulk(text, secret):
+    line = text.replace("§", secret).encode()
+
+    kept = redacted(RedactStage(), b"before", line, b"behind").kept["line"].to_pylist()
+
+    assert secret.encode() not in kept[1]
+    assert (kept[0], kept[2]) == (b"before", b"behind")
