@@ -51,6 +51,8 @@ MOST_RECORD_BYTES = 64 << 20
 _DELIVERY_BYTES = 8 << 20
 _HEAD_BYTES = 1024
 _TAIL_BYTES = 256
+# With so many first bytes it is known what a file is.
+_SURE_BYTES = 64
 _LOOK_BACK_BYTES = 64 << 10
 _MOST_GONE = 64
 _MOST_OPEN = 200
@@ -337,17 +339,20 @@ class Following:
             self._lose(file, unclaimed, "deleted_bytes")
             return False
         file.descriptor = descriptor
-        if _is_another_kind(file, status.st_size):
+        began_empty = not file.mark.head_bytes and status.st_size > 0
+        if began_empty or _is_another_kind(file, status.st_size):
             file.close()
             del self._files[file.key]
             return False
         self._note_change(file, status, now_ns)
         if not file.mark.packing and not self._is_as_read(file):
             self._lose(file, unclaimed, "truncated_bytes")
+            status = os.fstat(descriptor)
             fresh = _File(_new_mark(path, status, born_ns), file.stream, descriptor)
             self._files[fresh.key] = fresh
-            self._note_change(fresh, os.fstat(descriptor), now_ns)
-            _learn_head(fresh)
+            self._note_change(fresh, status, now_ns)
+            if status.st_size:
+                _learn_head(fresh)
         return True
 
     def _note_change(self, file: _File, status: os.stat_result, now_ns: int) -> None:
@@ -367,7 +372,8 @@ class Following:
             return False
         if mark.tail and _tail_of(file.descriptor, mark.read_bytes) != mark.tail:
             return False
-        if len(head) > mark.head_bytes or not file.head_text:
+        # What began empty is met anew when there is something to know it by.
+        if mark.head_bytes and (len(head) > mark.head_bytes or not file.head_text):
             _learn_head(file)
         mark.seen_bytes = max(mark.seen_bytes, size)
         return True
@@ -406,7 +412,14 @@ class Following:
             if file.descriptor < 0:
                 self._lose(file, unclaimed, "deleted_bytes")
                 continue
-            self._note_change(file, os.fstat(file.descriptor), now_ns)
+            status = os.fstat(file.descriptor)
+            if not file.mark.packing and _is_another_kind(file, status.st_size):
+                file.close()  # it had hardly begun when it was met, and became something else
+                del self._files[file.key]
+                continue
+            if not file.mark.head_bytes:
+                _learn_head(file)
+            self._note_change(file, status, now_ns)
             if not file.mark.packing and not self._is_as_read(file):
                 file.close()
                 self._lose(file, unclaimed, "truncated_bytes")
@@ -532,8 +545,7 @@ class Following:
     def _go_on_from_gone(self, copy: _File) -> bool:
         """Whether a new file is the copy of one that is gone: then it is read from where that was read to."""
         for place, mark in enumerate(self._gone):
-            is_piece = bool(copy.mark.packing) or copy.is_rotated or mark.head_bytes == _HEAD_BYTES
-            if not is_piece or len(copy.head_text) < mark.head_bytes:
+            if len(copy.head_text) < mark.head_bytes or not _may_be_copy(copy, mark):
                 continue
             if _hash(copy.head_text[: mark.head_bytes]) != mark.head:
                 continue
@@ -865,12 +877,22 @@ def _new_mark(path: Path, status: os.stat_result, born_ns: int) -> Mark:
 
 def _is_another_kind(file: _File, size: int) -> bool:
     """Whether a file that was empty or packed when it was met is something else now, to be met anew."""
-    if not file.mark.head_bytes:
-        return size > 0
-    if not file.mark.packing:
+    mark = file.mark
+    if mark.head_bytes >= _SURE_BYTES and not mark.packing:
         return False
-    head, packing, _, _ = _kind(file.descriptor)
-    return packing != file.mark.packing or _hash(head[: file.mark.head_bytes]) != file.mark.head
+    if size <= mark.head_bytes and not mark.packing:
+        return False
+    head, packing, is_text, _ = _kind(file.descriptor)
+    if not mark.packing:
+        return bool(packing) or not is_text
+    return packing != mark.packing or _hash(head[: mark.head_bytes]) != mark.head
+
+
+def _may_be_copy(copy: _File, mark: Mark) -> bool:
+    """Whether a file that begins as a known one began is a copy of it, and no new log with the same first line."""
+    if copy.mark.packing or copy.is_rotated or mark.head_bytes == _HEAD_BYTES:
+        return True
+    return copy.mark.path != mark.path and copy.mark.path.startswith(mark.path)
 
 
 def _learn_head(file: _File) -> None:
@@ -884,6 +906,9 @@ def _kind(descriptor: int) -> tuple[bytes, str, bool, bool]:
     """(first bytes of the text, packing, whether it is text, whether its first bytes are not all there yet)."""
     with os.fdopen(os.dup(descriptor), "rb", buffering=0) as file:
         file.seek(0)
+        first = os.pread(descriptor, _HEAD_BYTES, 0)
+        if not first:
+            return b"", "", True, False
         try:
             head = head_of(file)
             file.seek(0)
@@ -892,7 +917,7 @@ def _kind(descriptor: int) -> tuple[bytes, str, bool, bool]:
             return b"", "", False, False
         is_text = not kind.is_binary and not kind.is_archive
         if not kind.packing:
-            return os.pread(descriptor, _HEAD_BYTES, 0), "", is_text, False
+            return first, "", is_text, False
         file.seek(0)
         unpacker = Unpacker(file, kind.packing)
         text = b""
