@@ -184,6 +184,8 @@ def test_a_full_disk_is_507_and_what_is_not_there_now_503(door):
 class Bell:
     """A webhook source that wants to be asked nicely."""
 
+    is_signed = True
+
     def deliver(self, body, headers):
         if headers.get("x-signature") != "right":
             raise Refused("the signature is wrong", remedy="Check the secret on both sides")
@@ -199,6 +201,18 @@ def test_a_webhook_is_checked_by_its_source(tmp_path):
     assert (right.status_code, right.json()) == (200, {"accepted": 1})
     assert (wrong.status_code, error_of(wrong)["message"]) == (422, "the signature is wrong")
     assert none.status_code == 404
+
+
+def test_who_signs_needs_no_token_and_who_does_not_does(tmp_path):
+    unsigned = Bell()
+    unsigned.is_signed = False
+    with opened(tmp_path, hooks={"bell": Bell(), "open": unsigned}) as door, door.as_(None) as client:
+        signed = {"x-signature": "right"}
+        assert client.post("/hooks/bell", content=b'{"call":"CA1"}', headers=signed).status_code == 200
+        assert client.post("/hooks/bell", content=b'{"call":"CA1"}').status_code == 422
+        assert client.post("/hooks/bell", headers={**signed, "host": "evil.example.com"}).status_code == 421
+        assert client.post("/hooks/open", content=b'{"call":"CA1"}', headers=signed).status_code == 401
+        assert client.post("/hooks/none", content=b'{"call":"CA1"}', headers=signed).status_code == 401
 
 
 # ── Asking ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -90,7 +90,7 @@ class Guard:
             await self._app(scope, receive, send)
             return
         begun = time.monotonic()
-        door, template = self._door_of(scope)
+        door, template, places = self._door_of(scope)
         status = 0
 
         async def noting(message: Message) -> None:
@@ -102,7 +102,7 @@ class Guard:
             await send(message)
 
         try:
-            await self._pass(scope, receive, noting, door)
+            await self._pass(scope, receive, noting, door, places)
         except Wrong as wrong:
             if status:
                 raise
@@ -114,7 +114,9 @@ class Guard:
             if door is None or not door.streams:
                 self._took(template, time.monotonic() - begun)
 
-    async def _pass(self, scope: Scope, receive: Receive, send: Send, door: Door | None) -> None:
+    async def _pass(
+        self, scope: Scope, receive: Receive, send: Send, door: Door | None, places: Mapping[str, str]
+    ) -> None:
         hosts, origins = _headers(scope, b"host"), _headers(scope, b"origin")
         if not self._hosts.allows_host(hosts):
             raise Wrong(
@@ -130,7 +132,9 @@ class Guard:
                 message="pages of other places may not ask here",
                 hint="Add the page's origin to allowed_origins in [server]",
             )
-        is_open = door is not None and door.role is None
+        is_open = door is not None and (
+            door.role is None or (door.opens_itself is not None and door.opens_itself(places))
+        )
         tokens = None if is_open else self._running.tokens
         principal = EVERYBODY if tokens is None else self._who_asks(scope, tokens)
         if door is not None and door.role is not None and not principal.may(door.role):
@@ -209,18 +213,15 @@ class Guard:
             self._failures.popitem(last=False)
         return count >= _FAILURES_FORGIVEN
 
-    def _door_of(self, scope: Scope) -> tuple[Door | None, str]:
-        """The door that a request is at, and how its path is told in numbers."""
-        partial: tuple[Door | None, str] = (None, "none")
+    def _door_of(self, scope: Scope) -> tuple[Door | None, str, Mapping[str, str]]:
+        """The door that a request is at, how its path is told in numbers, and what stands in it."""
+        partial: tuple[Door | None, str, Mapping[str, str]] = (None, "none", {})
         for route, door in self._routes:
-            match, _ = route.matches(scope)
+            match, found = route.matches(scope)
             if match is Match.FULL:
-                return door, door.path
+                return door, door.path, found.get("path_params", {})
             if match is Match.PARTIAL and partial[0] is None:
-                partial = (
-                    door,
-                    door.path,
-                )  # another method: whoever may not pass shall not learn which there are
+                partial = door, door.path, {}  # whoever may not pass shall not learn which methods there are
         return partial
 
     def _took(self, route: str, duration_s: float) -> None:

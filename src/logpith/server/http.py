@@ -82,6 +82,9 @@ class Door:
     does: str
     """One sentence for the reference."""
 
+    opens_itself: Callable[[Mapping[str, str]], bool] | None = None
+    """Given what stands in the path, whether the route checks by itself who comes, so that no token is needed."""
+
     takes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     """Content type → JSON Schema of the body."""
 
@@ -189,7 +192,8 @@ def doors(
             path="/hooks/{source}",
             methods=("POST",),
             role=WRITER,
-            does="Takes a call of somebody else's service, for a webhook source.",
+            does="Takes a call of somebody else's service; one that signs its calls needs no token.",
+            opens_itself=routes.is_signed,
             endpoint=routes.hook,
         ),
         Door(
@@ -380,6 +384,11 @@ class _Routes:
             return int(batch.num_rows)
 
         return reply({"accepted": await _in_thread(take)})
+
+    def is_signed(self, places: Mapping[str, str]) -> bool:
+        """Whether the source that is called tells by a signature who calls."""
+        hook = self._running.hooks.get(places.get("source", ""))
+        return hook is not None and hook.is_signed
 
     def _own_service(self, named: str) -> str:
         """The service that records are of: the one that was named, or the only one that who asks may bring."""

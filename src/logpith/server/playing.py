@@ -50,7 +50,7 @@ class Player:
             texts[line.kind.service].append(write_line(line))
         for service, told in texts.items():
             brought = read_records("".join(told).encode(), TEXT)
-            bring(self._running, brought, service=service, source="demo", observed_ns=now_ns())
+            bring(self._running, brought, service=service, source="demo", observed_ns=now_ns(), is_bound=True)
         return len(lines)
 
 

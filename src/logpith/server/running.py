@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, cast
 
 import numpy as np
 import pyarrow as pa
@@ -71,9 +71,12 @@ class Keep(Protocol):
         """What it counts, for `/metrics`."""
 
 
-@runtime_checkable
 class Hook(Protocol):
     """A source that others call."""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether `deliver` refuses whoever cannot sign; who is not asked to sign needs a token."""
 
     def deliver(self, body: bytes, headers: Mapping[str, str]) -> Batch:
         """The records of a call.
@@ -180,11 +183,15 @@ def running_on_store(
 
 
 def _polled(sources: Mapping[str, CollectedSource]) -> Mapping[str, CollectedSource]:
-    return {name: source for name, source in sources.items() if not isinstance(source, Hook)}
+    return {name: source for name, source in sources.items() if not _is_called(source)}
 
 
 def _hooks(sources: Mapping[str, CollectedSource]) -> Mapping[str, Hook]:
-    return {name: source for name, source in sources.items() if isinstance(source, Hook)}
+    return {name: cast("Hook", source) for name, source in sources.items() if _is_called(source)}
+
+
+def _is_called(source: CollectedSource) -> bool:
+    return callable(getattr(source, "deliver", None))
 
 
 class StoreKeep:
