@@ -37,6 +37,9 @@ _QUOTA_BITS = 4.0
 _MOST_UP_BITS = 6.0
 _STILL_FACTOR = 0.5
 _SILENT_BITS = 4.0
+_SILENT_SHARE = 0.05
+"""Whoever says less than this share of what is usual has fallen silent."""
+
 _MOST_JUDGED = 500
 _QUOTA_REMEMBERED_NS = NS_PER_D
 _FEWEST_BEFORE = 50
@@ -184,7 +187,7 @@ class Triage:
         return dict(zip(places.tolist(), in_order[len(in_order) - 1 - last].tolist(), strict=True))
 
     def _silent(self) -> Iterator[Broken]:
-        """The services that were steady before and say nothing in the period, beyond chance."""
+        """The services that say next to nothing in the period, beyond chance."""
         names = self.services.names
         before = np.bincount(self.services.of(self.before), minlength=len(names))
         now = np.bincount(self.services.of(self.inside), minlength=len(names))
@@ -193,13 +196,14 @@ class Triage:
             return
         growth = typical_growth(before, now)
         for one in find_differences(before, now, growth, [0] * len(names)):
-            if one.verdict == "gone" and one.beyond_chance:
-                mine = self.before[self.services.of(self.before) == one.group]
+            if one.ratio <= _SILENT_SHARE and one.beyond_chance:
+                until = np.concatenate([self.before, self.inside])
+                mine = until[self.services.of(until) == one.group]
                 last = int(mine[np.argmax(self.corpus.columns.time_ns[mine])])
                 yield Broken(
                     what="silent",
                     score=_SILENT_BITS + min(_MOST_UP_BITS, one.bits / 4),
-                    count=0,
+                    count=one.now,
                     severity=0,
                     service=names[one.group],
                     since_ns=int(self.corpus.columns.time_ns[last]),
