@@ -107,3 +107,12 @@ def test_a_column_is_filled_by_what_can_be_read_and_by_nothing_else():
     assert filled["timestamp"][1].as_py() < 10**18
     assert filled["timestamp"][6].as_py() is None
     assert json.loads(filled["extra"][1].as_py()) == {"team": "voice"}
+
+
+def test_what_a_text_says_itself_counts_before_what_was_added():
+    batch = make_batch(
+        [b"user=ann", b"nobody"], observed_ns=1, source="s", extras=[{"user": "bob"}, {"user": "bob"}]
+    )
+
+    assert field_values(batch, "user", which_match("")(batch)) == {0: "ann", 1: "bob"}
+    assert which_match("user:ann")(batch).tolist() == [True, False]

@@ -95,13 +95,13 @@ class BatchView:
 
     @functools.cached_property
     def _parsed(self) -> Record:
-        return record_from_mapping({**fields_in(self.text), **extra_of(self._row["extra"])})
+        return record_from_mapping({**extra_of(self._row["extra"]), **fields_in(self.text)})
 
 
 def field_values(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> dict[int, Value]:
     """The value of a field in each of the chosen records that have it, by place.
 
-    What stages have added counts first, then what the text says under that name, then under other spellings of it.
+    What the text says counts first, under that name and then under other spellings of it; then what was added to it.
     """
     told = _Told.of(batch, name)
     asked = np.flatnonzero(chosen & (told.is_found | told.is_doubtful)).tolist()
@@ -164,9 +164,6 @@ class _Told:
 
     def value(self, place: int, extra: str) -> Value:
         """The value in one record, None when it has none."""
-        added = dict(flat(extra_of(extra))) if extra else {}
-        if self.name in added:
-            return cast("Value", added[self.name])
         buf, starts, ends = self.texts
         line = bytes(buf[starts[place] : ends[place]])
         kind = self.kinds[place]
@@ -177,7 +174,7 @@ class _Told:
             found = _spelled_in(dict(flat(fields_in(_decoded(line)))), self.name, self.spellings)
             if found is not None:
                 return found
-        return _spelled_in(added, self.name, self.spellings)
+        return _spelled_in(dict(flat(extra_of(extra))), self.name, self.spellings) if extra else None
 
 
 def fill_column(batch: Batch, name: str, values: Mapping[int, Value]) -> Batch:
