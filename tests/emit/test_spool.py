@@ -979,6 +979,16 @@ def together(*works):
     assert failures == []
 
 
+@pytest.fixture
+def hasty():
+    """Threads take turns at every chance."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("opened", ["open", "open_durable"])
 def test_threads_append_whole_records_while_files_end_and_a_reader_follows(tmp_path, opened):
     spool = Spool(folder=tmp_path, segment_bytes=2000)
@@ -1010,6 +1020,33 @@ def test_threads_append_whole_records_while_files_end_and_a_reader_follows(tmp_p
         b"%d/%d" % (name, number) + b"." * number for name in range(8) for number in range(300)
     )
     assert (reader.damage, spool.segments(), writer.dropped) == (Damage(), [], {})
+
+
+@pytest.mark.usefixtures("hasty")
+def test_records_of_a_durable_writer_stand_in_order_of_their_sequence(spool):
+    with spool.open_durable() as log:
+        together(*[lambda: [log.append(b"x") for _ in range(500)]] * 8)
+
+    assert [sequence for sequence, _, _ in read_all(spool)] == list(range(1, 4001))
+
+
+def test_a_file_that_is_ended_while_a_thread_is_about_to_write_to_it_is_not_written(tmp_path):
+    """Between looking which file is current and saying that it is in use, anything may happen."""
+    spool = Spool(folder=tmp_path, overflow="block")
+    with spool.open() as writer:
+        writer.append(b"one")
+        current = writer._current
+
+        class EndedJustThen(dict):
+            def __setitem__(self, ticket, value):
+                writer.roll()
+                super().__setitem__(ticket, value)
+
+        current.busy = EndedJustThen()
+        writer.append(b"two")
+
+        assert writer.segment.number == 2
+    assert (payloads(spool), writer.dropped) == ([b"one", b"two"], {})
 
 
 def test_threads_that_sync_at_the_same_time_share_one_sync():

@@ -166,17 +166,10 @@ class Spool:
     def remove(self, *segments: Segment) -> None:
         """Takes files away that are consumed, durably, and oldest first: a later one may say what an earlier one holds
         in vain. One that is still written stays."""
-        unsynced: set[Path] = set()
         for segment in segments:
-            if segment.after is not None:
-                self._sync_folders(unsynced)
             self.disk.remove_unclaimed(segment.path)
-            unsynced.add(segment.folder)
-        self._sync_folders(unsynced)
-
-    def _sync_folders(self, folders: set[Path]) -> None:
-        while folders:
-            self.disk.sync_folder(folders.pop())
+        for folder in {segment.folder for segment in segments}:
+            self.disk.sync_folder(folder)
 
     def drop_through(self, segment: Segment) -> None:
         """Takes a file away and its writer's before it, once they are consumed."""

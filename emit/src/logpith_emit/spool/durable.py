@@ -55,8 +55,7 @@ class DurableWriter(SpoolWriter):
     def append(self, payload: Data, kind: int = 0) -> int:
         if self._unsynced_bytes >= self.spool.unsynced_bytes:
             self.sync()
-        with self._lock:  # so that sequences stand in order
-            return super().append(payload, kind)
+        return super().append(payload, kind)
 
     def sync(self) -> None:
         """Returns when all that was appended before is durable. Threads that ask at the same time share one sync.
@@ -178,7 +177,7 @@ class DurableWriter(SpoolWriter):
     # ── what differs in writing ───────────────────────────────────────────────────────────────────────────────
 
     def _put(self, payload: Data, kind: int) -> int:
-        with self._lock:
+        with self._lock:  # so that sequences stand in order
             current = self._current
             size_bytes = current.file.size_bytes if current is not None else 0
             try:
