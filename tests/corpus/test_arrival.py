@@ -17,6 +17,8 @@ def test_a_position_in_files_is_read_as_it_was_spelled(lines, newest):
     assert read_position(position.spelled()) == position
 
 
-@given(LINES)
-def test_a_position_in_a_store_is_read_as_it_was_spelled(number):
-    assert read_position(Position(number=number).spelled()) == Position(number=number)
+@given(LINES, LINES)
+def test_a_position_in_a_store_is_read_as_it_was_spelled(observed, seen):
+    position = Position(observed_ns=observed, seen=seen)
+
+    assert read_position(position.spelled()) == position

@@ -59,7 +59,7 @@ _NUMBERS = itertools.count()
 
 class SegmentColumns(Mapping[str, NDArray[Any]]):
     """The columns of a segment under the names that a corpus knows (`columns.KINDS`), and a few of its own:
-    `template`, `origin`, `extra`."""
+    `template`, `origin`, `extra`, `observed_ns`."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -67,6 +67,7 @@ class SegmentColumns(Mapping[str, NDArray[Any]]):
         self._makers: Mapping[str, Callable[[], NDArray[Any]]] = {
             "template": lambda: segment.column("template").to_numpy(),
             "time_ns": segment.times,
+            "observed_ns": lambda: times_of(segment.column("observed_timestamp")),
             "length": lambda: segment.column("length").to_numpy(),
             "start": self._starts,
             "line": self._lines,
