@@ -3,6 +3,7 @@
 From the class alone come the arguments of a tool, their JSON Schema, their `--help` and the check of what a
 caller gives. A field is written as a bool, int, float, str or `Literal` of texts, as a tuple of one of them,
 or as one of them `| None`; the string under it says what it is, its metadata may hold `minimum`, `maximum`.
+A `Secret` is given as text, and no error shows it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
 from logpith_emit.errors import BadArgument, nearest
+from logpith_emit.secret import Secret
 
 Built = TypeVar("Built")
 
@@ -55,6 +57,9 @@ class Argument:
 
     optional: bool = False
     """Whether None may stand for it."""
+
+    secret: bool = False
+    """Whether it becomes a `Secret`, which no error may show."""
 
     choices: tuple[str, ...] = ()
     default: object = REQUIRED
@@ -219,11 +224,14 @@ def problem_with(argument: Argument, value: object) -> str:
     """Why `value` cannot be used, to follow the argument's name; empty when it can."""
     values = value if argument.many and isinstance(value, list | tuple) else [value]
     fits = isinstance(value, list | tuple) == argument.many and all(_fits(argument, one) for one in values)
-    return "" if fits else f"must be {argument.accepted}, not {_echo(value)}"
+    shown = "" if argument.secret else f", not {_echo(value)}"
+    return "" if fits else f"must be {argument.accepted}{shown}"
 
 
 def mend(argument: Argument, value: object) -> object:
     """The usable value that is nearest to a wrong one; None when nothing is near."""
+    if argument.secret:
+        return None
     values = value if isinstance(value, list | tuple) else [value]
     mended = [near for one in values if (near := _mend_one(argument, one)) is not None]
     if argument.many:
@@ -258,7 +266,8 @@ def _argument(setting: dataclasses.Field[Any], owner: type) -> Argument:
     if many:
         annotation = typing.get_args(annotation)[0]
     choices = typing.get_args(annotation) if typing.get_origin(annotation) is Literal else ()
-    kind = str if choices else annotation
+    secret = annotation is Secret
+    kind = str if choices or secret else annotation
     if kind not in _SCHEMA_TYPES:
         raise TypeError(f"{owner.__name__}.{setting.name}: a component's field cannot be {setting.type!r}")
     default = setting.default
@@ -269,6 +278,7 @@ def _argument(setting: dataclasses.Field[Any], owner: type) -> Argument:
         kind=kind,
         many=many,
         optional=optional,
+        secret=secret,
         choices=choices,
         default=REQUIRED if default is dataclasses.MISSING else default,
         doc=field_docs(owner).get(setting.name, ""),
@@ -319,7 +329,9 @@ def _property(argument: Argument) -> dict[str, Any]:
 def _settle(argument: Argument, value: object) -> object:
     """What fits, in the field's own type."""
     if isinstance(value, list | tuple):
-        return tuple(_as_kind(argument, one) for one in value)
+        return tuple(_settle(argument, one) for one in value)
+    if argument.secret:
+        return Secret(str(value))
     return _as_kind(argument, value)
 
 

@@ -16,8 +16,6 @@ What each source owes:
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -25,7 +23,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from logpith_emit.errors import BadArgument, nearest
+from logpith.component import types_in
 
 if TYPE_CHECKING:
     from logpith.batch import Batch
@@ -79,27 +77,5 @@ class Source:
 
 @cache
 def source_types() -> Mapping[str, type[Source]]:
-    """Every kind of source by what the settings call it, in the order of their names."""
-    found: dict[str, type[Source]] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        for value in vars(module).values():
-            if isinstance(value, type) and issubclass(value, Source) and value.__module__ == module.__name__:
-                found[module_info.name] = value
-    return found
-
-
-def build_source(kind: str, settings: Mapping[str, object]) -> Source:
-    """The source of a type with its settings.
-
-    Raises:
-        BadArgument: there is no such type, or no such setting, or a value does not fit.
-    """
-    from logpith.component import build  # noqa: PLC0415  # what only describes a source needs no builder
-
-    types = source_types()
-    if kind not in types:
-        offer = nearest(kind, types).strip()
-        remedy = f"{offer} The types are {', '.join(types)}".strip()
-        raise BadArgument(f"there is no source of type {kind!r}", remedy=remedy)
-    return build(types[kind], settings)
+    """Every source by what the settings call it."""
+    return types_in(__name__, Source)
