@@ -200,5 +200,12 @@ def test_an_unsafe_address_is_refused(url, problem):
         Embedding(url=url, model="small")
 
 
+def test_nobody_is_asked_where_the_settings_name_nobody():
+    assert Embedding.of("", "") is None
+    assert Embedding.of("https://api.example.com/v1", "small") is not None
+    with pytest.raises(BadArgument, match="no model"):
+        Embedding.of("https://api.example.com/v1", "")
+
+
 def test_the_key_is_never_printed():
     assert "sk-1" not in repr(Embedding(url="https://api.example.com/v1", model="small", key=Secret("sk-1")))

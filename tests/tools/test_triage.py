@@ -68,6 +68,17 @@ def test_the_last_ten_minutes_are_the_default_and_a_used_up_quota_is_told_until_
     assert told.items[0]["left"] == "0 of 5,000,000 left"
 
 
+@pytest.mark.parametrize(("later", "told"), [("900 of 1000", False), ("0 of 1000", True)])
+def test_a_quota_that_was_filled_again_is_not_told(answer, later, told):
+    lines = [f"2026-11-20 {10 + i // 60}:{i % 60:02d}:00 INFO tts: spoken {i} words" for i in range(180)]
+    lines[60] = "2026-11-20 11:00:00 WARN tts: request failed: quota_exceeded"
+    lines[90] = f"2026-11-20 11:30:00 INFO tts: credits: {later} left"
+
+    found = answer("triage", "\n".join(lines) + "\n")
+
+    assert [item["what"] for item in found.items] == ["quota"] * told
+
+
 def test_the_first_to_fail_is_named(quota_day):
     folder, truth = quota_day
 

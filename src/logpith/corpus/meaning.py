@@ -101,6 +101,21 @@ class Embedding:
         if parts.username or parts.password:
             raise BadArgument("the embedding's url holds a password", remedy="Set it as the key")
 
+    @classmethod
+    def of(cls, url: str, model: str, key: Secret | None = None) -> Embedding | None:
+        """The one that settings name; None where they name none.
+
+        Raises:
+            BadArgument: they cannot be meant.
+        """
+        if not url:
+            return None
+        if not model:
+            raise BadArgument(
+                "the embedding has no model", remedy="Set embeddings_model beside embeddings_url"
+            )
+        return cls(url=url, model=model, key=key or Secret(""))
+
     def vectors(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One vector of length 1 for each text.
 

@@ -41,6 +41,7 @@ _SILENT_SHARE = 0.05
 """Whoever says less than this share of what is usual has fallen silent."""
 
 _MOST_JUDGED = 500
+_MOST_READ = 200
 _QUOTA_REMEMBERED_NS = NS_PER_D
 _FEWEST_BEFORE = 50
 """With fewer records before the period nothing in it is new: all is."""
@@ -254,7 +255,7 @@ class Triage:
         if not len(recent):
             return found
         recent = recent[np.argsort(corpus.columns.time_ns[recent], kind="stable")]
-        left = self._left(recent)
+        left, told_by = self._left(recent)
         if any("quota" in one.reasons for one in found):
             return [replace(one, quota=left) if "quota" in one.reasons else one for one in found]
         texts = corpus.templates.templates
@@ -263,6 +264,10 @@ class Triage:
         if not len(events):
             return found
         last = int(events[-1])
+        times = corpus.columns.time_ns
+        is_filled = left is not None and left.remaining and told_by not in events
+        if is_filled and times[told_by] > times[last]:
+            return found
         place = int(corpus.template[last])
         return [
             *found,
@@ -280,13 +285,14 @@ class Triage:
             ),
         ]
 
-    def _left(self, recent: NDArray[np.int64]) -> Quota | None:
-        """What the last record that tells numbers says is left."""
-        for text in reversed(self.corpus.texts(recent[-200:].tolist())):
+    def _left(self, recent: NDArray[np.int64]) -> tuple[Quota | None, int]:
+        """What the last record that tells numbers says is left, and which record that is; -1 without any."""
+        last = recent[-_MOST_READ:].tolist()
+        for record, text in zip(reversed(last), reversed(self.corpus.texts(last)), strict=True):
             quota = quota_in(decode(text))
             if quota is not None and quota.remaining is not None:
-                return quota
-        return None
+                return quota, record
+        return None, -1
 
 
 def _without_times(reasons: tuple[str, ...]) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from logpith import timerange
 from logpith.batch import Batch, with_column
 from logpith.corpus.desk import Desk
 from logpith.corpus.masking import without_secrets
+from logpith.corpus.meaning import Embedding
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.refs import Ref
 from logpith.corpus.scope import ScopedDesk
@@ -229,7 +230,12 @@ class StoreDesk(Desk):
     def __init__(
         self, corpora: StoreCorpus, pipeline: Pipeline, settings: Settings, clock: Callable[[], int]
     ) -> None:
-        super().__init__(groups=settings.groups, progress=note_progress)
+        search = settings.search
+        super().__init__(
+            groups=settings.groups,
+            progress=note_progress,
+            embedding=Embedding.of(search.embeddings_url, search.embeddings_model, search.embeddings_key),
+        )
         self._corpora = corpora
         self._pipeline = pipeline
         self._collect = settings.collect

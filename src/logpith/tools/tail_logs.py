@@ -76,10 +76,10 @@ class TailTool(Tool):
         of_service = services.of(among)
         shown = _newest_of_each(corpus, among, of_service, self.lines)
         count = len(np.unique(of_service))
+        of = f"{len(among):,} lines of {count} service{'s' * (count != 1)}"
+        told = f"The last {len(shown):,} of {of}, newest first."
         return Answer(
-            summary=f"The last {len(shown):,} of {len(among):,} lines of {count} services, newest first."
-            if len(shown)
-            else "There are no lines here.",
+            summary=told if len(shown) else "There are no lines here.",
             items=tuple(_items(corpus, shown, services, quoter)),
             coverage=corpus.coverage(quoter),
             # Whatever the budget leaves out is older than this.
