@@ -17,35 +17,57 @@ def numbers(*values):
 
 
 def test_all_is_new_when_nothing_is_known():
-    assert news_in(numbers(1, 2), Known()) == News(0, has_gap=False)
+    assert news_in(numbers(1, 2), Known()) == News(range(2))
 
 
 def test_what_was_seen_is_left_out():
-    assert news_in(numbers(2, 3, 4), known(1, 2, 3)) == News(2, has_gap=False)
-    assert news_in(numbers(1, 2, 3), known(1, 2, 3)) == News(3, has_gap=False)
+    assert news_in(numbers(2, 3, 4), known(1, 2, 3)) == News(range(2, 3))
+    assert news_in(numbers(1, 2, 3), known(1, 2, 3)) == News(range(3, 3))
 
 
 def test_a_window_that_reaches_further_back_than_what_is_known_is_no_news():
-    assert news_in(numbers(0, 1, 2, 3, 4), known(2, 3)) == News(4, has_gap=False)
+    assert news_in(numbers(0, 1, 2, 3, 4), known(2, 3)) == News(range(4, 5))
 
 
 def test_a_gap_is_told():
-    assert news_in(numbers(7, 8), known(1, 2, 3)) == News(0, has_gap=True)
+    assert news_in(numbers(7, 8), known(1, 2, 3)) == News(range(2), has_gap=True)
 
 
 def test_of_equal_lines_no_one_is_taken_twice():
-    assert news_in([b"a"] * 5, known(b"a", b"a", b"a")) == News(5, has_gap=False)
+    assert news_in([b"a"] * 5, known(b"a", b"a", b"a")) == News(range(5, 5))
 
 
 def test_equal_lines_are_told_apart_by_the_log_s_beginning():
-    assert news_in([b"a"] * 5, known(b"a", b"a", b"a", is_all=True)) == News(3, has_gap=False)
+    assert news_in([b"a"] * 5, known(b"a", b"a", b"a", is_all=True)) == News(range(3, 5))
+
+
+def test_logs_that_are_told_one_behind_the_other_are_told_apart_by_their_lines():
+    seen = known(b"a1", b"a2", b"a3", b"b1", b"b2", b"b3")
+
+    news = news_in([b"a2", b"a3", b"a4", b"b1", b"b2", b"b3"], seen)
+
+    assert news == News([2], is_mixed=True)
+
+
+def test_a_late_line_between_known_ones_is_new():
+    assert news_in(numbers(1, 2, 3, 4, 5), known(1, 2, 4)) == News([2, 4], is_mixed=True)
+
+
+def test_a_few_lines_that_are_equal_by_chance_do_not_hide_a_gap():
+    seen = known(b"up", *range(10))
+
+    assert news_in([b"x", b"up", b"y", b"z", b"v", b"w"], seen).has_gap
+
+
+def test_of_more_lines_than_are_known_the_older_ones_are_no_news():
+    assert news_in(numbers(-2, -1, 1, 2, 3, 4), known(1, 2, 4)) == News([4], is_mixed=True)
 
 
 def test_what_is_known_is_bounded_and_survives_being_spelled():
     much = Known(is_all=True).followed_by(numbers(*range(MOST_KNOWN + 5)))
 
     assert not much.is_all
-    assert len(much.hashes) == MOST_KNOWN * 8
+    assert len(much.hashes) == MOST_KNOWN * 6
     assert Known.read(much.spelled()) == much
     assert Known.read(known(1, is_all=True).spelled()) == known(1, is_all=True)
 
@@ -70,12 +92,13 @@ def taken(log, growth, width, overlap):
     for lines, is_all in windows(log, growth, width, overlap=overlap):
         if not stored:
             seen = Known(is_all=is_all)
-            news = News(0, has_gap=False)
+            news = News(range(len(lines)))
         else:
             news = news_in(lines, seen)
         gaps += news.has_gap
-        stored += lines[news.first :]
-        seen = (Known() if news.has_gap else seen).followed_by(lines[news.first :])
+        new = [lines[place] for place in news.places]
+        stored += new
+        seen = (Known() if news.has_gap else seen).followed_by(new)
     return stored, gaps
 
 
@@ -104,4 +127,4 @@ def test_windows_that_do_not_overlap_tell_a_gap_and_store_what_they_have(first, 
     seen = known(*range(first))
     lines = numbers(*range(first + missed, first + missed + second))
 
-    assert news_in(lines, seen) == News(0, has_gap=True)
+    assert news_in(lines, seen) == News(range(second), has_gap=True)

@@ -78,12 +78,12 @@ class LastLines:
             return
         self._known[service] = base
         losses = {"gap": 1} if news.has_gap else {}
-        new = lines[news.first :]
+        new = [lines[place] for place in news.places]
         if not new:
             return
         reader = self._reader(service)
         if reader.is_fresh:
-            reader.look_back(_as_text(lines[: news.first]), now_ns)
+            reader.look_back(_as_text(lines[: news.places[0]]), now_ns)
         found = reader.read_text(_as_text(new), now_ns)
         count = len(found)
         if not at_once and self._may_grow(found.batch["timestamp"][-1].as_py(), now_ns):
@@ -94,6 +94,8 @@ class LastLines:
             done += batch.num_rows
             base = base.followed_by(new[taken : ends[done - 1]])
             taken = ends[done - 1]
+            if news.is_mixed and taken == len(new):
+                base = Known().followed_by(lines)
             self._known[service] = base
             yield Delivery(batch=batch, position=self._position(), losses=losses)
             losses = {}
@@ -111,7 +113,7 @@ class LastLines:
             is_all = not asked.counts_lines or len(lines) < count
             was_empty = known is not None and known.is_all and not known.hashes
             if was_empty and not is_all:
-                news = News(0, has_gap=True)
+                news = News(range(len(lines)), has_gap=True)
             if not news.has_gap or is_all or count >= asked.most_lines:
                 return lines, news, is_all
             count = min(count * _MORE, asked.most_lines)

@@ -1,6 +1,7 @@
 """Relay: the last lines of services from another logpith, by `POST /logs/fetch`, where SSH does not lead.
 
-{"service": "gateway", "lines": 100}   →   {"logs": ["…", "…"]}   or   {"error": {"code", "message", "hint"}}
+`{"service": "gateway", "lines": 100}` is answered with `{"logs": "…"}`, a text of lines, or with
+`{"error": {"code", "message", "hint"}}`. An array of lines, or of objects, is taken as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from logpith_emit.secret import Secret
 
 
 class _Answer(msgspec.Struct):
-    logs: list[str | dict[str, object]]
+    logs: str | list[str | dict[str, object]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +94,8 @@ class RelaySource(Source):
             raise Refused(
                 f"{self.url} does not answer with logs", remedy="Name a logpith's /logs/fetch"
             ) from error
+        if isinstance(logs, str):
+            return lines_of(_as_bytes(logs))
         return [line for one in logs for line in lines_of(_as_bytes(one)) or [b""]]
 
 
