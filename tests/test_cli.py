@@ -339,6 +339,15 @@ def test_a_terminal_gets_no_control_codes_but_our_colours(folder, words):
     assert "[bold red]no[/]" in text
 
 
+def test_words_that_were_looked_for_stand_out_for_a_person_and_not_in_json(folder):
+    coloured, _ = on_a_terminal(folder, "search", "answered", "app.log")
+    as_json, _ = on_a_terminal(folder, "search", "answered", "app.log", "--json")
+
+    assert "\x1b[1;33manswered\x1b[0m" in coloured
+    assert "highlights" not in SGR.sub("", coloured)
+    assert "highlights" not in as_json
+
+
 @pytest.mark.parametrize("columns", [40, 80, 160])
 @pytest.mark.parametrize("words", [["app.log"], ["cluster", "app.log"], ["grep", "answered", "app.log"]])
 def test_lines_are_as_wide_as_the_terminal_at_most(folder, words, columns):

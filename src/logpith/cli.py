@@ -320,6 +320,8 @@ def _build_tool(tool: type[Tool], parsed: Parsed) -> Tool:
                 remedy=remedy if near in (None, []) else f"Try --{dashed} {near}",
             )
         given[argument.name] = value
+    if "highlight" in arguments and "json" not in parsed.options and sys.stdout.isatty():
+        given.setdefault("highlight", True)  # a person sees them as colours
     given |= _assign_words(tool, arguments, parsed.words)
     return build(tool, given)
 

@@ -68,6 +68,7 @@ _COLUMN_STYLES = {
     "bar": "cyan",
     "mark": "bold yellow",
 }
+_SPAN_STYLE = "bold yellow"
 _VERDICT_STYLES = {"new": "bold red", "up": "yellow", "down": "cyan", "gone": "dim"}
 _SEVERITY_WORD = re.compile(r"(fatal|error|warn|info|debug|trace)")
 _SLOT = re.compile(r"<[\w*:]{1,24}>")
@@ -108,6 +109,8 @@ def _lines(answer: Answer, width: int) -> Iterator[Text]:
 
 
 def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterator[Text]:
+    spans = [_spans_of(row) for row in rows]
+    rows = [{name: value for name, value in row.items() if name != "highlights"} for row in rows]
     rows, folder = _without_shared_folder(rows)
     columns, constants = split_constants(rows)
     bar_cells = min(MOST_CELLS, max(width - _BESIDE_BARS, 8))
@@ -125,7 +128,7 @@ def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterat
     right = {name for name in widths if any(isinstance(row.get(name), int | float) for row in rows)}
     header = _row({name: Text(name, "dim") for name in widths}, widths, right)
     yield _stripped(header.append(beside, "dim"))
-    for row, texts in zip(rows, spelled, strict=True):
+    for row, texts, marked in zip(rows, spelled, spans, strict=True):
         styles = {name: _style(name, texts[name]) for name in widths}
         if row.get("mark"):
             styles["bar"] = styles["mark"]
@@ -133,14 +136,19 @@ def _table(title: str, rows: Sequence[Mapping[str, Json]], width: int) -> Iterat
         # Who fetched records wants to read all of each.
         most_lines = len(texts.get(beside, "")) if "line" in row else _MOST_LINES
         first, *more = (
-            _elided(_long_text("", texts[beside]), width - left, most_lines) if beside else [Text()]
+            _elided(
+                _long_text("", texts[beside], marked if beside == "text" else ()), width - left, most_lines
+            )
+            if beside
+            else [Text()]
         )
         yield _stripped(head.append_text(first))
         yield from (Text(" " * left).append_text(line) for line in more)
         for name in below:
             if texts[name]:
                 label = "" if name in LONG_COLUMNS else f"{name} "
-                lines = _elided(_long_text(label, texts[name]), width - len(_INDENT), _MOST_LINES)
+                text = _long_text(label, texts[name], marked if name == "text" else ())
+                lines = _elided(text, width - len(_INDENT), _MOST_LINES)
                 yield from (Text(_INDENT, _style(name, texts[name])).append_text(line) for line in lines)
 
 
@@ -213,10 +221,24 @@ def _style(name: str, text: str) -> str:
     return _COLUMN_STYLES.get(name, "")
 
 
-def _long_text(label: str, text: str) -> Text:
+def _long_text(label: str, text: str, spans: Sequence[tuple[int, int]] = ()) -> Text:
     shown = Text.assemble((label, "dim"), text)
     shown.highlight_regex(_SLOT, "cyan")
+    for start, end in spans:
+        shown.stylize(_SPAN_STYLE, len(label) + start, len(label) + end)
     return shown
+
+
+def _spans_of(row: Mapping[str, Json]) -> list[tuple[int, int]]:
+    """Where in the row's text the words stand that were looked for."""
+    spans: list[tuple[int, int]] = []
+    match row.get("highlights"):
+        case [*told]:
+            for span in told:
+                match span:
+                    case [int(start), int(end)]:
+                        spans.append((start, end))
+    return spans
 
 
 def _wrapped(text: Text, width: int) -> Iterator[Text]:
