@@ -2,6 +2,8 @@
 
 import pytest
 
+from logpith.answer import TOKEN_BYTES
+from logpith.server.mcp import definition
 from logpith.server.toolsets import choose_tools, instructions
 from logpith.tools import tools
 from logpith_emit.errors import BadArgument
@@ -44,3 +46,15 @@ def test_a_tool_without_a_route_of_its_own_is_named_all_the_same():
     offered = {"log_unheard_of": next(iter(tools().values()))}
 
     assert "Also log_unheard_of." in instructions(offered)
+
+
+def test_definitions_cost_an_agent_little():
+    def tokens(offered):
+        told = (
+            definition(tool).model_dump_json(exclude_none=True, by_alias=True) for tool in offered.values()
+        )
+        return sum(map(len, told)) / TOKEN_BYTES
+
+    assert tokens(choose_tools("core")) <= 2_000
+    assert tokens(choose_tools("aggregate")) <= 1_500
+    assert tokens(tools()) <= 6_000

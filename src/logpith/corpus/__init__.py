@@ -24,4 +24,11 @@ clusters.py   similar templates side by side, and what the id of one means
 suspects.py   the templates that most deserve a look: judging.py says how much, causes.py which came first
 timeline.py   records by bucket of time; anomalies.py says which buckets are unusual
 sides.py      two periods, or two sets of sources, to compare; difference.py says in what they differ
+
+services.py   who wrote a record, by any name that people call him
+hits.py       what a search has found, by template; meaning.py ranks templates by synonyms.py
+correlation.py all lines of one call, through the ids that ids.py finds
+sayings.py    what a record says, without what stands in columns
+arrival.py    what has come since somebody looked
+triage.py     what broke of late; quota.py reads what is left of an allowance
 """
