@@ -11,7 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -25,7 +25,7 @@ from logpith.files.roots import Roots
 from logpith.files.rotation import piece_of
 from logpith.files.text import Identity, TextFile, TextStream
 from logpith.quote import Quoter
-from logpith.timerange import now_ns
+from logpith.timerange import NS_PER_US, now_ns
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused
 
 if TYPE_CHECKING:
@@ -279,6 +279,8 @@ def record_of(corpus: Corpus, source: Source, ref: Ref) -> int:
     Raises:
         NotFound: the line is another one now.
     """
+    if source.is_segment:
+        return _stored_record_of(corpus, ref)
     lines = source.table.columns["line"]
     place = int(np.searchsorted(lines, ref.line))
     if place < len(lines) and lines[place] == ref.line:
@@ -293,4 +295,25 @@ def record_of(corpus: Corpus, source: Source, ref: Ref) -> int:
     raise NotFound(
         f"line {ref.line} of its source is not what it was when the ref was made",
         remedy="Ask log_overview or log_grep again and use the refs of that answer",
+    )
+
+
+def _stored_record_of(corpus: Corpus, ref: Ref) -> int:
+    """The number of the record of a store that a ref names.
+
+    Raises:
+        NotFound: it is not in the store any more.
+    """
+    for source in corpus.sources:
+        text: Any = source.text
+        first_ns, last_ns = text.moments
+        if not first_ns // NS_PER_US <= ref.line <= last_ns // NS_PER_US:
+            continue
+        for place in np.flatnonzero(source.table.columns["moment"] == ref.line).tolist():
+            record: int = source.first + place
+            if text_key(corpus.texts([record])[0]) == ref.text_key:
+                return record
+    raise NotFound(
+        "no record of the store is the one that the ref was made of: it was kept no longer, or is of another store",
+        remedy="Ask again and use the refs of that answer",
     )

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from logpith.corpus.records import Source
+from logpith.corpus.segment_query import numbers_of
 from logpith.corpus.selection import Selection
 from logpith.corpus.view import fields_of_record
 from logpith.corpus.windows import Window, windows
@@ -207,14 +209,48 @@ def _read_texts(selection: Selection, names: Sequence[str]) -> list[Field]:
         for source in selection.corpus.sources:
             low, high = np.searchsorted(selection.records, (source.first, source.first + source.records))
             if low < high:
+                rows = selection.records[low:high] - source.first
+                unread = [reading for reading in readings if not _read_column(source, rows, low, reading)]
+                if not unread:
+                    continue
                 wanted = np.zeros(source.records, np.bool_)
-                wanted[selection.records[low:high] - source.first] = True
+                wanted[rows] = True
                 for window in windows(selection.corpus, source, wanted):
-                    _read_window(selection, window, readings)
+                    _read_window(selection, window, unread)
+                for reading in unread:
+                    _read_extras(source, rows, reading.codes[low:high], reading)
     return [
         Field(name=reading.name, kind="text", codes=reading.codes, texts=tuple(reading.places))
         for reading in readings
     ]
+
+
+def _read_column(source: Source, rows: NDArray[np.int64], low: int, reading: _Reading) -> bool:
+    """Reads a field of rows of a segment that has it as a column of numbers; whether that tells all."""
+    numbers = numbers_of(source, rows, reading.name)
+    if numbers is None:
+        return False
+    known = ~np.isnan(numbers)
+    distinct, places = np.unique(numbers[known], return_inverse=True)
+    codes = [reading.place_of(_number_text(number)) for number in distinct.tolist()]
+    reading.codes[low : low + len(rows)][known] = np.array(codes, np.int32)[places]
+    return True
+
+
+def _number_text(number: float) -> str:
+    return str(int(number)) if number.is_integer() else str(number)
+
+
+def _read_extras(
+    source: Source, rows: NDArray[np.int64], codes: NDArray[np.int32], reading: _Reading
+) -> None:
+    """Fills in what is known of records besides their texts."""
+    if not source.table.extras:
+        return
+    values = [reading.place_of(value_in(extra, reading.name)) for extra in source.table.extras]
+    if max(values) >= 0:
+        told = np.array(values, np.int32)[source.table.columns["extra"][rows]]
+        np.copyto(codes, told, where=codes < 0)
 
 
 def _read_window(selection: Selection, window: Window, readings: Sequence[_Reading]) -> None:

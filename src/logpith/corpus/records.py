@@ -84,6 +84,10 @@ class Source:
         """Where its records came from: of a text that is the text itself."""
         return self.table.origins or (self.name,)
 
+    def line_of(self, place: int) -> int:
+        """What a ref of one of its records begins with: its first line, or when it was where there are no lines."""
+        return int(self.table.columns["moment" if self.is_segment else "line"][place])
+
     def origin_of(self, place: int) -> str:
         """Where one of its records came from."""
         if not self.table.origins:
@@ -391,7 +395,7 @@ class Corpus:
         source = self.source_of(record)
         shown = quoter.quote(text, width)
         return Evidence(
-            ref=make_ref(int(source.table.columns["line"][record - source.first]), source.key, text),
+            ref=make_ref(source.line_of(record - source.first), source.key, text),
             time=self.time_text(record),
             source=source.origin_of(record - source.first),
             severity=severity_name(int(self.severity[record])),

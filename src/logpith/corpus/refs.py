@@ -17,6 +17,9 @@ from logpith_emit.errors import BadArgument
 if TYPE_CHECKING:
     from logpith.files.text import Identity
 
+STORE_KEY = "0000"
+"""The key of a store as a source. No text has it."""
+
 _REF = re.compile(r"e([1-9][0-9]{0,17})@([0-9a-f]{4})([0-9a-f]{4})")
 
 
@@ -42,7 +45,8 @@ def file_key(status: os.stat_result | Identity) -> str:
 
 def source_key(name: str, device: int, inode: int) -> str:
     """The key of a source: changes when another file takes its name."""
-    return _four_digits(f"{device}:{inode}:{name}".encode("utf-8", "backslashreplace"))
+    key = _four_digits(f"{device}:{inode}:{name}".encode("utf-8", "backslashreplace"))
+    return key if key != STORE_KEY else "0001"
 
 
 def text_key(text: bytes) -> str:
@@ -51,7 +55,11 @@ def text_key(text: bytes) -> str:
 
 
 def make_ref(line: int, key: str, text: bytes) -> str:
-    """The ref of a record that begins at `line` of the source with `key`."""
+    """The ref of a record that begins at `line` of the source with `key`.
+
+    A record of a store has no line: its `line` is when it was, in microseconds since 1970, and its `key` STORE_KEY.
+    So its ref holds wherever in the store it is moved to.
+    """
     return f"e{line}@{key}{text_key(text)}"
 
 

@@ -13,9 +13,11 @@ a value, never half in each. A text with delimiters inside may: its parts are lo
 from __future__ import annotations
 
 import itertools
+import operator
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +28,8 @@ from logpith.corpus.windows import Window
 from logpith.query import (
     And,
     ColumnPredicates,
+    Comparison,
     Everything,
-    Exists,
     Not,
     Or,
     Phrase,
@@ -40,7 +42,7 @@ from logpith.query import (
 )
 from logpith.query.fields import SEVERITY, SOURCE, TIMESTAMP, column_named, column_spelled
 from logpith.query.plan import ALL_SEVERITIES
-from logpith.query.tree import Comparison, FieldTest, TextTerm
+from logpith.query.tree import FieldTest, TextTerm
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.split import HOLE, TIME, WHOLE
 from logpith.scan.timestamps import NO_TIME
@@ -59,6 +61,7 @@ AskLines = Callable[[Window, Query, Mask], Mask]
 
 _BACKSLASH = 92
 _MOST_PIECES = 40
+_LEAST_HALF = 3
 _IN_TIMES = frozenset(b"0123456789-:.tz")
 _SERVICE_NAMES = ("service", "servicename")
 
@@ -99,10 +102,16 @@ class _Block:
     def has_backslash(self) -> Mask:
         return self.marked(Literal(b"\\"))
 
+    @cached_property
+    def _marked(self) -> dict[Literal, Mask]:
+        return {}
+
     def marked(self, literal: Literal) -> Mask:
         """The rows among whose values a literal stands."""
-        offsets = self.values.offsets
-        return mark_records(self.values.buf, offsets[:-1], offsets[1:], literal)
+        if literal not in self._marked:
+            offsets = self.values.offsets
+            self._marked[literal] = mark_records(self.values.buf, offsets[:-1], offsets[1:], literal)
+        return self._marked[literal]
 
 
 @dataclass(frozen=True)
@@ -119,7 +128,9 @@ class _Leaf:
     """Words that stand among the values of every other record that matches; None when no other does."""
 
     ask: Callable[[_Block], tuple[Mask, Mask]] | None
-    """(matches, may match) of the rows of a block, told by their values."""
+    """(matches, may match) of the rows of a block, told by `column`."""
+
+    column: str = "values"
 
 
 class SegmentQuery:
@@ -161,9 +172,7 @@ class SegmentQuery:
 
     def ask(self, block: int) -> NDArray[np.int64]:
         """The rows of a block that match, by their numbers in the segment, in order."""
-        names = ["template"]
-        if not self._sure_by_template:
-            names += ["values"]
+        names = ["template", *self._columns]
         must_look_at_time = not self._is_within_time
         columns = self.segment.columns([*names, *(["timestamp"] if must_look_at_time else [])], [block])
         self.scanned.blocks += 1
@@ -252,6 +261,13 @@ class SegmentQuery:
         sure, possible = self._by_template(self._rest)
         return not (possible & ~sure & self._alive).any()
 
+    @cached_property
+    def _columns(self) -> list[str]:
+        """What must be read of a block besides templates."""
+        if self._sure_by_template:
+            return []
+        return sorted({leaf.column for leaf in self._leaves.values() if leaf.ask is not None})
+
     def _prepare(self, query: Query) -> None:
         match query:
             case And() | Or():
@@ -324,7 +340,7 @@ class SegmentQuery:
             case _:
                 leaf = self._leaves[id(query)]
                 sure, possible = leaf.sure[rows.template], (leaf.sure | leaf.open)[rows.template]
-                if leaf.ask is not None and "values" in rows.columns:
+                if leaf.ask is not None and leaf.column in rows.columns:
                     by_value = leaf.ask(rows)
                     sure, possible = sure | by_value[0], possible | by_value[0] | by_value[1]
                 return sure, possible
@@ -376,9 +392,31 @@ class SegmentQuery:
             unnamed = np.array([not name for name in templates.services], np.bool_)
             return _Leaf(told[templates.service], unnamed[templates.service], None, None)
         extras = self._text.columns.extras
-        if any(_may_name(extra, query.field) for extra in extras):
+        if any(may_name(extra, query.field) for extra in extras):
             return _Leaf(none, ~none, None, None)
-        return self._literal_leaf(query, none)
+        return self._number_leaf(query, none) or self._literal_leaf(query, none)
+
+    def _number_leaf(self, query: Any, none: Mask) -> _Leaf | None:
+        """A comparison with a number, told by a column; None where there is no such column, or it may not tell all."""
+        name = query.field
+        told = self.segment.head.numbers.get(name)
+        tests = _number_tests(query)
+        if told is None or tests is None or column_spelled(name):
+            return None
+        by_column = none.copy()
+        by_column[told] = True
+        # Elsewhere it can only be where its name stands.
+        opened = (self._texts.hold(Literal(name.encode())) | self._texts.is_whole) & ~by_column
+
+        def ask(rows: _Block) -> tuple[Mask, Mask]:
+            column = rows.columns[f"number:{name}"]
+            numbers = column.fill_null(0).to_numpy(zero_copy_only=False)
+            found = by_column[rows.template]
+            for test in tests:
+                found = found & test(numbers)
+            return found, found
+
+        return _Leaf(none, opened, (), ask, f"number:{name}")
 
     def _literal_leaf(self, query: Query, none: Mask) -> _Leaf:
         """What only the text tells: records in doubt are those that hold a literal that any match must hold."""
@@ -405,14 +443,17 @@ class SegmentQuery:
         if b"\n" in text:
             return _Leaf(*self._in_doubt)
         sure = self._texts.hold(Literal(text, ignore_case))
-        opened = self._texts.may_straddle(text, ignore_case) | self._texts.may_stand_in_time(text)
+        opened, halves = self._texts.may_straddle(text, ignore_case)
+        opened |= self._texts.may_stand_in_time(text)
         literal = Literal(text, ignore_case)
 
         def ask(rows: _Block) -> tuple[Mask, Mask]:
             found = rows.marked(literal)
-            return found, found
+            return found, found | _halved(rows, halves)
 
-        return _Leaf(sure, opened, _inner_words(text), ask)
+        # Half of it in static text: then not all of its words stand among the values.
+        words = () if halves else _inner_words(text)
+        return _Leaf(sure, opened, words, ask)
 
     def _word_leaf(self, text: bytes) -> _Leaf:
         if b"\n" in text:
@@ -423,16 +464,19 @@ class SegmentQuery:
         # Where a backslash stands, the text may say the word behind an escape: `\nquota`.
         held = self._texts.hold(part)
         opened = (held & self._texts.has_backslash) | self._texts.has_escape_before_hole
-        opened |= self._texts.may_straddle(text, ignore_case=True) | self._texts.may_stand_in_time(text)
+        straddling, halves = self._texts.may_straddle(text, ignore_case=True)
+        opened |= straddling | self._texts.may_stand_in_time(text)
         has_backslash, whole_lines = self._texts.has_backslash, self._texts.is_whole
 
         def ask(rows: _Block) -> tuple[Mask, Mask]:
             found = rows.marked(whole)
             escaped = held[rows.template] | rows.marked(part)
             escaped &= has_backslash[rows.template] | rows.has_backslash
-            return found, escaped | (whole_lines[rows.template] & rows.has_backslash)
+            escaped |= whole_lines[rows.template] & rows.has_backslash
+            return found, escaped | _halved(rows, halves)
 
-        return _Leaf(sure, opened, _words_of(text), ask)
+        words = () if halves else _words_of(text)
+        return _Leaf(sure, opened, words, ask)
 
     @property
     def _in_doubt(self) -> tuple[Mask, Mask, None, None]:
@@ -481,25 +525,94 @@ class _Texts:
             return self.has_time
         return np.zeros(len(self.starts), np.bool_)
 
-    def may_straddle(self, text: bytes, ignore_case: bool) -> Mask:
-        """Templates in which a literal may stand partly in static text and partly in a hole."""
+    def may_straddle(self, text: bytes, ignore_case: bool) -> tuple[Mask, list[_Half]]:
+        """Templates in which a literal may stand partly in static text and partly in holes; and those where it takes
+        that a part of it stands in a hole."""
         inside = [place for place, byte in enumerate(text) if not BYTE_KIND[byte]]
         mark = bytes((HOLE,))
         # It ends in a hole, begins in one, or goes from one to the next.
-        needles = {text[: place + 1] + mark for place in inside if place + 1 < len(text)}
-        needles |= {mark + text[place:] for place in inside if place > 0}
+        parts = [(text[: place + 1] + mark, [text[place + 1 :]]) for place in inside if place + 1 < len(text)]
+        parts += [(mark + text[place:], [text[:place]]) for place in inside if place > 0]
         inner = [place for place in inside if 0 < place < len(text) - 1]
-        if len(inner) ** 2 > 2 * _MOST_PIECES:
-            needles |= {mark + text[place : place + 1] for place in inner}
+        pairs = list(itertools.combinations_with_replacement(inner, 2))
+        if len(pairs) > _MOST_PIECES:
+            parts += [(mark + text[place : place + 1], []) for place in inner]
         else:
-            pairs = itertools.combinations_with_replacement(inner, 2)
-            needles |= {mark + text[low : high + 1] + mark for low, high in pairs}
-        return _any(
-            [
-                np.zeros(len(self.starts), np.bool_),
-                *(self.hold(Literal(needle, ignore_case)) for needle in needles),
+            parts += [
+                (mark + text[low : high + 1] + mark, [text[:low], text[high + 1 :]]) for low, high in pairs
             ]
-        )
+        opened = np.zeros(len(self.starts), np.bool_)
+        halves: list[_Half] = []
+        for needle, rests in parts:
+            templates = self.hold(Literal(needle, ignore_case))
+            if not templates.any():
+                continue
+            # What is left may itself go over a border, where it has delimiters.
+            told = [rest for rest in rests if len(rest) >= _LEAST_HALF and _is_one_value(rest)]
+            if not told:
+                opened |= templates
+                continue
+            halves.append(_Half(templates, tuple(Literal(rest, ignore_case) for rest in told)))
+        return opened, halves
+
+
+@dataclass(frozen=True)
+class _Half:
+    """Where a literal can stand only if parts of it stand among the values."""
+
+    templates: Mask
+    rests: tuple[Literal, ...]
+
+
+def _is_one_value(text: bytes) -> bool:
+    """Whether a text can only stand in a hole that is a value: it is part of one word, and of no time."""
+    return all(BYTE_KIND[byte] for byte in text) and not _IN_TIMES.issuperset(text.lower())
+
+
+_CANONICAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{0,8}[1-9])?")
+_COMPARED: Mapping[str, Callable[[Any, float], Any]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def _number_tests(query: Query) -> list[Callable[[NDArray[Any]], Mask]] | None:
+    """What a query asks of a column of numbers; None when that is not all that it asks."""
+    match query:
+        case Comparison():
+            comparisons: tuple[Comparison, ...] = (query,)
+        case Range():
+            comparisons = query.comparisons
+        case _:
+            return None
+    tests: list[Callable[[NDArray[Any]], Mask]] = []
+    for comparison in comparisons:
+        compare = _COMPARED.get(comparison.operator)
+        # A text is compared with a number written in another way by its letters.
+        if compare is None or not _CANONICAL.fullmatch(comparison.value):
+            return None
+        tests.append(partial(_compare, compare, float(comparison.value)))
+    return tests
+
+
+def _compare(compare: Callable[[Any, float], Any], wanted: float, numbers: NDArray[Any]) -> Mask:
+    found: Mask = compare(numbers, wanted)
+    return found
+
+
+def _halved(rows: _Block, halves: Sequence[_Half]) -> Mask:
+    """The rows in which a literal may stand half in a hole."""
+    found = np.zeros(len(rows.template), np.bool_)
+    for half in halves:
+        some = half.templates[rows.template]
+        for rest in half.rests:
+            if some.any():
+                some &= rows.marked(rest)
+        found |= some
+    return found
 
 
 def _words_of(text: bytes) -> tuple[bytes, ...]:
@@ -519,7 +632,32 @@ def _runs(text: bytes) -> list[bytes]:
     return [word for word in bytes(byte if BYTE_KIND[byte] else 32 for byte in text).split(b" ") if word]
 
 
-def _may_name(extra: Mapping[str, object], field: str) -> bool:
+def numbers_of(source: Source, rows: NDArray[np.int64], field: str) -> NDArray[np.float64] | None:
+    """A field of some rows of a segment as its column has it, NaN where there is none; None when that may not be all,
+    or the source is no segment."""
+    if not source.is_segment:
+        return None
+    text: Any = source.text
+    segment: Segment = text.segment
+    told = segment.head.numbers.get(field)
+    if told is None or column_named(field) or column_spelled(field):
+        return None
+    if any(may_name(extra, field) for extra in text.columns.extras):
+        return None
+    texts = _Texts(segment)
+    elsewhere = texts.hold(Literal(field.encode())) | texts.is_whole
+    elsewhere[told] = False
+    if elsewhere.any() and elsewhere[text.columns["template"][rows]].any():
+        return None
+    blocks = np.unique(rows // segment.head.block_records)
+    column = segment.column(f"number:{field}", blocks.tolist())
+    numbers = column.cast("double").fill_null(np.nan).to_numpy(zero_copy_only=False)
+    firsts = np.searchsorted(blocks, rows // segment.head.block_records) * segment.head.block_records
+    found: NDArray[np.float64] = numbers[firsts + rows % segment.head.block_records]
+    return found
+
+
+def may_name(extra: Mapping[str, object], field: str) -> bool:
     """Whether attributes that are not in the text may be meant by a field's name."""
     if not extra:
         return False
@@ -554,4 +692,4 @@ def _any(masks: Iterator[Mask] | Sequence[Mask]) -> Mask:
     return made
 
 
-__all__ = ["Comparison", "Exists", "Range", "Scanned", "SegmentQuery"]
+__all__ = ["Scanned", "SegmentQuery", "may_name"]

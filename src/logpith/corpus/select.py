@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
-from logpith.corpus.segment_query import SegmentQuery
+from logpith.corpus.segment_query import SegmentQuery, may_name
 from logpith.corpus.view import CorpusRecordView, fields_of_record
 from logpith.corpus.windows import Window, map_windows
 from logpith.query import (
@@ -230,7 +230,9 @@ def _ask(window: Window, query: Query, within: Mask) -> Mask:
         case Regex(field=None):
             return _ask_regex(window, query, within)
         case _:
-            return _ask_each(window, query, within & _may_match(window, query))
+            return _ask_each(
+                window, query, within & (_may_match(window, query) | _told_elsewhere(window, query))
+            )
 
 
 def _marked(window: Window, literal: Literal) -> Mask:
@@ -256,6 +258,22 @@ def _may_match(window: Window, query: Query) -> Mask:
     for literal in literals:
         found |= _marked(window, Literal(literal, ignore_case=True))
     return found
+
+
+def _told_elsewhere(window: Window, query: Query) -> Mask:
+    """Records of which more is known than their text says, and it may be what a query asks about."""
+    source = window.corpus.source_of(window.record(0)) if len(window.starts) else None
+    field = getattr(query, "field", None)
+    if source is None or field is None or not source.table.extras:
+        return np.zeros(len(window.starts), np.bool_)
+    named = np.array([may_name(extra, field) for extra in source.table.extras], np.bool_)
+    numbers = (
+        np.arange(window.first, window.first + len(window.starts))
+        if window.records is None
+        else window.records
+    )
+    told: Mask = named[source.table.columns["extra"][numbers - source.first]]
+    return told
 
 
 def _ask_each(window: Window, query: Query, within: Mask) -> Mask:

@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from logpith.corpus.columns import NONE, Shapes, Table
 from logpith.corpus.records import Source
-from logpith.corpus.refs import source_key
+from logpith.corpus.refs import STORE_KEY
 from logpith.files.text import Block
 from logpith.scan.records import PADDING
 from logpith.scan.split import WHOLE
 from logpith.scan.tally import read_tally
+from logpith.scan.timestamps import NO_TIME
 from logpith.store.segment import Segment, Values, times_of, values_of
+from logpith.timerange import NS_PER_US
 
 MOST_KEPT_BYTES = 192 << 20
 """What the columns of all segments may take in memory together."""
@@ -76,6 +78,7 @@ class SegmentColumns(Mapping[str, NDArray[Any]]):
             "shape": lambda: self.shape_of_template[self["template"]],
             "origin": lambda: segment.templates.source[self["template"]].astype(np.uint16),
             "extra": self._extra_codes,
+            "moment": self._moments,
         }
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -127,6 +130,17 @@ class SegmentColumns(Mapping[str, NDArray[Any]]):
         codes: NDArray[np.uint32] = self._extras[1]
         return codes
 
+    def _moments(self) -> NDArray[np.int64]:
+        """When each record was, or else came, in microseconds since 1970."""
+        times = self["time_ns"]
+        moments: NDArray[np.int64] = times // NS_PER_US
+        undated = times == NO_TIME
+        if undated.any():
+            came = times_of(self._segment.column("observed_timestamp"))
+            moments[undated] = came[undated] // NS_PER_US
+        moments[moments < 1] = 1  # a ref's number has no sign
+        return moments
+
     def _starts(self) -> NDArray[np.int64]:
         lengths = self["length"].astype(np.int64) + 1
         starts: NDArray[np.int64] = np.cumsum(lengths) - lengths
@@ -172,6 +186,16 @@ class SegmentText:
         self.columns = columns
         self.name = f"segment {segment.name}"
         self.changed_ns = segment.head.observed_end_ns
+
+    @property
+    def moments(self) -> tuple[int, int]:
+        """The first and the last time at which its records were, or came, in ns."""
+        head = self.segment.head
+        if head.start_ns == NO_TIME:
+            return head.observed_start_ns, head.observed_end_ns
+        if not head.undated:
+            return max(head.start_ns, 0), max(head.end_ns, 0)
+        return min(head.start_ns, head.observed_start_ns), max(head.end_ns, head.observed_end_ns)
 
     def read(self, start: int, end: int) -> NDArray[np.uint8]:
         """The bytes from `start` to `end`, a newline and PADDING behind them."""
@@ -259,7 +283,7 @@ def source_of_segment(segment: Segment) -> Source:
     return Source(
         name=text.name,
         text=text,
-        key=source_key(segment.name, 0, 0),
+        key=STORE_KEY,
         table=_table(segment, columns),
         stream="",
     )

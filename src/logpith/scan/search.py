@@ -31,9 +31,30 @@ class Literal:
     """Whether no word byte (letter, digit, `_`, byte from 128 on) may touch a word byte at its ends."""
 
 
+_ONE = np.uint64(1)
+_STEP = np.uint64(64)
+
+
 @kernel
 def _fold(byte: int, fold: bool) -> int:
     return byte | 32 if fold and 65 <= byte <= 90 else byte
+
+
+@kernel
+def _next_of(buf: Any, start: Any, end: Any, low: Any, high: Any) -> Any:
+    """The first place from `start` on and before `end` where one of two bytes stands; `end` when none does."""
+    # Unsigned places and no way out of the inner loop, so that the compiler looks at many bytes at once.
+    i = start
+    while i + _STEP <= end:
+        found = np.uint8(0)
+        for k in range(i, i + _STEP):
+            found |= np.uint8(buf[k] == low) | np.uint8(buf[k] == high)
+        if found:
+            break
+        i += _STEP
+    while i < end and buf[i] != low and buf[i] != high:
+        i += _ONE
+    return i
 
 
 @kernel
@@ -52,24 +73,23 @@ def _find(
     """Marks in `hits` each record (`starts` to `ends`, sorted) that holds the needle."""
     length = needle.shape[0]
     low = needle[rare]
-    high = low - 32 if fold and 97 <= low <= 122 else low
+    high = np.uint8(low - 32) if fold and 97 <= low <= 122 else low
     record = 0
     count = ends.shape[0]
-    i = start + rare
-    last = end - (length - rare)
-    while i <= last:
-        byte = buf[i]
-        if byte != low and byte != high:
-            i += 1
-            continue
-        first = i - rare
+    i = np.uint64(start + rare)
+    behind_last = np.uint64(max(end - (length - rare) + 1, start + rare))
+    while True:
+        i = _next_of(buf, i, behind_last, low, high)
+        if i >= behind_last:
+            return
+        first = np.int64(i) - rare
         same = True
         for k in range(length):
             if _fold(buf[first + k], fold) != needle[k]:
                 same = False
                 break
         if not same:
-            i += 1
+            i += _ONE
             continue
         while record < count and ends[record] < first + length:
             record += 1
@@ -85,10 +105,10 @@ def _find(
             if behind < ends[record] and BYTE_KIND[needle[length - 1]] and BYTE_KIND[buf[behind]]:
                 same = False
         if not same:
-            i += 1
+            i += _ONE
             continue
         hits[record] = True
-        i = max(i + 1, ends[record] + rare)
+        i = max(i + _ONE, np.uint64(ends[record] + rare))
 
 
 def mark_records(

@@ -44,6 +44,8 @@ def _read_numbers(
             negative = i < end and values[i] == 45
             if negative:
                 i += 1
+            # Only what is written as a number would be written anew: neither 007 nor 1.50 nor -0.
+            is_odd = i + 1 < end and values[i] == 48 and values[i + 1] != 46 and values[i + 1] != BETWEEN
             digits = 0
             fraction = -1
             number = np.int64(0)
@@ -62,7 +64,10 @@ def _read_numbers(
                 i += 1
             i += 1
             hole += 1
-            if digits == 0 or digits > _MOST_DIGITS or fraction == 0:
+            is_odd = (
+                is_odd or (fraction > 0 and values[i - 2] == 48) or fraction > 4 or (negative and number == 0)
+            )
+            if is_odd or digits == 0 or digits > _MOST_DIGITS or fraction == 0:
                 bad[wish] = True
             else:
                 value = number / tens[max(fraction, 0)]

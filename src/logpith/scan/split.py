@@ -47,6 +47,7 @@ _S_PER_D = 86_400
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
+_ONE = np.uint64(1)
 
 
 @kernel
@@ -176,33 +177,53 @@ def _put_time(out: Any, place: int, time: int, code: int, date: Any) -> int:
 @kernel
 def _is_same(
     buf: Any, start: int, end: int, spans: Any, count: int, texts: Any, text: int, text_end: int
-) -> bool:
+) -> Any:
     """Whether a line's static text and marks are those of a template."""
-    i = start
-    t = text
+    # Unsigned indices: numba would ask of each signed one whether it counts from the end.
+    i = np.uint64(start)
+    t = np.uint64(text)
+    last = np.uint64(text_end)
     for k in range(count + 1):
-        stop = spans[k, 0] if k < count else end
-        if text_end - t < stop - i:
+        stop = np.uint64(spans[k, 0]) if k < count else np.uint64(end)
+        if last < t + (stop - i):
             return False
         while i < stop:
             if buf[i] != texts[t]:
                 return False
-            i += 1
-            t += 1
+            i += _ONE
+            t += _ONE
         if k < count:
             code = spans[k, 2]
-            if t >= text_end:
+            if t >= last:
                 return False
             if code == 0:
                 if texts[t] != HOLE:
                     return False
-                t += 1
+                t += _ONE
             else:
-                if t + 1 >= text_end or texts[t] != TIME or texts[t + 1] != code:
+                if t + _ONE >= last or texts[t] != TIME or texts[t + _ONE] != code:
                     return False
-                t += 2
-            i = spans[k, 1]
-    return t == text_end
+                t += _ONE + _ONE
+            i = np.uint64(spans[k, 1])
+    return t == last
+
+
+@kernel
+def _copy(source: Any, start: Any, end: Any, out: Any, place: Any) -> Any:
+    """Copies `source[start:end]` to `out` from `place` on; the place behind it."""
+    first = np.uint64(start)
+    to = np.uint64(place)
+    for i in range(first, np.uint64(end)):
+        out[to + (i - first)] = source[i]
+    return place + (end - start)
+
+
+@kernel
+def _holds_marks(buf: Any, start: int, end: int) -> Any:
+    found = np.uint8(0)
+    for i in range(np.uint64(start), np.uint64(end)):
+        found |= np.uint8(np.uint8(buf[i] - np.uint8(WHOLE)) <= np.uint8(TIME - WHOLE))
+    return found != 0
 
 
 @kernel
@@ -241,10 +262,7 @@ def _split(
         if values.shape[0] - taken < end - start:
             return row
         time = times[record]
-        is_whole = False
-        for i in range(start, end):
-            if WHOLE <= buf[i] <= TIME:
-                is_whole = True
+        is_whole = _holds_marks(buf, start, end)
         count = 0
         key = np.uint64(0)
         if not is_whole:
@@ -304,11 +322,7 @@ def _split(
             else:
                 i = start
                 for k in range(count + 1):
-                    stop = spans[k, 0] if k < count else end
-                    while i < stop:
-                        texts[text] = buf[i]
-                        text += 1
-                        i += 1
+                    text = _copy(buf, i, spans[k, 0] if k < count else end, texts, text)
                     if k < count:
                         if spans[k, 2] == 0:
                             texts[text] = HOLE
@@ -323,9 +337,7 @@ def _split(
             break
         tids[row] = tid
         if is_whole:
-            for i in range(start, end):
-                values[taken] = buf[i]
-                taken += 1
+            taken = _copy(buf, start, end, values, taken)
         else:
             is_first = True
             for k in range(count):
@@ -335,9 +347,7 @@ def _split(
                     values[taken] = BETWEEN
                     taken += 1
                 is_first = False
-                for i in range(spans[k, 0], spans[k, 1]):
-                    values[taken] = buf[i]
-                    taken += 1
+                taken = _copy(buf, spans[k, 0], spans[k, 1], values, taken)
         state[1] = taken
         value_ends[row] = taken
     return order.shape[0]
@@ -443,41 +453,70 @@ def _join(
     value_offsets: Any,
     texts: Any,
     text_offsets: Any,
+    marks: Any,
+    first_mark: Any,
     out: Any,
     out_starts: Any,
     date: Any,
 ) -> Any:
-    place = 0
+    place: Any = np.int64(0)
     for k in range(rows.shape[0]):
         row = rows[k]
         out_starts[k] = place
-        t = text_offsets[tids[row]]
-        text_end = text_offsets[tids[row] + 1]
-        v = value_offsets[row]
-        value_end = value_offsets[row + 1]
-        if text_end - t == 1 and texts[t] == WHOLE:
-            while v < value_end:
-                out[place] = values[v]
-                place += 1
-                v += 1
-        while t < text_end:
-            byte = texts[t]
-            t += 1
-            if byte > TIME or byte < WHOLE:
-                out[place] = byte
-                place += 1
-            elif byte == HOLE:
-                while v < value_end and values[v] != BETWEEN:
-                    out[place] = values[v]
-                    place += 1
-                    v += 1
-                v += 1
-            elif byte == TIME:
+        tid = tids[row]
+        t = text_offsets[tid]
+        text_end = text_offsets[tid + 1]
+        v = np.uint64(value_offsets[row])
+        value_end = np.uint64(value_offsets[row + 1])
+        for m in range(first_mark[tid], first_mark[tid + 1]):
+            mark = marks[m]
+            place = _copy(texts, t, mark, out, place)
+            kind = texts[mark]
+            t = mark + 1
+            if kind == TIME:
                 place = _put_time(out, place, times[row], texts[t], date)
                 t += 1
+            elif kind == WHOLE:
+                place = _copy(values, np.int64(v), np.int64(value_end), out, place)
+            else:
+                to = np.uint64(place)
+                while v < value_end and values[v] != BETWEEN:
+                    out[to] = values[v]
+                    to += _ONE
+                    v += _ONE
+                v += _ONE
+                place = np.int64(to)
+        place = _copy(texts, t, text_end, out, place)
         out[place] = 10
         place += 1
     return place
+
+
+@dataclass(frozen=True)
+class Templates:
+    """Templates' texts behind each other, made ready to be put together with values."""
+
+    texts: NDArray[np.uint8]
+    offsets: NDArray[np.int64]
+    """One entry more than templates."""
+
+    marks: NDArray[np.int64]
+    """The places of all marks; the code behind a time is none."""
+
+    first_mark: NDArray[np.int64]
+    """For each template, and one more."""
+
+    static_bytes: NDArray[np.int64]
+    """Of each template without its holes, at most."""
+
+    @classmethod
+    def of(cls, texts: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Templates:
+        """Of texts and their borders."""
+        marks = np.flatnonzero((texts == HOLE) | (texts == TIME) | (texts == WHOLE))
+        first_mark = np.searchsorted(marks, offsets)
+        times = np.concatenate([[0], np.cumsum(texts[marks] == TIME)])
+        times_of = times[first_mark[1:]] - times[first_mark[:-1]]
+        return cls(texts, offsets, marks, first_mark, np.diff(offsets) + times_of * LONGEST_TIME)
 
 
 def join_lines(
@@ -486,30 +525,31 @@ def join_lines(
     times: NDArray[np.int64],
     values: NDArray[np.uint8],
     value_offsets: NDArray[Any],
-    texts: NDArray[np.uint8],
-    text_offsets: NDArray[np.int64],
+    templates: Templates,
     padding: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
     """(buffer, where each line begins in it, its end): the lines of some rows, each with a newline behind it.
 
     `padding` bytes follow the end. `tids`, `times` and `value_offsets` (one more) are of all rows.
     """
-    chosen = tids[rows]
-    lengths = (
-        np.diff(text_offsets)[chosen].sum()
-        + (value_offsets[1:][rows].astype(np.int64) - value_offsets[:-1][rows]).sum()
-    )
-    times_written = _count_times(texts, text_offsets)[chosen].sum()
-    out = np.empty(int(lengths) + int(times_written) * LONGEST_TIME + len(rows) + padding, np.uint8)
+    held = value_offsets[1:][rows] - value_offsets[:-1][rows]
+    room = int(templates.static_bytes[tids[rows]].sum() + held.sum()) + len(rows)
+    out = np.empty(room + padding, np.uint8)
     starts = np.empty(len(rows), np.int64)
     date = np.full(4, -(1 << 62), np.int64)
-    end = _join(rows, tids, times, values, value_offsets, texts, text_offsets, out, starts, date)
+    end = _join(
+        rows,
+        tids,
+        times,
+        values,
+        value_offsets,
+        templates.texts,
+        templates.offsets,
+        templates.marks,
+        templates.first_mark,
+        out,
+        starts,
+        date,
+    )
     out[end : end + padding] = 0
     return out, starts, end
-
-
-def _count_times(texts: NDArray[np.uint8], text_offsets: NDArray[np.int64]) -> NDArray[np.int64]:
-    """How many times each template has its line's own time."""
-    marks = np.concatenate([[0], np.cumsum(texts == TIME)])
-    counts: NDArray[np.int64] = marks[text_offsets[1:]] - marks[text_offsets[:-1]]
-    return counts

@@ -108,9 +108,7 @@ def _set_bits(slots: Any, block: int, bits: Any) -> None:
             place += step
 
 
-def word_bits(
-    values: NDArray[np.uint8], offsets: NDArray[np.int64], block_rows: int
-) -> NDArray[np.uint8]:
+def word_bits(values: NDArray[np.uint8], offsets: NDArray[np.int64], block_rows: int) -> NDArray[np.uint8]:
     """(bits, bytes of blocks): the signature of the values of rows, `block_rows` of them a block.
 
     `offsets` tells where the values of each row begin, and where those of the last end.

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from logpith.scan.split import Split
 
 MOST_COLUMNS = 16
 _LEAST_SHARE = 0.01
+_SPARE = 4  # some turn out to hold something else than numbers
 
 # Names with a digit may be values themselves to the splitter, and then templates do not show them.
 _NAME = r"[A-Za-z_@][A-Za-z_.@/\-]{0,63}"
@@ -47,14 +49,14 @@ def number_columns(split: Split, offsets: NDArray[np.int64]) -> Numbers:
     rows_of = Counter[str]()
     for template, count in enumerate(counts):
         text = bytes(split.texts[texts[template] : texts[template + 1]]).decode("latin-1")
-        holes = list(holes_of_keys(text))
+        holes = holes_of_keys(text)
         names = Counter(name for name, _ in holes)
         for name, hole in holes:
             if names[name] == 1:
                 found.append((template, hole, name))
                 rows_of[name] += count
     least = max(1, len(split.tids) * _LEAST_SHARE)
-    chosen = [name for name, count in rows_of.most_common(4 * MOST_COLUMNS) if count >= least]
+    chosen = [name for name, count in rows_of.most_common(MOST_COLUMNS + _SPARE) if count >= least]
     place = {name: at for at, name in enumerate(chosen)}
     wishes = sorted((template, hole, place[name]) for template, hole, name in found if name in place)
     if not wishes:
@@ -81,11 +83,13 @@ def number_columns(split: Split, offsets: NDArray[np.int64]) -> Numbers:
     return Numbers(columns, templates)
 
 
-def holes_of_keys(text: str) -> Iterator[tuple[str, int]]:
+@lru_cache(maxsize=20_000)
+def holes_of_keys(text: str) -> tuple[tuple[str, int], ...]:
     """(key, number of the hole) for each key of a template whose value is one hole."""
-    if text.startswith("{"):
-        yield from _in_json(text)
-        return
+    return tuple(_in_json(text) if text.startswith("{") else _in_pairs(text))
+
+
+def _in_pairs(text: str) -> Iterator[tuple[str, int]]:
     for match in _PAIR.finditer(text):
         yield match[1], text.count("\x11", 0, max(match.start(2), match.start(3)))
 

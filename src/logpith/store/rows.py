@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpith.batch import Batch
-from logpith.scan.gather import gather_lines
+from logpith.batch import SCHEMA, Batch
+from logpith.scan.gather import chain_lines, gather_lines
 from logpith.scan.records import PADDING
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import NS_PER_D
@@ -59,19 +59,19 @@ def days_of(table: Any) -> Iterator[tuple[int, Any]]:
 
 def table_of(batches: Sequence[Batch]) -> Any:
     """One Arrow table of some batches."""
-    return pa.Table.from_batches(batches)
+    return pa.Table.from_batches(batches, schema=SCHEMA)
 
 
 def rows_of(table: Any) -> Rows:
     """The rows of an Arrow table, in the order of time; one without a time stays behind the one before it."""
-    table = table.combine_chunks()
     times = _single(table["timestamp"]).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
     order = _order(times)
-    lines = _single(table["line"]).cast(pa.large_binary())
-    offsets = np.frombuffer(lines.buffers()[1], np.int64)[lines.offset : lines.offset + len(lines) + 1]
-    data = lines.buffers()[2]
-    octets = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
-    buf, starts = gather_lines(octets, offsets[:-1], offsets[1:], order, PADDING)
+    if order is None:  # nothing need change its place
+        buf, starts = chain_lines([_octets(chunk) for chunk in table["line"].chunks], PADDING)
+        order = np.arange(len(times))
+    else:
+        octets, offsets = _octets(_single(table["line"].cast(pa.large_binary())))
+        buf, starts = gather_lines(octets, offsets[:-1], offsets[1:], order, PADDING)
     service, services = _codes(table["service"], order)
     source, sources = _codes(table["source"], order)
     extra = _single(table["extra"])
@@ -90,13 +90,23 @@ def rows_of(table: Any) -> Rows:
     )
 
 
-def _order(times: NDArray[np.int64]) -> NDArray[np.int64]:
+def _order(times: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    """The rows in the order of time; None when they stand in it."""
     known = np.maximum.accumulate(np.where(times != NO_TIME, np.arange(len(times)), 0))
     filled = times[known]
     if (filled[1:] >= filled[:-1]).all():
-        return np.arange(len(times))
+        return None
     order: NDArray[np.int64] = np.argsort(filled, kind="stable")
     return order
+
+
+def _octets(lines: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The bytes of an array of lines, and where each begins, with the end of the last."""
+    kind = np.int64 if lines.type == pa.large_binary() else np.int32
+    offsets = np.frombuffer(lines.buffers()[1], kind)[lines.offset : lines.offset + len(lines) + 1]
+    data = lines.buffers()[2]
+    octets = np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8)
+    return octets, offsets.astype(np.int64)
 
 
 def _codes(column: Any, order: NDArray[np.int64]) -> tuple[NDArray[np.int32], tuple[str, ...]]:

@@ -7,11 +7,11 @@ once. Every byte that is used is covered by a checksum, and a wrong one raises `
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
 import numpy as np
@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from logpith.batch import SCHEMA
 from logpith.scan.records import PADDING
-from logpith.scan.split import join_lines
+from logpith.scan.split import Templates, join_lines
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import may_hold_words
+from logpith.store.disk import TRASH
 from logpith.store.segment_writer import (
     DATA,
     FORMAT,
@@ -40,9 +41,13 @@ from logpith.store.segment_writer import (
     digest,
 )
 from logpith_emit.disk import Disk
-from logpith_emit.errors import Refused
+from logpith_emit.errors import Damaged, Refused, Unavailable
 
 _PER_UNIT = {"ms": 1_000_000, "us": 1_000, "ns": 1}
+_PARQUET = {"pre_buffer": False, "page_checksum_verification": True}
+_RESTORE = "Run logpith store check; restore the segment from a copy, or drop it"
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +108,8 @@ class Segment:
         self._local = threading.local()
         self._footer_is_good = False
         self._metadata: Any = None
+        self.damage = ""
+        """What was found damaged in it; empty as long as all that was read was good."""
 
     @classmethod
     def open(cls, folder: Path, disk: Disk) -> Segment:
@@ -112,7 +119,15 @@ class Segment:
             Refused: it is damaged, or of a later version.
             FileNotFoundError: there is none.
         """
-        return cls(read_head(folder, disk.read(folder / HEAD)), folder, disk)
+        try:
+            data = disk.read(folder / HEAD)
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            raise Damaged(
+                f"{folder.name}/{HEAD} cannot be read: {error.strerror}", remedy=_RESTORE
+            ) from error
+        return cls(read_head(folder, data), folder, disk)
 
     @classmethod
     def of(cls, built: Built) -> Segment:
@@ -234,31 +249,54 @@ class Segment:
         values: Values,
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
         """(buffer, starts, end) of the lines of some rows out of those whose columns are given; see `join_lines`."""
-        found = self.templates
-        return join_lines(
-            rows, template, times, values.buf, values.offsets, found.texts, found.offsets, PADDING
-        )
+        return join_lines(rows, template, times, values.buf, values.offsets, self._ready_templates, PADDING)
+
+    @cached_property
+    def _ready_templates(self) -> Templates:
+        return Templates.of(self.templates.texts, self.templates.offsets)
 
     # ── Files ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def _bytes(self, name: str) -> bytes:
-        if isinstance(self._files, Path):
-            data = self._disk.read(self._files / name)
-            if digest(data) != self.head.files.get(name):
-                self._is_damaged(name)
-            return data
-        return self._files[name]
+        if not isinstance(self._files, Path):
+            return self._files[name]
+        data = self._from_disk(name, self._disk.read)
+        if digest(data) != self.head.files.get(name):
+            self._is_damaged(name)
+        return data
+
+    def _from_disk(self, name: str, read: Callable[[Path], Made]) -> Made:
+        """What `read` makes of a file, wherever the segment stands by now: what is dropped can be read for a while."""
+        folder: Any = self._files
+        try:
+            return read(folder / name)
+        except FileNotFoundError as error:
+            moved = self._in_trash(folder)
+            if moved not in (None, folder):
+                self._files = moved
+                return self._from_disk(name, read)
+            if HEAD in self._disk.names(folder):
+                self._is_damaged(name, "it is missing")
+            raise Unavailable(
+                f"segment {self.head.id} has gone: it was put together anew, or dropped", remedy="Ask again"
+            ) from error
+        except (OSError, pa.ArrowException) as error:
+            self._is_damaged(name, str(error))
+
+    def _in_trash(self, folder: Path) -> Path | None:
+        trash = folder.parents[2] / TRASH if folder.parent.name != TRASH else folder.parent
+        found = (name for name in self._disk.names(trash) if name.endswith(f"-{self.head.id}"))
+        return next((trash / name for name in found), None)
 
     def _table(self, name: str) -> dict[str, Any]:
         table = pq.read_table(pa.BufferReader(self._bytes(name)), use_threads=False)
         return {column: table[column].combine_chunks() for column in table.column_names}
 
     def _read(self, groups: list[int], names: list[str]) -> dict[str, Any]:
+        data = self._data
         try:
-            table = self._data.read_row_groups(groups, columns=names, use_threads=False)
+            table = data.read_row_groups(groups, columns=names, use_threads=False)
         except (OSError, pa.ArrowException) as error:
-            if isinstance(error, FileNotFoundError):
-                raise
             self._is_damaged(DATA, str(error))
         return {name: _whole(table[name]) for name in names}
 
@@ -267,17 +305,18 @@ class Segment:
         """The data file: one handle a thread, since pyarrow's must not be shared."""
         file = getattr(self._local, "file", None)
         if file is None:
-            settings: dict[str, Any] = {"pre_buffer": False, "page_checksum_verification": True}
             if isinstance(self._files, Path):
-                path = self._files / DATA
-                self._verify_footer(path)
-                if self._metadata is None:
-                    self._metadata = pq.read_metadata(path, memory_map=True)
-                file = pq.ParquetFile(path, memory_map=True, metadata=self._metadata, **settings)
+                file = self._from_disk(DATA, self._open_data)
             else:
-                file = pq.ParquetFile(pa.BufferReader(self._files[DATA]), **settings)
+                file = pq.ParquetFile(pa.BufferReader(self._files[DATA]), **_PARQUET)
             self._local.file = file
         return file
+
+    def _open_data(self, path: Path) -> Any:
+        self._verify_footer(path)
+        if self._metadata is None:
+            self._metadata = pq.read_metadata(path, memory_map=True)
+        return pq.ParquetFile(path, memory_map=True, metadata=self._metadata, **_PARQUET)
 
     def _verify_footer(self, path: Path) -> None:
         if self._footer_is_good:
@@ -292,11 +331,8 @@ class Segment:
         self._footer_is_good = True
 
     def _is_damaged(self, name: str, detail: str = "") -> NoReturn:
-        where = f"{self.head.id}/{name}"
-        raise Refused(
-            f"{where} is damaged{f': {detail}' if detail else ''}",
-            remedy="Run logpith store check; restore the segment from a copy, or drop it",
-        )
+        self.damage = f"{self.head.id}/{name} is damaged{f': {detail}' if detail else ''}"
+        raise Damaged(self.damage, remedy=_RESTORE)
 
 
 def segment_table(segment: Segment) -> Any:
@@ -339,10 +375,7 @@ def read_head(folder: Path, data: bytes) -> Head:
     """
     body, _, rest = data.partition(b"\n")
     if rest != digest(body).encode() + b"\n":
-        raise Refused(
-            f"{folder.name}/{HEAD} is damaged",
-            remedy="Run logpith store check; restore the segment from a copy, or drop it",
-        )
+        raise Damaged(f"{folder.name}/{HEAD} is damaged", remedy=_RESTORE)
     head = msgspec.json.decode(body, type=Head)
     if head.format != FORMAT:
         raise Refused(

@@ -320,11 +320,13 @@ class _Shapes:
     @classmethod
     def of(cls, rows: Rows, newest_ns: int) -> _Shapes:
         recognised = Recognised(newest_ns=newest_ns, wanted=own_formats())
-        newlines = np.flatnonzero(rows.buf[: len(rows.buf) - PADDING] == _NEWLINE)
-        first_newline = np.searchsorted(newlines, rows.starts)
-        lines = np.searchsorted(newlines, rows.ends) + 1 - first_newline
+        lines = np.ones(len(rows), np.int64)
         buf, starts, ends = rows.buf, rows.starts, rows.ends
-        if (lines > 1).any():
+        text = buf[: len(buf) - PADDING]
+        if np.count_nonzero(text == _NEWLINE) > len(rows):
+            newlines = np.flatnonzero(text == _NEWLINE)
+            first_newline = np.searchsorted(newlines, rows.starts)
+            lines = np.searchsorted(newlines, rows.ends) + 1 - first_newline
             ends = newlines[first_newline]
             buf, starts = gather_lines(buf, starts, ends, np.arange(len(rows)), PADDING)
             ends = np.append(starts[1:], len(buf) - PADDING) - 1

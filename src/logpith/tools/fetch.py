@@ -71,9 +71,10 @@ class FetchTool(FilteredTool):
             ref = read_ref(word)
             corpus, source = desk.find_source(ref, self.sources)
             record = record_of(corpus, source, ref)
+            source = corpus.source_of(record)
             low = max(source.first, record - self.before)
             high = min(source.first + source.records, record + self.after + 1)
-            _, records = found.setdefault(source.key, (corpus, set()))
+            _, records = found.setdefault(source.name, (corpus, set()))
             records.update(range(low, high))
         items: list[dict[str, Json]] = []
         for corpus, records in found.values():
@@ -110,8 +111,9 @@ class FetchTool(FilteredTool):
 def _items(corpus: Corpus, records: Sequence[int], quoter: Quoter) -> list[dict[str, Json]]:
     items: list[dict[str, Json]] = []
     for record, line in zip(records, corpus.evidence(records, quoter, _TEXT_WIDTH), strict=True):
+        source = corpus.source_of(record)
         item: dict[str, Json] = {
-            "line": int(corpus.first_line[record]),
+            **({} if source.is_segment else {"line": source.line_of(record - source.first)}),
             "ref": line.ref,
             "source": line.source,
             "time": line.time,
