@@ -61,6 +61,10 @@ _LINGER_NS = 60_000_000_000
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
+OPEN_GROUP = -1
+"""In the place of a line that cannot be parted from those behind it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rejoiner:
     """How lines that a program's runtime has cut are put together before they are read."""
@@ -658,8 +662,7 @@ class Following:
                 buf, places = joined
                 found = reader.read(buf, 0, len(buf) - PADDING, now_ns)
                 behind = places[np.cumsum(found.lines) - 1]
-                found = Found(found.batch, behind, found.lines)
-                yield from found.parts(len(found) - (not all_of_it))
+                yield from _closed_parts(Found(found.batch, behind, found.lines), all_of_it=all_of_it)
                 return
         found = reader.read(block.buf, block.begin, end, now_ns)
         yield from found.parts(len(found) - (not all_of_it and len(found) > 0))
@@ -849,6 +852,19 @@ class _TextFrom:
             before = (before + piece)[-len(piece) - _TAIL_BYTES :]
             passed += len(piece)
         self._rest = before[len(before) - (passed - self.place) :] if passed > self.place else b""
+
+
+def _closed_parts(found: Found, *, all_of_it: bool) -> Iterator[tuple[Batch, int]]:
+    """The records in batches that end where none of them goes on, each with the place behind it."""
+    closed = np.flatnonzero(found.ends[: len(found) - (not all_of_it)] != OPEN_GROUP) + 1
+    first = 0
+    while len(closed) and first < closed[-1]:
+        fitting = closed[(closed > first) & (closed <= first + MOST_RECORDS)]
+        behind = int(fitting[-1] if len(fitting) else closed[closed > first][0])
+        for batch_first in range(first, behind, MOST_RECORDS):
+            last = min(batch_first + MOST_RECORDS, behind)
+            yield found.batch.slice(batch_first, last - batch_first), int(found.ends[behind - 1])
+        first = behind
 
 
 @contextmanager

@@ -38,6 +38,9 @@ class Done:
     complaint: str
     """The last that it said on stderr, as one line."""
 
+    is_cut: bool = False
+    """Whether it was ended because it had written as much as it may."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -47,6 +50,9 @@ class Limits:
     most_bytes: int
     passed: Sequence[str] = ()
     """Names of more variables of our environment that it may know."""
+
+    may_cut: bool = False
+    """Whether a program that writes more than it may is ended there, instead of refused."""
 
 
 def fill_in(words: Sequence[str], *, service: str, lines: int) -> list[str]:
@@ -125,6 +131,8 @@ def _watch(process: subprocess.Popen[bytes], program: str, limits: Limits) -> Do
                 if not _take(key.fileobj, key.data):  # type: ignore[arg-type]  # what was registered is a stream
                     selector.unregister(key.fileobj)
             if len(output) > limits.most_bytes:
+                if limits.may_cut:
+                    return Done(status=0, output=bytes(output), complaint="", is_cut=True)
                 raise Refused(
                     f"{program} writes more than {limits.most_bytes:,} bytes",
                     remedy="Let it write fewer lines, or raise most_bytes",

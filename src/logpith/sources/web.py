@@ -80,8 +80,8 @@ def fetch(request: Request) -> bytes:
                 target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
                 method = "GET" if request.body is None else "POST"
                 connection.request(method, target, body=request.body, headers=_headers(request))
-                response = connection.getresponse()
-                body = _read(response, request.most_bytes)
+                with connection.getresponse() as response:
+                    body = _read(response, request.most_bytes)
         except (OSError, HTTPException) as error:
             if expired.is_set():
                 raise _too_slow(shown, request) from error

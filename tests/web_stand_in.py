@@ -1,0 +1,49 @@
+"""A web server of this machine that answers as a test says, to the letter."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False  # waited for, so that nothing of one test is left to the next
+
+    def handle_error(self, request, client_address):
+        """Clients that go away in the midst of an answer are part of the tests."""
+
+
+@contextmanager
+def web_server(answer: Answer) -> Iterator[str]:
+    """The address of a server that lets `answer` write whatever it likes."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            answer(self, b"")
+
+        def do_POST(self):
+            answer(self, self.rfile.read(int(self.headers["Content-Length"])))
+
+        def log_message(self, *_):
+            """Says nothing."""
+
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def reply(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **headers: str) -> None:
+    """A whole answer."""
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body)
