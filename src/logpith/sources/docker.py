@@ -31,7 +31,7 @@ _LINE = re.compile(rb'\{"log":"(?P<text>.*)","stream":"(?P<stream>\w+)"(?P<rest>
 _COMPOSE_SERVICE = "com.docker.compose.service"
 
 
-class _Labelled(msgspec.Struct, rename="pascal"):
+class _Labelled(msgspec.Struct, rename="pascal", frozen=True):
     labels: dict[str, str] | None = None
     image: str = ""
 
