@@ -171,6 +171,24 @@ class _File:
         return unchanged_ns >= flush_after_ns
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Extent:
+    """How much of a block is taken."""
+
+    all_records: bool
+    """Whether its last record is taken too, which may grow."""
+
+    all_pieces: bool
+    """Whether lines are taken that wait for another piece."""
+
+    def records_of(self, found: Found) -> int:
+        """How many of the records."""
+        return max(0, len(found) - (not self.all_records))
+
+
+_WHOLE = _Extent(all_records=True, all_pieces=True)
+
+
 @dataclass(frozen=True)
 class _Lost:
     """A file that is not there any more; a copy of it may be."""
@@ -615,8 +633,12 @@ class Following:
                 whole = len(data)
             taken = place
             if whole:
-                all_of_it = (is_last and settled) or is_full
-                for batch, behind in self._read(file, data[:whole], place, now_ns, all_of_it=all_of_it):
+                # Who asks at once gets a record that may grow, and never a piece of a line.
+                extent = _Extent(
+                    all_records=(is_last and settled) or is_full,
+                    all_pieces=(is_last and file.is_settled(now_ns, self._flush_after_ns)) or is_full,
+                )
+                for batch, behind in self._read(file, data[:whole], place, now_ns, extent):
                     yield batch, self._reads(file, behind)
                     taken = behind
             if is_last:
@@ -637,7 +659,7 @@ class Following:
         return apply
 
     def _read(
-        self, file: _File, data: bytes, base: int, now_ns: int, *, all_of_it: bool
+        self, file: _File, data: bytes, base: int, now_ns: int, extent: _Extent
     ) -> Iterator[tuple[Batch, int]]:
         """The records of whole lines that begin at `base`, in batches, each with the place in the file behind it."""
         if not data:
@@ -647,25 +669,25 @@ class Following:
         for number, block in enumerate(blocks):
             is_last = number == len(blocks) - 1
             limit = base + len(data) if is_last else blocks[number + 1].base
-            for batch, behind in self._read_block(reader, block, now_ns, all_of_it=all_of_it or not is_last):
+            for batch, behind in self._read_block(reader, block, now_ns, extent if is_last else _WHOLE):
                 yield batch, min(block.base + behind, limit)
 
     def _read_block(
-        self, reader: LineReader, block: Block, now_ns: int, *, all_of_it: bool
+        self, reader: LineReader, block: Block, now_ns: int, extent: _Extent
     ) -> Iterator[tuple[Batch, int]]:
         rejoiner = self._what.rejoiner
         end = block.end
         if rejoiner is not None:
-            end = block.end if all_of_it else rejoiner.whole_bytes(block.buf, block.begin, block.end)
+            end = block.end if extent.all_pieces else rejoiner.whole_bytes(block.buf, block.begin, block.end)
             joined = rejoiner.join(block.buf, block.begin, end)
             if joined is not None:
                 buf, places = joined
                 found = reader.read(buf, 0, len(buf) - PADDING, now_ns)
                 behind = places[np.cumsum(found.lines) - 1]
-                yield from _closed_parts(Found(found.batch, behind, found.lines), all_of_it=all_of_it)
+                yield from _closed_parts(Found(found.batch, behind, found.lines), extent)
                 return
         found = reader.read(block.buf, block.begin, end, now_ns)
-        yield from found.parts(len(found) - (not all_of_it and len(found) > 0))
+        yield from found.parts(extent.records_of(found))
 
     def _reader(self, file: _File, base: int, now_ns: int) -> LineReader:
         reader = self._readers.get(file.stream)
@@ -727,7 +749,8 @@ class Following:
                 ended = is_last and (not unpacker.trouble or waited)
                 whole = len(data) if ended else data.rfind(b"\n") + 1
                 taken = text.place
-                for batch, behind in self._read(file, data[:whole], text.place, now_ns, all_of_it=ended):
+                extent = _Extent(all_records=ended, all_pieces=ended)
+                for batch, behind in self._read(file, data[:whole], text.place, now_ns, extent):
                     yield batch, self._unpacks(file, behind)
                     taken = behind
                 text.take(taken - text.place)
@@ -854,9 +877,9 @@ class _TextFrom:
         self._rest = before[len(before) - (passed - self.place) :] if passed > self.place else b""
 
 
-def _closed_parts(found: Found, *, all_of_it: bool) -> Iterator[tuple[Batch, int]]:
+def _closed_parts(found: Found, extent: _Extent) -> Iterator[tuple[Batch, int]]:
     """The records in batches that end where none of them goes on, each with the place behind it."""
-    closed = np.flatnonzero(found.ends[: len(found) - (not all_of_it)] != OPEN_GROUP) + 1
+    closed = np.flatnonzero(found.ends[: extent.records_of(found)] != OPEN_GROUP) + 1
     first = 0
     while len(closed) and first < closed[-1]:
         fitting = closed[(closed > first) & (closed <= first + MOST_RECORDS)]
