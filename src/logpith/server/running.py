@@ -36,6 +36,7 @@ from logpith.settings import Settings
 from logpith.sources import Source as CollectedSource
 from logpith.store import Store, StoreLimits, open_store
 from logpith.store.classes import classify_by
+from logpith.store.keeping import Keeper, disk_room, policy_of
 from logpith.store.reader import StoreReader
 from logpith.telemetry import Family, Metric, Telemetry
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Unavailable
@@ -175,9 +176,10 @@ def running_on_store(
         store = until_the_end.enter_context(open_store(folder, limits=limits))
         every_ns = settings.collect.every_ns
         pipeline = Pipeline(_polled(sources), stages, _Telling(store, live), every_ns=every_ns, clock=clock)
-        until_the_end.enter_context(_maintained(store, clock))
+        keeper = Keeper(store, policy_of(settings.store, disk_room(folder)[0]))
+        until_the_end.enter_context(_maintained(store, keeper, clock))
         until_the_end.enter_context(pipeline.running())
-        keep = StoreKeep(store, pipeline, settings, clock)
+        keep = StoreKeep(store, keeper, pipeline, settings, clock)
         until_the_end.callback(keep.close)
         until_the_end.callback(live.close)
         yield Running(keep=keep, tokens=tokens, live=live, hooks={**_hooks(sources), **(hooks or {})})
@@ -199,8 +201,14 @@ class StoreKeep:
     """Records in the store, brought through the pipeline's stages."""
 
     def __init__(
-        self, store: Store, pipeline: Pipeline, settings: Settings, clock: Callable[[], int]
+        self,
+        store: Store,
+        keeper: Keeper,
+        pipeline: Pipeline,
+        settings: Settings,
+        clock: Callable[[], int],
     ) -> None:
+        self._keeper = keeper
         self._pipeline = pipeline
         self._desk = StoreDesk(StoreCorpus(StoreReader(store.folder, store=store)), pipeline, settings, clock)
         self._is_open = True
@@ -217,7 +225,7 @@ class StoreKeep:
         return self._is_open
 
     def families(self) -> Iterable[Family]:
-        return self._pipeline.families()
+        return [*self._pipeline.families(), *self._keeper.families()]
 
     def close(self) -> None:
         """Takes nothing more."""
@@ -293,19 +301,18 @@ class _Telling:
 
 
 @contextmanager
-def _maintained(store: Store, clock: Callable[[], int]) -> Iterator[None]:
-    """Seals, compacts and tidies beside everything else."""
+def _maintained(store: Store, keeper: Keeper, clock: Callable[[], int]) -> Iterator[None]:
+    """Seals, compacts, tidies and lets go of what is too old or too much, beside everything else."""
     ended = threading.Event()
 
     def maintain() -> None:
         while not ended.wait(MAINTAIN_EVERY_S):
-            try:
-                store.maintain(clock())
-            except (
-                LogpithError,
-                OSError,
-            ) as error:  # a full disk, say: what is in the spool is safe all the same
-                log.warning("the store could not be kept in order: %s", error)
+            now_ns = clock()
+            # One may fail on a full disk where the other still makes room.
+            with _troubles_told():
+                store.maintain(now_ns)
+            with _troubles_told():
+                keeper.keep(now_ns, disk_room(store.folder)[1])
 
     thread = threading.Thread(target=maintain, name="maintain", daemon=True)
     thread.start()
@@ -314,6 +321,15 @@ def _maintained(store: Store, clock: Callable[[], int]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
+
+
+@contextmanager
+def _troubles_told() -> Iterator[None]:
+    """Goes on after what fails, a full disk say: what is in the spool is safe all the same."""
+    try:
+        yield
+    except (LogpithError, OSError) as error:
+        log.warning("the store could not be kept in order: %s", error)
 
 
 def of_service(batch: Batch, service: str) -> Batch:

@@ -47,6 +47,7 @@ class ServeOptions:
     listen: str | None = None
     data_dir: str | None = None
     token: str | None = None
+    retention: str | None = None
     no_token: bool = False
     insecure_listen: bool = False
     tls_cert: str | None = None
@@ -112,7 +113,10 @@ def _with_options(settings: Settings, options: ServeOptions) -> Settings:
         server = replace(server, tokens=(*server.tokens, told))
     if options.no_token and server.tokens:
         raise BadArgument("--no-token, but the settings name tokens", remedy="Leave out one of the two")
-    return replace(settings, server=server)
+    store = settings.store
+    if options.retention is not None:
+        store = replace(store, retention=options.retention)
+    return replace(settings, server=server, store=store)
 
 
 def _tokens(settings: Settings, folder: Path) -> Tokens:

@@ -5,8 +5,8 @@
     free space   less of the disk is free than must stay free
 
 Age counts from when records say that they were written, or from when they came if that is earlier: a sender whose
-clock runs ahead keeps nothing for ever. A clock that jumps back removes nothing. Limits take from the class that is kept
-the shortest, its oldest segments first; then real retention is shorter than wanted, which the plan says. A hold
+clock runs ahead keeps nothing for ever. A clock that jumps back removes nothing. Limits take from the class that is
+kept the shortest, its oldest segments first; then real retention is shorter than wanted, which the plan says. A hold
 outranks everything.
 """
 
