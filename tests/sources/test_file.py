@@ -554,7 +554,7 @@ class Writer(threading.Thread):
                 self.written += count
             kind = self.random.choice(self.kinds)
             older = [path for path in self.folder.iterdir() if path.name != "app.log"]
-            if len(older) > 5 or kind in ("delete", "copytruncate"):
+            if len(older) > 5 or kind in ("delete", "replace", "copytruncate"):
                 self.waits.set()  # until all that there is was read
                 self.turn.acquire()
                 self.waits.clear()
@@ -567,6 +567,10 @@ class Writer(threading.Thread):
             file.close()
             if kind == "delete":
                 log.unlink()
+            elif kind == "replace":
+                other = self.folder / "next"
+                other.touch()
+                other.rename(log)
             elif log.exists():
                 rotated = self.folder / f"app.log-{1_700_000_000 + self.written}"
                 log.rename(rotated)
@@ -580,7 +584,13 @@ class Writer(threading.Thread):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize(
-    "kinds", [("rename",), ("rename", "gzip"), ("delete",), ("copytruncate", "rename", "gzip", "delete")]
+    "kinds",
+    [
+        ("rename",),
+        ("rename", "gzip"),
+        ("delete", "replace"),
+        ("copytruncate", "rename", "gzip", "delete", "replace"),
+    ],
 )
 def test_rotation_torture(tmp_path, seed, kinds):
     print(f"seed {seed}")  # noqa: T201  # shown when it fails
