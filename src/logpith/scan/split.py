@@ -2,12 +2,12 @@
 
 A line is static text with holes. What stands in the holes are the words that `words.walk` masks, so a hole is always
 a whole word, with delimiters around it: no word of a query can lie half in one. A template is the static text with
-marks for the holes; two lines share one when their static text, their facts and their shape are the same.
+marks for the holes; two lines share one when their static text and their facts are the same.
 
     \\x11          a hole: its word is the next of the line's values, which \\x12 stands between
     \\x13 and c    the line's own time, written as the code c says; nothing is kept of it
     \\x10          all of the line is one value, as it stands: it holds one of these marks itself, or there are too
-                  many templates (then it has no shape, either)
+                  many templates
 
 Putting together gives back every byte. A time is left out only where writing it anew gives the same text.
 """
@@ -227,6 +227,35 @@ def _holds_marks(buf: Any, start: int, end: int) -> Any:
 
 
 @kernel
+def _is_status(buf: Any, start: int, begin: int, end: int) -> Any:
+    """Whether a word is what a request was answered with: `"GET /a HTTP/1.1" 502`. That is no value (`words.py`)."""
+    if end - begin != 3 or begin - start < 6 or buf[begin - 1] != 32 or buf[begin - 2] != 34:
+        return False
+    return buf[begin - 4] == 46 or buf[begin - 4] == 47
+
+
+@kernel
+def _mark_samples(tids: Any, counts: Any, seen: Any, samples: Any) -> None:
+    """The first row of each template, one in the middle and the last."""
+    for row in range(tids.shape[0]):
+        tid = tids[row]
+        if seen[tid] == 0:
+            samples[tid, 0] = row
+        if seen[tid] == counts[tid] // 2:
+            samples[tid, 1] = row
+        samples[tid, 2] = row
+        seen[tid] += 1
+
+
+def samples_of(tids: NDArray[np.int32], templates: int) -> NDArray[np.int64]:
+    """(templates, 3): three rows of each, the same one more than once where there are fewer."""
+    counts = np.bincount(tids, minlength=templates)
+    samples = np.zeros((templates, 3), np.int64)
+    _mark_samples(tids, counts, np.zeros(templates, np.int64), samples)
+    return samples
+
+
+@kernel
 def _split(
     buf: Any,
     starts: Any,
@@ -235,14 +264,12 @@ def _split(
     first: int,
     times: Any,
     facts: Any,
-    shapes: Any,
     spans: Any,
     slots: Any,
     hashes: Any,
     texts: Any,
     text_ends: Any,
     template_facts: Any,
-    template_shapes: Any,
     state: Any,
     tids: Any,
     values: Any,
@@ -269,7 +296,7 @@ def _split(
             key, _, words = walk(buf, start, end, spans, True)
             words = min(words, spans.shape[0])
             for k in range(words):
-                if spans[k, 2] != 0:
+                if spans[k, 2] != 0 and not _is_status(buf, start, spans[k, 0], spans[k, 1]):
                     spans[count, 0] = spans[k, 0]
                     spans[count, 1] = spans[k, 1]
                     spans[count, 2] = (
@@ -278,20 +305,16 @@ def _split(
                     count += 1
         tid = -1
         fact = facts[record]
-        shape = shapes[record]
         for attempt in range(2):
             if is_whole or attempt == 1:
                 key = _GOLDEN
                 is_whole = True
-            if attempt == 1:
-                shape = np.uint64(0)
             key = (key ^ (fact * _GOLDEN)) * _GOLDEN
-            key ^= (shape ^ (key >> _SHIFT)) * _GOLDEN
             key ^= key >> _SHIFT
             slot = np.int64(key & mask)
             while slots[slot] >= 0:
                 t = slots[slot]
-                if hashes[t] == key and template_facts[t] == fact and template_shapes[t] == shape:
+                if hashes[t] == key and template_facts[t] == fact:
                     text = text_ends[t - 1] if t > 0 else 0
                     if is_whole:
                         if text_ends[t] == text + 1 and texts[text] == WHOLE:
@@ -310,12 +333,11 @@ def _split(
                 or end - start > MOST_TEMPLATE_BYTES
                 or text + 2 * (end - start) + MOST_FACTS > texts.shape[0]
             ):
-                continue  # it is kept whole, without a shape
+                continue  # it is kept whole
             tid = state[0]
             slots[slot] = tid
             hashes[tid] = key
             template_facts[tid] = fact
-            template_shapes[tid] = shape
             if is_whole:
                 texts[text] = WHOLE
                 text += 1
@@ -373,7 +395,12 @@ class Split:
     facts: NDArray[np.uint64]
     """What the lines of each template have in common besides."""
 
-    shapes: NDArray[np.uint64]
+    @property
+    def is_whole(self) -> NDArray[np.bool_]:
+        """Templates whose lines are kept as they stand."""
+        firsts = np.concatenate([[0], self.text_ends[:-1]])[: len(self.text_ends)]
+        found: NDArray[np.bool_] = (self.text_ends - firsts == 1) & (self.texts[firsts] == WHOLE)
+        return found
 
 
 def split_lines(
@@ -383,11 +410,10 @@ def split_lines(
     order: NDArray[np.int64],
     times: NDArray[np.int64],
     facts: NDArray[np.uint64],
-    shapes: NDArray[np.uint64],
 ) -> Split:
     """The lines `buf[start:end]`, in `order`. Behind each of them stand a delimiter and four readable bytes.
 
-    Lines share a template only where `facts` and `shapes` are the same.
+    Lines share a template only where `facts` are the same; of those there are at most MOST_FACTS.
     """
     rows = len(order)
     room = int((ends - starts).sum()) // 2 + (1 << 16)
@@ -401,7 +427,6 @@ def split_lines(
     texts = np.empty(_TEMPLATES_TEXT_BYTES, np.uint8)
     text_ends = np.zeros(MOST_TEMPLATES, np.int64)
     template_facts = np.empty(MOST_TEMPLATES, np.uint64)
-    template_shapes = np.empty(MOST_TEMPLATES, np.uint64)
     state = np.zeros(2, np.int64)
     spans = np.empty((_MOST_WORDS, 3), np.int64)
     date = np.full(4, -(1 << 62), np.int64)
@@ -415,14 +440,12 @@ def split_lines(
             row,
             times,
             facts,
-            shapes,
             spans,
             slots,
             hashes,
             texts,
             text_ends,
             template_facts,
-            template_shapes,
             state,
             tids,
             values,
@@ -440,7 +463,6 @@ def split_lines(
         texts[: text_ends[count - 1] if count else 0].copy(),
         text_ends[:count].copy(),
         template_facts[:count].copy(),
-        template_shapes[:count].copy(),
     )
 
 

@@ -37,9 +37,9 @@ from logpith.store.segment_writer import (
     WORDS,
     Built,
     Head,
-    ShapeFacts,
     digest,
 )
+from logpith.store.shapes import ShapeFacts
 from logpith_emit.disk import Disk
 from logpith_emit.errors import Damaged, Refused, Unavailable
 

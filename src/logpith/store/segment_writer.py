@@ -13,8 +13,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -24,18 +24,12 @@ import pyarrow.parquet as pq
 import zstandard
 from numpy.typing import NDArray
 
-from logpith.formats.body import body_of
-from logpith.formats.own import own_formats
-from logpith.formats.recognise import Recognised
-from logpith.scan.gather import gather_lines
-from logpith.scan.records import PADDING, Reading, Records, read_records
-from logpith.scan.shape_index import ShapeIndex
 from logpith.scan.split import MOST_FACTS, Split, split_lines
-from logpith.scan.tally import add_times, new_times, slice_times, tally
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import BITS_PER_WORD, HASHES, word_bits
 from logpith.store.attributes import number_columns
 from logpith.store.rows import Rows
+from logpith.store.shapes import Shapes
 from logpith.timerange import NS_PER_MIN
 from logpith_emit.errors import Refused
 
@@ -105,19 +99,6 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     sizes: dict[str, int]
 
 
-class ShapeFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """What `shapes.msgpack` says: see `corpus/columns.py Table`."""
-
-    hashes: bytes
-    counts: bytes
-    samples: list[dict[int, bytes]]
-    tally: dict[str, bytes]
-    slice_times: list[int]
-    times: list[int]
-    formats: list[tuple[str, str, int]]
-    recognised: dict[str, Any]
-
-
 @dataclass(frozen=True)
 class Built:
     """A segment that is not on the disk yet."""
@@ -143,25 +124,18 @@ def build_segment(
     Raises:
         Refused: it would have more different services, sources and severities than a segment can.
     """
-    shapes = _Shapes.of(rows, newest_ns)
     facts = _facts(rows)
     if len(np.unique(facts)) > MOST_FACTS:
         raise Refused("too many services and sources for one segment", remedy="Split the rows")
-    split = split_lines(
-        rows.buf,
-        rows.starts,
-        rows.ends,
-        np.arange(len(rows)),
-        rows.time_ns,
-        facts,
-        shapes.of_row,
-    )
+    split = split_lines(rows.buf, rows.starts, rows.ends, np.arange(len(rows)), rows.time_ns, facts)
+    shapes = Shapes.of(rows, split, newest_ns)
+    split = shapes.split
     offsets = np.concatenate([[0], split.value_ends])
     numbers = number_columns(split, offsets)
     counts = np.bincount(split.tids, minlength=len(split.text_ends))
     files = {
         DATA: _data(rows, split, offsets, numbers.columns, level),
-        TEMPLATES: _templates(rows, split, counts),
+        TEMPLATES: _templates(rows, split, shapes.of_template, counts),
         WORDS: word_bits(split.values, offsets, BLOCK_RECORDS).tobytes(),
         ROLLUP: _rollup(rows, split),
         SHAPES: zstandard.compress(msgspec.msgpack.encode(shapes.facts(rows)), 3),
@@ -256,7 +230,7 @@ def _binary(values: NDArray[np.uint8], offsets: NDArray[np.int64]) -> Any:
     return pa.Array.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
 
 
-def _templates(rows: Rows, split: Split, counts: NDArray[np.int64]) -> bytes:
+def _templates(rows: Rows, split: Split, shapes: NDArray[np.uint64], counts: NDArray[np.int64]) -> bytes:
     offsets = np.concatenate([[0], split.text_ends])
     service = (split.facts >> np.uint64(8) & np.uint64(0xFFFFFF)).astype(np.int64)
     source = (split.facts >> np.uint64(32)).astype(np.int64)
@@ -266,7 +240,7 @@ def _templates(rows: Rows, split: Split, counts: NDArray[np.int64]) -> bytes:
             "severity_number": pa.array((split.facts & np.uint64(0xFF)).astype(np.uint8)),
             "service": pa.array([rows.services[place] for place in service.tolist()], pa.string()),
             "source": pa.array([rows.sources[place] for place in source.tolist()], pa.string()),
-            "shape": pa.array(split.shapes),
+            "shape": pa.array(shapes),
             "records": pa.array(counts),
         }
     )
@@ -298,98 +272,3 @@ def _parquet(table: Any, *, level: int, **options: Any) -> bytes:
         table, out, compression="zstd", compression_level=level, write_page_checksum=True, **settings
     )
     return out.getvalue().to_pybytes()  # type: ignore[no-any-return]  # pyarrow has no types
-
-
-# ── Shapes ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@dataclass(frozen=True)
-class _Shapes:
-    """The shape of each row, and what the corpus knows of shapes."""
-
-    of_row: NDArray[np.uint64]
-    """0 for a row beyond the bound on shapes."""
-
-    codes: NDArray[np.uint16]
-    lines: NDArray[np.int64]
-    index: ShapeIndex
-    samples: list[dict[int, bytes]]
-    formats: list[tuple[str, str, int]]
-    recognised: dict[str, Any]
-
-    @classmethod
-    def of(cls, rows: Rows, newest_ns: int) -> _Shapes:
-        recognised = Recognised(newest_ns=newest_ns, wanted=own_formats())
-        lines = np.ones(len(rows), np.int64)
-        buf, starts, ends = rows.buf, rows.starts, rows.ends
-        text = buf[: len(buf) - PADDING]
-        if np.count_nonzero(text == _NEWLINE) > len(rows):
-            newlines = np.flatnonzero(text == _NEWLINE)
-            first_newline = np.searchsorted(newlines, rows.starts)
-            lines = np.searchsorted(newlines, rows.ends) + 1 - first_newline
-            ends = newlines[first_newline]
-            buf, starts = gather_lines(buf, starts, ends, np.arange(len(rows)), PADDING)
-            ends = np.append(starts[1:], len(buf) - PADDING) - 1
-        # Each line is the first one of a record, whatever it looks like.
-        reading = replace(recognised.look_at(buf, 0, len(buf) - PADDING), joins_undated=False)
-        parts = list(_read_each(buf, starts, ends, 0, len(rows), reading))
-        shapes = np.concatenate([np.empty(0, np.uint64), *(part.shape for _, part in parts)])
-        values = np.concatenate([np.empty(0, np.uint64), *(part.value_hash for _, part in parts)])
-        kinds = np.concatenate([np.empty(0, np.uint8), *(part.kind for _, part in parts)])
-        index = ShapeIndex()
-        codes, chosen = index.add(shapes, values)
-        samples: list[dict[int, bytes]] = [{} for _ in range(len(index))]
-        firsts = [first for first, _ in parts]
-        for code, value, row in chosen:
-            first, part = parts[int(np.searchsorted(firsts, row, side="right")) - 1]
-            samples[code][value] = body_of(buf, part, row - first)
-        formats: dict[tuple[str, str], int] = {}
-        for kind, count in zip(
-            *(some.tolist() for some in np.unique(kinds, return_counts=True)), strict=True
-        ):
-            formats[recognised.format_of(kind)] = formats.get(recognised.format_of(kind), 0) + count
-        return cls(
-            np.where(codes >= 0, shapes, np.uint64(0)),
-            codes.astype(np.uint16),
-            lines,
-            index,
-            samples,
-            [(*names, count) for names, count in formats.items()],
-            recognised.state(),
-        )
-
-    def facts(self, rows: Rows) -> ShapeFacts:
-        times = new_times()
-        add_times(times, rows.time_ns)
-        tallied = tally(self.codes, len(self.index), rows.time_ns, rows.severity)
-        return ShapeFacts(
-            hashes=self.index.hashes.tobytes(),
-            counts=self.index.counts.tobytes(),
-            samples=self.samples,
-            tally={name: array.tobytes() for name, array in vars(tallied).items()},
-            slice_times=slice_times(rows.time_ns, None).tolist(),
-            times=times.tolist(),
-            formats=self.formats,
-            recognised=self.recognised,
-        )
-
-
-def _read_each(
-    buf: NDArray[np.uint8],
-    starts: NDArray[np.int64],
-    ends: NDArray[np.int64],
-    low: int,
-    high: int,
-    reading: Reading,
-) -> Iterator[tuple[int, Records]]:
-    """(first row, what was read) of parts that together are the lines from `low` to `high`, each a record."""
-    if low == high:
-        return
-    found = read_records(buf, int(starts[low]), int(ends[high - 1]) + 1, reading)
-    if len(found) == high - low:
-        yield low, found
-        return
-    # Some line looks like a part of the one before it: it is read apart from that.
-    middle = (low + high) // 2
-    yield from _read_each(buf, starts, ends, low, middle, reading)
-    yield from _read_each(buf, starts, ends, middle, high, reading)
