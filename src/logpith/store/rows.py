@@ -38,7 +38,7 @@ class Rows:
 
     source: NDArray[np.int32]
     extra: Any
-    """An Arrow array of texts."""
+    """An Arrow array of texts, as places in the distinct ones."""
 
     services: tuple[str, ...]
     sources: tuple[str, ...]
@@ -66,6 +66,7 @@ def rows_of(table: Any) -> Rows:
     """The rows of an Arrow table, in the order of time; one without a time stays behind the one before it."""
     times = _single(table["timestamp"]).fill_null(NO_TIME).to_numpy(zero_copy_only=False)
     order = _order(times)
+    is_in_order = order is None
     if order is None:  # nothing need change its place
         buf, starts = chain_lines([_octets(chunk) for chunk in table["line"].chunks], PADDING)
         order = np.arange(len(times))
@@ -74,7 +75,7 @@ def rows_of(table: Any) -> Rows:
         buf, starts = gather_lines(octets, offsets[:-1], offsets[1:], order, PADDING)
     service, services = _codes(table["service"], order)
     source, sources = _codes(table["source"], order)
-    extra = _single(table["extra"])
+    extra = _encoded(table["extra"])
     return Rows(
         buf=buf,
         starts=starts,
@@ -84,7 +85,7 @@ def rows_of(table: Any) -> Rows:
         severity=table["severity_number"].to_numpy()[order],
         service=service,
         source=source,
-        extra=extra.take(pa.array(order)),
+        extra=extra if is_in_order else extra.take(pa.array(order)),
         services=services,
         sources=sources,
     )
@@ -110,8 +111,16 @@ def _octets(lines: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 def _codes(column: Any, order: NDArray[np.int64]) -> tuple[NDArray[np.int32], tuple[str, ...]]:
-    encoded = _single(column).dictionary_encode()
+    encoded = _encoded(column)
     return encoded.indices.to_numpy()[order].astype(np.int32), tuple(encoded.dictionary.to_pylist())
+
+
+def _encoded(column: Any) -> Any:
+    """A table's column of texts as one array of places in its distinct texts."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column.dictionary_encode()
+    encoded = column.dictionary_encode().unify_dictionaries()
+    return encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
 
 
 def _single(column: Any) -> Any:
