@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from logpith.component import Argument
     from logpith.corpus.desk import Desk
     from logpith.progress import ProgressLine
+    from logpith.settings import Found
     from logpith.tools import Tool
+    from logpith.upkeep import Report
 
 FOUND, NOTHING, ERROR, INTERRUPTED = 0, 1, 2, 130
 
@@ -698,7 +700,89 @@ def _check(parsed: Parsed) -> int:
     return FOUND if all(finding.is_ok for finding in findings) else NOTHING
 
 
+def _retention(parsed: Parsed) -> int:
+    _require_word(parsed, ("plan", "apply"), "retention")
+    from logpith.timerange import now_ns  # noqa: PLC0415 - as above
+    from logpith.upkeep import report_retention  # noqa: PLC0415 - brings the scan
+
+    store = _found_settings(parsed).settings.store
+    return _show_report(report_retention(store, now_ns(), apply=parsed.words[0] == "apply"), parsed)
+
+
+def _store(parsed: Parsed) -> int:
+    _require_word(parsed, ("segments", "check"), "store")
+    from logpith.timerange import now_ns  # noqa: PLC0415 - as above
+    from logpith.upkeep import report_check, report_segments  # noqa: PLC0415 - brings the scan
+
+    store = _found_settings(parsed).settings.store
+    if parsed.words[0] == "segments":
+        return _show_report(report_segments(store), parsed)
+    return _show_report(report_check(store, now_ns(), repair="repair" in parsed.options), parsed)
+
+
+def _snapshot(parsed: Parsed) -> int:
+    doing = _require_word(parsed, ("create", "list", "verify", "restore"), "snapshot", names=1)
+    from logpith.timerange import now_ns  # noqa: PLC0415 - as above
+    from logpith.upkeep import (  # noqa: PLC0415 - brings the scan
+        report_created,
+        report_restored,
+        report_snapshots,
+        report_verified,
+    )
+
+    found = _found_settings(parsed)
+    store, options = found.settings.store, parsed.options
+    name = parsed.words[1] if len(parsed.words) > 1 else ""
+    place = options.get("to") or options.get("from")
+    if doing == "list":
+        return _show_report(report_snapshots(store, place), parsed)
+    if doing != "create" and not name:
+        raise BadArgument(f"name the snapshot to {doing}", remedy="logpith snapshot list shows their names")
+    with _progress_line() as progress:
+        if doing == "create":
+            report = report_created(found, name or None, place, now_ns(), progress)
+        elif doing == "verify":
+            report = report_verified(store, name, place, progress)
+        else:
+            into = Path(options["into"]) if "into" in options else None
+            skips = "skip-damaged" in options
+            report = report_restored(store, name, place, into, skip_damaged=skips, progress=progress)
+    return _show_report(report, parsed)
+
+
+def _require_word(parsed: Parsed, known: Sequence[str], command: str, *, names: int = 0) -> str:
+    """The first word, which says what a command does; behind it there may be so many names."""
+    if not parsed.words or parsed.words[0] not in known or len(parsed.words) > 1 + names:
+        raise BadArgument(
+            f"logpith {command} wants one of: {', '.join(known)}",
+            remedy=f"logpith {command} --help tells more",
+        )
+    return parsed.words[0]
+
+
+def _found_settings(parsed: Parsed) -> Found:
+    from logpith.settings import DATA_VARIABLE, find_settings  # noqa: PLC0415 - as above
+
+    environment = dict(os.environ)
+    if "data-dir" in parsed.options:
+        environment[DATA_VARIABLE] = str(Path(parsed.options["data-dir"]).absolute())
+    return find_settings(parsed.options.get("config"), environment=environment, folder=Path.cwd())
+
+
+def _show_report(report: Report, parsed: Parsed) -> int:
+    from logpith.upkeep import as_json  # noqa: PLC0415 - as above
+
+    print(as_json(report) if "json" in parsed.options else report.text)  # noqa: T201 - see _run
+    return FOUND if report.is_good else NOTHING
+
+
 _CONFIG = Option(name="config", value="FILE", doc="The settings (default: logpith.toml, if there is one).")
+
+_DATA_DIR = Option(
+    name="data-dir",
+    value="DIR",
+    doc="Where everything is kept (default: LOGPITH_DATA_DIR, or where this system keeps such).",
+)
 
 _LISTENING = (
     Option(name="listen", value="HOST:PORT", doc="Where to serve (default: 127.0.0.1:8850)."),
@@ -806,10 +890,11 @@ _COMMANDS: Mapping[str, Command] = {
                     name="config", value="FILE", doc="The settings (default: logpith.toml, if there is one)."
                 ),
                 *_LISTENING,
+                _DATA_DIR,
                 Option(
-                    name="data-dir",
-                    value="DIR",
-                    doc="Where to keep everything (default: LOGPITH_DATA_DIR, or where this system keeps such).",
+                    name="retention",
+                    value="SPAN",
+                    doc="How long records are kept that no class names: 30d (default: what the settings say).",
                 ),
                 Option(
                     name="name",
@@ -878,6 +963,70 @@ _COMMANDS: Mapping[str, Command] = {
             ),
             examples=("logpith pipeline test sample.log", "logpith pipeline test sample.log --json"),
             run=_run_pipeline,
+        ),
+        Command(
+            name="retention",
+            summary="What goes from the store now and next, for its age, for room, and by which class.",
+            usage="logpith retention plan|apply",
+            doc="`plan` shows which segments would go now, and why, then the next ones; nothing is done. A running "
+            "server does it by itself; `apply` does it once where none runs.",
+            options=(_CONFIG, _DATA_DIR, COMMON[0]),
+            examples=("logpith retention plan", "logpith retention plan --json"),
+            run=_retention,
+        ),
+        Command(
+            name="snapshot",
+            summary="Copy the store elsewhere as it is now, verify such copies, and restore one.",
+            usage="logpith snapshot create|list|verify|restore [NAME]",
+            doc="`create` copies what is not there yet, also while a server writes the store, and names it all NAME "
+            "(default: the time). `verify` reads every byte of a snapshot; `restore` makes a store of one, where "
+            "none is. Settings go along, without secrets.",
+            options=(
+                Option(
+                    name="to",
+                    value="PLACE",
+                    doc="With `create`: a folder, or s3://bucket/folder (default: beside the store).",
+                ),
+                Option(
+                    name="from",
+                    value="PLACE",
+                    doc="With the others: where the snapshot is (default: as above).",
+                ),
+                Option(
+                    name="into",
+                    value="DIR",
+                    doc="With `restore`: the data folder to restore into (default: that of the settings).",
+                ),
+                Option(
+                    name="skip-damaged",
+                    doc="With `restore`: leave out segments that cannot be read, and say so.",
+                ),
+                _CONFIG,
+                _DATA_DIR,
+                COMMON[0],
+            ),
+            examples=(
+                "logpith snapshot create before-upgrade",
+                "logpith snapshot create --to s3://backups/logs?region=eu-central-1",
+                "logpith snapshot restore before-upgrade --into ./restored",
+            ),
+            run=_snapshot,
+        ),
+        Command(
+            name="store",
+            summary="The segments of the store, and whether every byte is what it should be.",
+            usage="logpith store segments|check [--repair]",
+            doc="`segments` lists them by day and class. `check` reads all of the store; the exit code is 1 when "
+            "something is damaged or missing. With --repair what is damaged is put aside, into the folder `damaged`, "
+            "and a lost manifest is made anew; the server must not run then.",
+            options=(
+                Option(name="repair", doc="With `check`: make a store of all that is good."),
+                _CONFIG,
+                _DATA_DIR,
+                COMMON[0],
+            ),
+            examples=("logpith store segments", "logpith store check --json"),
+            run=_store,
         ),
         Command(
             name="parse",

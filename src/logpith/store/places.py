@@ -128,7 +128,7 @@ class _Folder:
         except OSError as error:
             raise Unavailable(
                 f"{self.told}: {(error.strerror or str(error)).lower()}",
-                remedy="Make room or mend its permissions, then try again",
+                remedy="Make room, or mend its path or permissions, then try again",
             ) from error
 
 

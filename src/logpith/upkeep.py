@@ -1,0 +1,415 @@
+"""What somebody does with a store besides asking it (retention, copies, checks), told in words and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import msgspec
+
+from logpith.answer import Json
+from logpith.progress import Progress, size_in_words
+from logpith.quote import show_hidden
+from logpith.scan.timestamps import NO_TIME
+from logpith.settings import FILE_NAME, Found, Settings, StoreSettings
+from logpith.settings_copy import copy_settings
+from logpith.store import open_store
+from logpith.store.check import Checked, check_store, repair_store
+from logpith.store.classes import classify_by
+from logpith.store.copies import (
+    Classify,
+    Snapshot,
+    Told,
+    check_name,
+    create_snapshot,
+    read_snapshot,
+    restore_snapshot,
+    snapshot_names,
+    verify_snapshot,
+)
+from logpith.store.disk import FORMAT, check_format
+from logpith.store.keeping import disk_room, policy_of, trash_bytes
+from logpith.store.manifest import Entry, Manifest, read_manifest
+from logpith.store.places import Place, place_at
+from logpith.store.retention import Plan, Policy, plan_in_words, plan_retention, plan_rows
+from logpith.timerange import NS_PER_D, format_ns
+from logpith_emit.disk import Disk
+from logpith_emit.errors import NotFound, Refused
+
+SNAPSHOTS_FOLDER = "snapshots"
+"""Beside the store: where copies go that are told no other place."""
+
+_MOST_SERVICES = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What was done or found."""
+
+    text: str
+    data: Json
+    is_good: bool = True
+    """Whether nobody needs to do anything about it."""
+
+
+# ── Retention ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def report_retention(settings: StoreSettings, now_ns: int, *, apply: bool = False) -> Report:
+    """What would go now, or with `apply` what went.
+
+    Raises:
+        NotFound: there is no store.
+        Unavailable: somebody else writes it, who does this already.
+    """
+    disk = Disk()
+    size, free = disk_room(settings.folder)
+    policy = policy_of(settings, size)
+    plan = _plan(disk, settings.folder, _manifest(disk, settings.folder), policy, now_ns, free)
+    if apply:
+        with open_store(settings.folder) as store:
+            plan = _plan(disk, settings.folder, store.manifest, policy, now_ns, free)
+            store.drop({one.entry.id: one.reason for one in plan.removals}, now_ns, cut_ns=plan.cut_ns)
+            store.empty_trash(now_ns)
+    rows = plan_rows(plan, policy, now_ns)
+    told = plan_in_words(plan, policy)
+    data: Json = {
+        "applied": apply,
+        "segments": [dict(row) for row in rows],
+        "shortfalls": [
+            {"class": one.kind or "default", "wanted_ns": one.wanted_ns, "real_ns": one.real_ns}
+            for one in plan.shortfalls
+        ],
+        "lacking_bytes": plan.lacking_bytes,
+        "told": told,
+    }
+    return Report(text="\n".join([*_table(rows), *([""] if rows else []), *told]), data=data)
+
+
+def _plan(disk: Disk, folder: Path, manifest: Manifest, policy: Policy, now_ns: int, free_bytes: int) -> Plan:
+    return plan_retention(
+        manifest.segments,
+        policy,
+        now_ns,
+        free_bytes=free_bytes,
+        freeing_bytes=trash_bytes(disk, folder),
+        cut_ns=manifest.cut_ns,
+    )
+
+
+def _manifest(disk: Disk, folder: Path) -> Manifest:
+    if FORMAT not in disk.names(folder):
+        raise NotFound(
+            f"there is no store in {folder}",
+            remedy="Collect something first, or name another folder with --data-dir",
+        )
+    check_format(disk, folder)
+    return read_manifest(disk, folder)
+
+
+# ── The store ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def report_segments(settings: StoreSettings) -> Report:
+    """The segments of the store, by day and class.
+
+    Raises:
+        NotFound: there is no store.
+    """
+    disk = Disk()
+    manifest = _manifest(disk, settings.folder)
+    entries = sorted(manifest.segments, key=lambda entry: (entry.day, entry.kind, entry.start_ns, entry.id))
+    records = sum(entry.records for entry in entries)
+    size = size_in_words(sum(entry.size_bytes for entry in entries))
+    told = [f"{len(entries):,} segments, {records:,} records, {size}."]
+    told += [f"{count:,} records went: {reason}." for reason, count in sorted(manifest.dropped.items())]
+    rows = [
+        {
+            "segment": entry.id,
+            "day": _day(entry),
+            "class": entry.kind or "default",
+            "records": f"{entry.records:,}",
+            "size": size_in_words(entry.size_bytes),
+            "from": _time(entry.start_ns),
+            "to": _time(entry.end_ns),
+            "services": _services(entry),
+        }
+        for entry in entries
+    ]
+    data: Json = {
+        "segments": [
+            {
+                "segment": entry.id,
+                "day": _day(entry),
+                "class": entry.kind or "default",
+                "records": entry.records,
+                "size_bytes": entry.size_bytes,
+                "from": _time(entry.start_ns),
+                "to": _time(entry.end_ns),
+                "undated": entry.undated,
+                "services": entry.services,
+                "sources": entry.sources,
+            }
+            for entry in entries
+        ],
+        "dropped": manifest.dropped,
+    }
+    return Report(
+        text="\n".join([*_table(rows), *([""] if rows else []), *told]), data=data, is_good=bool(entries)
+    )
+
+
+def _day(entry: Entry) -> str:
+    return format_ns(entry.day * NS_PER_D)[:10]
+
+
+def _time(timestamp_ns: int) -> str:
+    return "" if timestamp_ns == NO_TIME else format_ns(timestamp_ns)
+
+
+def _services(entry: Entry) -> str:
+    names = [name for name, _ in sorted(entry.services.items(), key=lambda named: -named[1]) if name]
+    more = len(names) - _MOST_SERVICES
+    return ", ".join(names[:_MOST_SERVICES]) + (f" and {more} more" if more > 0 else "")
+
+
+def report_check(settings: StoreSettings, now_ns: int, *, repair: bool = False) -> Report:
+    """What is not as it should be in the store, and with `repair` what was done about it.
+
+    Raises:
+        NotFound: there is no store.
+        Unavailable: it is to be repaired, and somebody writes it.
+    """
+    checked = repair_store(settings.folder, now_ns) if repair else check_store(settings.folder)
+    return Report(
+        text="\n".join(_checked_in_words(checked, settings.folder)),
+        data=_as_json(checked),
+        is_good=checked.is_good,
+    )
+
+
+def _checked_in_words(checked: Checked, folder: Path) -> Iterable[str]:
+    yield from checked.repaired
+    for finding in checked.findings:
+        yield f"{finding.kind:<8} {finding.place}: {finding.problem}"
+    spooled = f", and {checked.spooled:,} records in the spool" if checked.spooled else ""
+    yield (
+        f"{checked.segments:,} segments with {checked.records:,} records "
+        f"({size_in_words(checked.size_bytes)}) are good{spooled}."
+    )
+    if checked.is_written:
+        yield "The store is being written, so what lies about was not looked at."
+    if not checked.is_good:
+        yield f"Run logpith store check --repair, or restore a snapshot. The store is in {folder}."
+
+
+def _as_json(checked: Checked) -> Json:
+    told = asdict(checked)
+    return {
+        **told,
+        "ok": checked.is_good,
+        "findings": [asdict(finding) for finding in checked.findings],
+        "repaired": list(checked.repaired),
+    }
+
+
+# ── Snapshots ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def place_of(settings: StoreSettings, address: str | None) -> Place:
+    """Where snapshots are: at an address, or beside the store.
+
+    Raises:
+        BadArgument: the address is none.
+    """
+    return place_at(address or str(settings.folder.parent / SNAPSHOTS_FOLDER))
+
+
+def report_created(
+    found: Found, name: str | None, address: str | None, now_ns: int, progress: Progress | None = None
+) -> Report:
+    """Makes a snapshot, named after the time where no name is given.
+
+    Raises:
+        LogpithError: see `create_snapshot`.
+    """
+    settings = found.settings
+    place = place_of(settings.store, address)
+    copied = copy_settings(found.path)
+    created = create_snapshot(
+        settings.store.folder,
+        place,
+        name or name_at(now_ns),
+        now_ns,
+        settings=copied.files,
+        classify=_classify(settings),
+        told=_progress(progress),
+    )
+    snapshot = created.snapshot
+    told = [
+        f"snapshot {snapshot.name} in {place.told}: {_size(snapshot)}; "
+        f"{created.copied:,} segments ({size_in_words(created.copied_bytes)}) were copied, the others were there."
+    ]
+    told += [f"left out: segment {name}: {problem}" for name, problem in snapshot.left_out.items()]
+    if copied.left_out:
+        told.append(f"Secrets are not in it: {', '.join(copied.left_out)}. Keep those elsewhere.")
+    data: Json = {
+        **_snapshot_json(snapshot, place),
+        "copied_segments": created.copied,
+        "copied_bytes": created.copied_bytes,
+        "secrets_left_out": list(copied.left_out),
+    }
+    return Report(text="\n".join(told), data=data, is_good=not snapshot.left_out)
+
+
+def name_at(now_ns: int) -> str:
+    """What a snapshot is called that is given no name: `2026-11-20T22-00-00Z`."""
+    return format_ns(now_ns - now_ns % 10**9).replace(":", "-")
+
+
+def report_snapshots(settings: StoreSettings, address: str | None) -> Report:
+    """The snapshots in a place, the oldest first.
+
+    Raises:
+        LogpithError: see `snapshot_names`.
+    """
+    place = place_of(settings, address)
+    rows: list[dict[str, str]] = []
+    data: list[Json] = []
+    snapshots: list[Snapshot] = []
+    damaged: list[str] = []
+    for name in snapshot_names(place):
+        try:
+            snapshots.append(read_snapshot(place, name))
+        except Refused as error:
+            damaged.append(f"{error}")
+    for snapshot in sorted(snapshots, key=lambda one: (one.made_ns, one.name)):
+        rows.append(
+            {
+                "snapshot": snapshot.name,
+                "made": format_ns(snapshot.made_ns),
+                "segments": f"{len(snapshot.segments):,}",
+                "records": f"{snapshot.records:,}",
+                "size": size_in_words(snapshot.size_bytes),
+            }
+        )
+        data.append(_snapshot_json(snapshot, place))
+    text = "\n".join([*_table(rows), *damaged]) or f"No snapshots in {place.told}."
+    return Report(text=text, data={"snapshots": data, "damaged": damaged}, is_good=bool(rows) and not damaged)
+
+
+def report_verified(
+    settings: StoreSettings, name: str, address: str | None, progress: Progress | None = None
+) -> Report:
+    """Reads every byte of a snapshot.
+
+    Raises:
+        LogpithError: see `verify_snapshot`.
+    """
+    place = place_of(settings, address)
+    verified = verify_snapshot(place, name, _progress(progress))
+    told = [*verified.problems]
+    told.append(
+        f"{len(verified.problems):,} segments of {name} are damaged; others can be restored with --skip-damaged."
+        if verified.problems
+        else f"{name} is whole: {_size(verified.snapshot)}."
+    )
+    data: Json = {
+        **_snapshot_json(verified.snapshot, place),
+        "ok": not verified.problems,
+        "problems": list(verified.problems),
+    }
+    return Report(text="\n".join(told), data=data, is_good=not verified.problems)
+
+
+def report_restored(
+    settings: StoreSettings,
+    name: str,
+    address: str | None,
+    into: Path | None,
+    *,
+    skip_damaged: bool = False,
+    progress: Progress | None = None,
+) -> Report:
+    """Makes a store of a snapshot: in the data folder `into`, or where the settings say, if nothing is there.
+
+    Raises:
+        LogpithError: see `restore_snapshot`.
+    """
+    place = place_of(settings, address)
+    folder = into / "store" if into else settings.folder
+    beside = folder.parent / f"settings-of-{name}"
+    check_name(name)
+    if beside.exists():
+        raise Refused(
+            f"{beside} is there already", remedy="Move it away, or restore into another folder with --into"
+        )
+    verified = restore_snapshot(place, name, folder, skip_damaged=skip_damaged, told=_progress(progress))
+    snapshot = verified.snapshot
+    told = [*verified.problems, f"{name} is restored into {folder}: {_size(snapshot)}."]
+    texts = {file: text for file, text in snapshot.settings.items() if file in (FILE_NAME, "formats.toml")}
+    if texts:
+        disk = Disk()
+        disk.make_folder(beside)
+        for file, text in texts.items():
+            disk.write_new(beside / file, text.encode())
+        told.append(
+            f"Its settings, without secrets, are in {beside}: look at them, then put them where you want them."
+        )
+    data: Json = {
+        **_snapshot_json(snapshot, place),
+        "folder": str(folder),
+        "problems": list(verified.problems),
+    }
+    return Report(text="\n".join(told), data=data, is_good=not verified.problems)
+
+
+def _classify(settings: Settings) -> Classify | None:
+    classes = [(one.name, one.query) for one in settings.store.classes]
+    return classify_by(classes) if classes else None
+
+
+def _progress(progress: Progress | None) -> Told | None:
+    return None if progress is None else lambda done, total: progress(done, total, 0)
+
+
+def _size(snapshot: Snapshot) -> str:
+    return f"{snapshot.records:,} records in {len(snapshot.segments):,} segments, {size_in_words(snapshot.size_bytes)}"
+
+
+def _snapshot_json(snapshot: Snapshot, place: Place) -> Mapping[str, Json]:
+    return {
+        "snapshot": snapshot.name,
+        "place": place.told,
+        "made": format_ns(snapshot.made_ns),
+        "segments": len(snapshot.segments),
+        "records": snapshot.records,
+        "size_bytes": snapshot.size_bytes,
+        "left_out": snapshot.left_out,
+        "settings": sorted(snapshot.settings),
+    }
+
+
+# ── In words ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def as_json(report: Report) -> str:
+    """What a report says, as one object."""
+    return msgspec.json.encode(report.data).decode()
+
+
+def _table(rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Rows side by side below their names; numbers stand to the right."""
+    if not rows:
+        return []
+    columns = [[name, *(show_hidden(row[name]) for row in rows)] for name in rows[0]]
+    widths = [max(map(len, column)) for column in columns]
+    rights = [name in ("records", "size", "segments") for name in rows[0]]
+    return [
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, rights, strict=True)
+        ).rstrip()
+        for line in zip(*columns, strict=True)
+    ]
