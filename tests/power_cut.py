@@ -20,12 +20,14 @@ nothing, everything and a sample that depends on `seed` alone.
 
 `TestDisk` fails on purpose, too: `fail_syncs={3}` gives EIO at the third sync (from 1) and never makes durable what
 that should have, as Linux does; `fail_writes` fails writes; `free_bytes` is what can be written before the disk is
-full. With `real=True` all is done in a real folder as well, for programs that open paths themselves to read.
+full; `killed_before` ends a process. With `real=True` all is done in a real folder as well, for programs that open
+paths themselves to read.
 """
 
 from __future__ import annotations
 
 import errno
+import functools
 import itertools
 import math
 import os
@@ -33,6 +35,7 @@ import random
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,8 +49,11 @@ Run = Callable[["TestDisk", Acknowledged], object]
 class Cut:
     """The disk that is found after the power came back."""
 
-    disk: TestDisk
-    """In memory, or with a folder of its own; files stand under `disk.root` by the names they had."""
+    tree: Tree
+    """What it holds."""
+
+    folder: Path | None
+    """Where that is put when `disk` is asked for; None for a disk in memory."""
 
     acknowledged: Acknowledged
     """What the program had promised by then."""
@@ -61,6 +67,11 @@ class Cut:
     survived: str
     """What there is of that which was not synced."""
 
+    @functools.cached_property
+    def disk(self) -> TestDisk:
+        """In memory, or with a folder of its own; files stand under `disk.root` by the names they had."""
+        return TestDisk(self.folder, real=self.folder is not None, tree=self.tree)
+
     def __str__(self) -> str:
         return f"power cut {self.at}, during {self.during}; survived: {self.survived}"
 
@@ -72,19 +83,22 @@ def power_cuts(
     seed: int = 0,
     states_per_cut: int = 24,
     skip_sync: int | str | None = None,
+    tree: Tree | None = None,
     **faults: object,
 ) -> Iterator[Cut]:
     """Runs a program once, then gives what the disk may hold had the power been cut at each of its operations.
 
     With `root`, an empty folder, the disk is real: the program works in `root/"run"`, and each cut has a folder beside
-    it, for as long as its turn lasts. `skip_sync` and `faults` go to `TestDisk`.
+    it, for as long as its turn lasts. `tree` is what stands on the disk before. `skip_sync` and `faults` go to
+    `TestDisk`.
     """
-    disk = TestDisk(root / "run" if root else None, real=root is not None, skip_sync=skip_sync, **faults)  # type: ignore[arg-type]  # as the docstring says
+    place = root / "run" if root else None
+    disk = TestDisk(place, real=root is not None, skip_sync=skip_sync, tree=tree, **faults)  # type: ignore[arg-type]  # as the docstring says
     acknowledged: Acknowledged = []
     disk.acknowledged = acknowledged
     run(disk, acknowledged)
     chance = random.Random(seed)
-    model = _Model()
+    model = _Model(tree)
     counter = itertools.count()
     for at, (operation, promised) in enumerate(
         [*disk.operations, (_Operation("nothing"), len(acknowledged))]
@@ -92,10 +106,9 @@ def power_cuts(
         if not operation.name.startswith("sync"):  # the power went before a sync had come to its end
             model.apply(operation)
         for choice in _choices(model, states_per_cut, chance):
-            tree = model.after(choice)
             folder = root / f"cut-{next(counter)}" if root else None
-            after = TestDisk(folder, real=folder is not None, tree=tree)
-            yield Cut(after, acknowledged[:promised], at, str(operation), choice.told(model))
+            left = model.after(choice)
+            yield Cut(left, folder, acknowledged[:promised], at, str(operation), choice.told(model))
             if folder:
                 Disk().remove_folder(folder)
         if operation.name.startswith("sync"):
@@ -135,6 +148,10 @@ def _is_noticed(
     return False
 
 
+class Killed(BaseException):
+    """The process is gone, and nothing of it touches the disk any more."""
+
+
 class TestDisk(Disk):
     """A disk in memory, or in a real folder too, that writes down what is done to it."""
 
@@ -167,6 +184,8 @@ class TestDisk(Disk):
         """How much can be written; None for any."""
         self._real = real
         self._writes = 0
+        self._deadly = 0
+        self._is_dead = False
         self._lock = threading.RLock()
         self._claims: dict[int, int] = {}
         self._model = _Model(tree or {})
@@ -282,6 +301,17 @@ class TestDisk(Disk):
             if self._sync():
                 self._do(_Operation("sync_folder", self._place(path)))
 
+    @contextmanager
+    def killed_before(self, sync: int) -> Iterator[None]:
+        """A process that is killed before its `sync`th sync, from 1. The disk goes on: what the process wrote is seen
+        by the next one, and not durable."""
+        self._deadly = len(self.syncs) + sync
+        try:
+            with suppress(Killed):
+                yield
+        finally:
+            self._deadly, self._is_dead = 0, False
+
     # ── the power ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def after_cut(self, chance: random.Random) -> TestDisk:
@@ -329,11 +359,16 @@ class TestDisk(Disk):
         """Whether this sync is to be done."""
         site = _site()
         self.syncs.append(site)
+        self._is_dead = self._is_dead or len(self.syncs) == self._deadly
+        if self._is_dead:
+            raise Killed
         if len(self.syncs) in self.fail_syncs:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return self.skip_sync not in (len(self.syncs), site)
 
     def _do(self, operation: _Operation) -> None:
+        if self._is_dead:
+            raise Killed
         self.operations.append((operation, len(self.acknowledged)))
         self._model.apply(operation)
 

@@ -143,3 +143,18 @@ def test_a_real_folder_has_what_survived(tmp_path):
     assert (None in cuts, b"" in cuts, cuts[-1]) == (True, True, b"1")
     assert (tmp_path / "run" / "f" / "a").read_bytes() == b"1"
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_what_a_killed_process_wrote_is_seen_and_not_durable():
+    def run(disk, acknowledged):
+        with disk.killed_before(2):
+            disk.write_new(disk.root / "a", b"1")
+            disk.rename(disk.root / "a", disk.root / "b")
+            disk.sync_folder(disk.root)
+            raise AssertionError
+        acknowledged.append(disk.names(disk.root))
+
+    cuts = list(power_cuts(run))
+
+    assert cuts[-1].acknowledged == [["b"]]
+    assert {} in states(run)

@@ -6,6 +6,7 @@ LogpithError            a problem and its remedy, always both
     ├── BadArgument     what the caller gave cannot be used: a wrong name, a wrong value
     │   └── BadQuery    the text of a query cannot be read; knows the place
     ├── NotFound        no such file, ref, template; the remedy offers the nearest
+    ├── Damaged         what is stored is not what was written; asked again, it is left out and named
     └── OutsideRoots    a path that the caller may not read
 """
 
@@ -48,6 +49,10 @@ class BadQuery(BadArgument):
 
 class NotFound(Refused):
     """What was named does not exist."""
+
+
+class Damaged(Refused):
+    """What is stored is not what was written."""
 
 
 class OutsideRoots(Refused):

@@ -10,6 +10,7 @@
 writer.py          the writer: append, add, seal, compact
 spools.py          batches that are durable and not in a segment yet
 rows.py            batches on their way into a segment
+building.py        tables → segments, as many as it takes
 segment_writer.py  rows → the bytes of a segment's files
 attributes.py      which attributes become columns
 segment.py         a segment, read in parts

@@ -31,8 +31,8 @@ def replace_file(disk: Disk, path: Path, data: bytes) -> None:
     disk.sync_folder(path.parent)
 
 
-def make_store(disk: Disk, folder: Path) -> None:
-    """Makes the folders of a store where there are none.
+def make_store(disk: Disk, folder: Path, first_manifest: bytes) -> None:
+    """Makes a store in a folder where there is none.
 
     Raises:
         Refused: what is there is no store, or one of a later version.
@@ -40,18 +40,22 @@ def make_store(disk: Disk, folder: Path) -> None:
     names = disk.names(folder)
     if FORMAT in names:
         check_format(disk, folder)
-    elif [name for name in names if not name.startswith((DRAFT, LOCK))]:
+        # Its manifest may not be durable yet: the program before may have ended before it got to syncing it.
+        disk.sync_folder(folder)
+    elif [name for name in names if not name.startswith((DRAFT, LOCK, MANIFEST))]:
         raise Refused(
             f"{folder} is not empty and holds no store",
             remedy="Name an empty folder, or one that a store is in",
         )
+    else:
+        for above in folder.parents:
+            with suppress(PermissionError):  # it may be none of ours to open
+                disk.sync_folder(above)
+        # The format comes last: what has one is whole, and if its manifest is missing, somebody has lost it.
+        replace_file(disk, folder / MANIFEST, first_manifest)
+        replace_file(disk, folder / FORMAT, FORMAT_TEXT)
     for name in (DAYS, SPOOL, TRASH):
         disk.make_folder(folder / name)
-    if FORMAT not in names:
-        replace_file(disk, folder / FORMAT, FORMAT_TEXT)
-    disk.sync_folder(folder)
-    with suppress(OSError):
-        disk.sync_folder(folder.parent)
 
 
 def check_format(disk: Disk, folder: Path) -> None:
@@ -86,8 +90,9 @@ def writer_lock(folder: Path) -> Iterator[None]:
                 f"{folder} is being written by another process{f' ({pid})' if pid else ''}",
                 remedy="Send the records to that server (logpith serve), or stop it first",
             )
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+        with suppress(OSError):  # on a full disk nobody is told who it is
+            os.ftruncate(descriptor, 0)
+            os.write(descriptor, f"{os.getpid()}\n".encode())
         yield
     finally:
         os.close(descriptor)

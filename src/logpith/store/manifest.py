@@ -15,6 +15,9 @@ from logpith.store.segment_writer import Head, digest
 from logpith_emit.disk import Disk
 from logpith_emit.errors import Refused
 
+MANIFEST_COPY = "MANIFEST.copy"
+"""The manifest as it was a while ago, for the day on which it is lost."""
+
 MOST_BATCH_IDS = 10_000
 
 
@@ -28,6 +31,9 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     records: int
     size_bytes: int
+    """Of its files; `text_bytes` of its lines."""
+
+    text_bytes: int = 0
     start_ns: int
     end_ns: int
     undated: int
@@ -51,11 +57,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     positions: dict[str, str] = {}
     """Source → where it reads on behind what is in segments."""
 
+    placed: dict[str, int] = {}
+    """Source → frames of the spool up to this sequence tell no position of it: it has come further since."""
+
     batch_ids: tuple[str, ...] = ()
     """The last ones, oldest first."""
 
     dropped: dict[str, int] = {}
     """Reason → records that were in the store and are not any more."""
+
+    cut_ns: dict[str, int] = {}
+    """Class → the newest time that a limit took from it before its age: see `plan_retention`."""
 
 
 def entry_of(head: Head) -> Entry:
@@ -66,6 +78,7 @@ def entry_of(head: Head) -> Entry:
         kind=head.kind,
         records=head.records,
         size_bytes=sum(head.sizes.values()),
+        text_bytes=head.text_bytes,
         start_ns=head.start_ns,
         end_ns=head.end_ns,
         undated=head.undated,
@@ -78,25 +91,38 @@ def entry_of(head: Head) -> Entry:
 
 
 def read_manifest(disk: Disk, folder: Path) -> Manifest:
-    """The manifest of a store; an empty one where nothing was kept yet.
+    """The manifest of a store.
 
     Raises:
-        Refused: it is damaged.
+        Refused: it is damaged or missing.
     """
+    remedy = "Run logpith store check --repair: it makes the manifest anew from the segments"
     try:
-        data = disk.read(folder / MANIFEST)
-    except FileNotFoundError:
-        return Manifest()
+        return parse_manifest(disk.read(folder / MANIFEST))
+    except FileNotFoundError as error:  # no store begins without, and what no manifest names is swept away
+        raise Refused(f"{folder / MANIFEST} is missing", remedy=remedy) from error
+    except ValueError as error:
+        raise Refused(f"{folder / MANIFEST} is damaged", remedy=remedy) from error
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """What `spell_manifest` has spelled.
+
+    Raises:
+        ValueError: it is damaged.
+    """
     body, _, rest = data.rpartition(b"\n#")
     if rest != digest(body).encode() + b"\n":
-        raise Refused(
-            f"{folder / MANIFEST} is damaged",
-            remedy="Run logpith store check --repair: it makes the manifest anew from the segments",
-        )
+        raise ValueError("the checksum is wrong")
     return msgspec.json.decode(body, type=Manifest)
 
 
 def write_manifest(disk: Disk, folder: Path, manifest: Manifest) -> None:
     """Puts a manifest in the place of the one before; durable when it returns."""
+    replace_file(disk, folder / MANIFEST, spell_manifest(manifest))
+
+
+def spell_manifest(manifest: Manifest) -> bytes:
+    """The bytes of a manifest: JSON, and its checksum behind it."""
     body = msgspec.json.encode(manifest)
-    replace_file(disk, folder / MANIFEST, body + b"\n#" + digest(body).encode() + b"\n")
+    return body + b"\n#" + digest(body).encode() + b"\n"

@@ -5,18 +5,19 @@ What is in no segment yet is put into segments that are only in memory, so whoev
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from logpith.store.building import build_segments
 from logpith.store.disk import FORMAT, check_format
 from logpith.store.manifest import Entry, Manifest, read_manifest
-from logpith.store.rows import days_of, rows_of, table_of
+from logpith.store.rows import days_of, table_of
 from logpith.store.segment import Segment
-from logpith.store.segment_writer import build_segment
-from logpith.store.spools import BATCH_KIND, Stored, spool_of, unpack_frame
-from logpith.store.writer import Store, segment_folder
+from logpith.store.spools import BATCH_KIND, Stored, spool_of, unpack_frame, without_void
+from logpith.store.writer import SEGMENT_RECORDS, Store, segment_folder
 from logpith_emit.disk import Disk
 from logpith_emit.errors import NotFound, Refused
 from logpith_emit.spool import Segment as SpoolFile
@@ -36,7 +37,7 @@ class Snapshot:
     """In the order in which they were made, those of records that are in the spool only behind them."""
 
     damaged: tuple[str, ...] = ()
-    """`segment: what is wrong with it` of each that cannot be read."""
+    """Of each segment that cannot be read, what is wrong with it."""
 
 
 class StoreReader:
@@ -69,9 +70,11 @@ class StoreReader:
                     return self._snapshot(manifest, frames, now_ns)
                 except FileNotFoundError:  # a segment of it has just gone: there is a newer manifest
                     continue
-        raise Refused(f"a segment of {self.folder} is missing", remedy="Run logpith store check")
+            return self._snapshot(manifest, frames, now_ns, may_lack=True)
 
-    def _snapshot(self, manifest: Manifest, frames: tuple[Stored, ...], now_ns: int) -> Snapshot:
+    def _snapshot(
+        self, manifest: Manifest, frames: tuple[Stored, ...], now_ns: int, *, may_lack: bool = False
+    ) -> Snapshot:
         named = {entry.id for entry in manifest.segments}
         for gone in [name for name in self._open if name not in named]:
             del self._open[gone]
@@ -79,9 +82,19 @@ class StoreReader:
         damaged: list[str] = []
         for entry in manifest.segments:
             try:
-                segments.append(self._segment(entry))
+                segment = self._segment(entry)
             except Refused as error:
-                damaged.append(f"{entry.id}: {error.problem}")
+                damaged.append(error.problem)
+                continue
+            except FileNotFoundError:
+                if not may_lack:
+                    raise
+                damaged.append(f"{entry.id} is missing")
+                continue
+            if segment.damage:
+                damaged.append(segment.damage)
+            else:
+                segments.append(segment)
         return Snapshot(manifest, (*segments, *self._hot.segments(frames, now_ns)), tuple(damaged))
 
     def _segment(self, entry: Entry) -> Segment:
@@ -90,6 +103,15 @@ class StoreReader:
             segment = Segment.open(segment_folder(self.folder, entry), self._disk)
             self._open[entry.id] = segment
         return segment
+
+
+def read_moment(folder: Path, disk: Disk) -> tuple[Manifest, tuple[Stored, ...]]:
+    """The manifest of a store, and what is durable and in none of its segments, of one moment; nobody waits for it.
+
+    Raises:
+        Refused: the manifest is damaged.
+    """
+    return _Tail(folder, disk).read()
 
 
 class _Tail:
@@ -114,7 +136,7 @@ class _Tail:
             manifest = now
         for sequence in [number for number in self._frames if number <= manifest.consumed]:
             del self._frames[sequence]
-        return manifest, tuple(self._frames[number] for number in sorted(self._frames))
+        return manifest, tuple(without_void(self._frames[number] for number in sorted(self._frames)))
 
     def _new_frames(self, consumed: int) -> Iterator[Stored]:
         files: list[SpoolFile] = self._spool.segments()
@@ -138,7 +160,6 @@ class _Hot:
         """First and last sequence, and the segments of the frames between."""
 
         self._last: tuple[tuple[int, ...], list[Segment]] = ((), [])
-        self._made = 0
 
     def segments(self, frames: tuple[Stored, ...], now_ns: int) -> list[Segment]:
         first = frames[0].sequence if frames else 0
@@ -164,11 +185,11 @@ class _Hot:
     def _built(self, frames: list[Stored], now_ns: int) -> list[Segment]:
         batches = [frame.batch for frame in frames if frame.batch.num_rows]
         made: list[Segment] = []
-        for day, table in days_of(table_of(batches)) if batches else ():
-            self._made += 1
+        for day, table in days_of(table_of(batches)):
             # Named by what is in it: the same records have the same name as long as they are here.
-            name = f"hot-{day}-{frames[0].sequence}-{frames[-1].sequence}"
-            made.append(Segment.of(build_segment(rows_of(table), name, day, now_ns, level=1)))
+            names = (f"hot-{day}-{frames[0].sequence}-{frames[-1].sequence}-{n}" for n in itertools.count())
+            built = build_segments(table, names.__next__, day, now_ns, most_records=SEGMENT_RECORDS, level=1)
+            made += map(Segment.of, built)
         return made
 
 

@@ -5,7 +5,7 @@ A frame's payload is the length of a head in four bytes, the head as MessagePack
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ class FrameHead(msgspec.Struct, frozen=True, array_like=True):
 
     position: str = ""
     batch_id: str = ""
+    void: tuple[int, ...] = ()
+    """Frames before it that do not count: their senders were told that they are not stored."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,19 @@ def unpack_frame(sequence: int, payload: bytes) -> Stored:
     return Stored(sequence, head, batches[0])
 
 
-def read_frames(spool: Spool, after: int, damage: Damage | None = None) -> Iterator[Stored]:
-    """The frames with a sequence above `after`, in order, each once."""
+def read_frames(spool: Spool, after: int, damage: Damage | None = None) -> list[Stored]:
+    """The frames with a sequence above `after` that count, in order, each once."""
+    return without_void(_read_all(spool, after, damage))
+
+
+def without_void(frames: Iterable[Stored]) -> list[Stored]:
+    """The frames that none of the others says do not count."""
+    frames = list(frames)
+    void = {sequence for frame in frames for sequence in frame.head.void}
+    return [frame for frame in frames if frame.sequence not in void]
+
+
+def _read_all(spool: Spool, after: int, damage: Damage | None) -> Iterator[Stored]:
     last = after
     for segment in in_order(spool):
         for frame in spool.read(segment, damage=damage):

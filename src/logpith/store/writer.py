@@ -11,10 +11,11 @@ what a manifest names was synced before it.
 
 from __future__ import annotations
 
+import errno
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,18 @@ import msgspec
 import pyarrow as pa
 
 from logpith.batch import Batch
-from logpith.store.disk import DAYS, DRAFT, TRASH, make_store, writer_lock
-from logpith.store.manifest import MOST_BATCH_IDS, Entry, Manifest, entry_of, read_manifest, write_manifest
-from logpith.store.rows import Rows, days_of, rows_of, table_of
+from logpith.store.building import SEGMENT_BYTES, build_segments
+from logpith.store.disk import DAYS, DRAFT, MANIFEST, TRASH, make_store, writer_lock
+from logpith.store.manifest import (
+    MOST_BATCH_IDS,
+    Entry,
+    Manifest,
+    entry_of,
+    read_manifest,
+    spell_manifest,
+    write_manifest,
+)
+from logpith.store.rows import days_of, rows_of, table_of
 from logpith.store.segment import Segment, segment_table, spell_head
 from logpith.store.segment_writer import HEAD, Built, build_segment
 from logpith.store.spools import BATCH_KIND, FrameHead, Stored, in_order, pack_frame, read_frames, spool_of
@@ -41,7 +51,6 @@ SEAL_AGE_NS = 60 * NS_PER_S
 SEGMENT_RECORDS = 524_288
 """Records of a segment at most, when many come at once or small ones are put together."""
 
-_SMALL_RECORDS = SEGMENT_RECORDS // 2
 _MERGED_AT_ONCE = 8
 _FEWEST_MERGED = 4
 TRASH_GRACE_NS = 300 * NS_PER_S
@@ -56,19 +65,12 @@ class StoreLimits:
     seal_bytes: int = SEAL_BYTES
     seal_age_ns: int = SEAL_AGE_NS
     segment_records: int = SEGMENT_RECORDS
+    segment_bytes: int = SEGMENT_BYTES
     spool_bytes: int = 1 << 30
     compression_level: int = 3
     compacted_level: int = 6
     classify: Callable[[Any], Mapping[str, Any]] | None = None
     """An Arrow table of records → their tables by retention class; None means that all are of one class, ""."""
-
-
-@dataclass
-class _Hot:
-    """A batch that is in the spool and in no segment."""
-
-    stored: Stored
-    size_bytes: int
 
 
 @contextmanager
@@ -78,14 +80,14 @@ def open_store(
     """The store in a folder, made where there is none, to be written.
 
     Raises:
-        Unavailable: another process writes it.
+        Unavailable: another process writes it, or the disk cannot be written.
         Refused: the folder holds something else, or its manifest is damaged.
     """
     disk = disk or Disk()
     disk.make_folder(folder)
     with ExitStack() as stack:
         stack.enter_context(writer_lock(folder))
-        make_store(disk, folder)
+        make_store(disk, folder, spell_manifest(Manifest()))
         store = Store(folder, disk, limits or StoreLimits())
         stack.enter_context(store.opened())
         yield store
@@ -107,9 +109,24 @@ class Store:
         self._changing = threading.Lock()
         """Held by whoever changes segments and the manifest: one thing at a time."""
 
-        self._hot: dict[int, _Hot] = {}
-        self._waiting: dict[int, _Hot] = {}
+        self._hot: dict[int, Stored] = {}
+        """Frames that are durable and in no segment, in order."""
+
+        self._waiting: dict[int, Stored] = {}
         """Appended and not known to be durable."""
+
+        self._void: set[int] = set()
+        """Appended in vain: whoever brought them knows that they are not stored. The next frame says so."""
+
+        self._generation = self._manifest.generation
+        self._unsure: list[Built] = []
+        """Segments of a manifest that was not written, or was: the disk did not say."""
+
+        self._synced_days: set[int] = set()
+        """Days whose folders' names are durable."""
+
+        self._apart: set[str] = set()
+        """Segments that cannot be put together with others."""
 
         self._positions = dict(self._manifest.positions)
         self._batch_ids: dict[str, int] = dict.fromkeys(self._manifest.batch_ids, 0)
@@ -119,11 +136,13 @@ class Store:
     @contextmanager
     def opened(self) -> Iterator[None]:
         """While the spool can be written."""
-        self._sweep()
-        last = self._manifest.consumed
-        for stored in read_frames(self._spool, self._manifest.consumed, self.damage):
-            self._take(stored, stored.batch.nbytes)
-            last = stored.sequence
+        with _telling(self.folder):
+            self._sweep()
+            last = self._manifest.consumed
+            for stored in read_frames(self._spool, self._manifest.consumed, self.damage):
+                self._take(stored)
+                last = stored.sequence
+            self._sync_spool()
         with self._spool.open_durable(first_sequence=last + 1) as log:
             self._log = log
             try:
@@ -139,12 +158,12 @@ class Store:
     def hot(self) -> list[Batch]:
         """Batches that are durable and in no segment, in the order in which they came."""
         with self._lock:
-            return [hot.stored.batch for hot in self._hot.values()]
+            return [stored.batch for stored in self._hot.values()]
 
     def snapshot(self) -> tuple[Manifest, tuple[Stored, ...]]:
         """What is stored at this moment: the manifest, and what is not in its segments."""
         with self._lock:
-            return self._manifest, tuple(hot.stored for hot in self._hot.values())
+            return self._manifest, tuple(self._hot.values())
 
     def position(self, source: str) -> str | None:
         """What was last stored with records of a source; None when nothing was."""
@@ -159,26 +178,34 @@ class Store:
         Raises:
             Unavailable: it is not stored now; the same call may be tried again.
         """
-        head = FrameHead(*(position or ("", "")), batch_id)
         log = self._open_log()
         with self._lock:
             sequence = self._batch_ids.get(batch_id) if batch_id else None
+            is_new = sequence is None
             if sequence is None:
-                payload = pack_frame(head, batch)
-                sequence = log.append(payload, BATCH_KIND)
+                head = FrameHead(*(position or ("", "")), batch_id, tuple(sorted(self._void)))
+                sequence = log.append(pack_frame(head, batch), BATCH_KIND)
                 if not sequence:
                     raise Unavailable("the spool has no room", remedy="Free disk space, or raise its limit")
-                self._waiting[sequence] = _Hot(Stored(sequence, head, batch), len(payload))
+                self._waiting[sequence] = Stored(sequence, head, batch)
                 if batch_id:
                     self._batch_ids[batch_id] = sequence
-                is_new = True
-            else:
-                is_new = sequence in self._waiting
-        log.sync()
+            elif sequence not in self._waiting:
+                return False
+        problem = Unavailable("a batch is not stored", remedy="Bring it again")
+        try:
+            log.sync()
+        except Unavailable as error:
+            problem = error
         with self._lock:
-            for waiting in [number for number in self._waiting if number <= log.durable_sequence]:
-                hot = self._waiting.pop(waiting)
-                self._take(hot.stored, hot.size_bytes)
+            self._take_durable(log)
+            if sequence in self._waiting:
+                # It is on the disk, or it is not, and it is going to be brought again: it must not count then.
+                del self._waiting[sequence]
+                self._void.add(sequence)
+                self._batch_ids.pop(batch_id, None)
+            if sequence in self._void:
+                raise problem
         return is_new
 
     def add(
@@ -188,21 +215,51 @@ class Store:
 
         The same as appending, some times as quick, for what comes in hundreds of thousands.
         """
-        built = self._build(batches, newest_ns, self.limits.compression_level)
-        with self._changing:
+        self.add_built(self.build(batches, newest_ns), positions=positions)
+
+    def build(self, batches: Sequence[Batch], newest_ns: int) -> list[Built]:
+        """The segments of many records, in memory only; several threads may build at once."""
+        limits = self.limits
+        built: list[Built] = []
+        for day, table in days_of(table_of([batch for batch in batches if batch.num_rows])):
+            classes = limits.classify(table) if limits.classify else {"": table}
+            for kind, part in classes.items():
+                built += build_segments(
+                    part,
+                    lambda: new_name(newest_ns),
+                    day,
+                    newest_ns,
+                    most_records=limits.segment_records,
+                    level=limits.compression_level,
+                    kind=kind,
+                    most_bytes=limits.segment_bytes,
+                )
+        return built
+
+    def add_built(self, built: Sequence[Built], *, positions: Mapping[str, str] | None = None) -> None:
+        """Stores what was built; durable and complete when it returns, or nothing of it is."""
+        with self._changing, _telling(self.folder):
             self._keep(built)
             with self._lock:
+                # What is in the spool came before, and so did the positions that it tells.
+                last = max((0, *self._hot, *self._waiting, *self._void))
                 self._commit(
-                    segments=(*self._manifest.segments, *(entry_of(one.head) for one in built)),
+                    built,
                     positions={**self._manifest.positions, **(positions or {})},
+                    placed={**self._manifest.placed, **dict.fromkeys(positions or (), last)},
                 )
                 self._positions.update(positions or {})
 
     def maintain(self, now_ns: int) -> None:
-        """Seals what waits long enough or is enough, puts small segments together, empties the trash."""
+        """Empties the trash, seals what waits long enough or is enough, puts small segments together.
+
+        Raises:
+            Unavailable: the disk is full or fails; what was stored is safe, and the next time may go better.
+        """
+        self.empty_trash(now_ns)
         with self._lock:
-            records = sum(hot.stored.batch.num_rows for hot in self._hot.values())
-            size_bytes = sum(hot.size_bytes for hot in self._hot.values())
+            records = sum(stored.batch.num_rows for stored in self._hot.values())
+            size_bytes = sum(stored.batch.nbytes for stored in self._hot.values())
             if self._hot and self._oldest_ns is None:
                 self._oldest_ns = now_ns
             age_ns = now_ns - self._oldest_ns if self._oldest_ns is not None else 0
@@ -210,75 +267,97 @@ class Store:
         if records >= limits.seal_records or size_bytes >= limits.seal_bytes or age_ns >= limits.seal_age_ns:
             self.seal(now_ns)
         self.compact(now_ns)
-        self.empty_trash(now_ns)
 
     def seal(self, now_ns: int) -> None:
-        """Makes segments of all that is in the spool only."""
-        with self._changing:
+        """Makes segments of all that is in the spool only.
+
+        Raises:
+            Unavailable: the disk is full or fails; nothing has changed.
+        """
+        with self._changing, _telling(self.folder):
             log = self._open_log()
             log.roll()
             with self._lock:
-                hot = list(self._hot.values())
-                self._oldest_ns = None
-                waiting = min(self._waiting, default=None)
+                self._take_durable(log)
+                # What is behind one that is not known to be durable is sealed the next time.
+                end = min(self._waiting, default=log.durable_sequence + 1)
+                hot = [stored for stored in self._hot.values() if stored.sequence < end]
+                void = [sequence for sequence in self._void if sequence < end]
             if not hot:
                 return
-            through = hot[-1].stored.sequence
-            if waiting is not None and waiting < through:
-                return  # one of them is not known to be durable: the next time
-            built = self._build([one.stored.batch for one in hot], now_ns, self.limits.compression_level)
+            built = self.build([stored.batch for stored in hot], now_ns)
             self._keep(built)
             with self._lock:
-                heads = [one.stored.head for one in hot]
+                positions = dict(self._manifest.positions)
+                for stored in hot:
+                    self._note_position(positions, stored)
+                through = max(hot[-1].sequence, *void) if void else hot[-1].sequence
+                ids = (stored.head.batch_id for stored in hot if stored.head.batch_id)
                 self._commit(
-                    segments=(*self._manifest.segments, *(entry_of(one.head) for one in built)),
+                    built,
                     consumed=through,
-                    positions={
-                        **self._manifest.positions,
-                        **{head.source: head.position for head in heads if head.source},
-                    },
-                    batch_ids=(
-                        *self._manifest.batch_ids,
-                        *(head.batch_id for head in heads if head.batch_id),
-                    )[-MOST_BATCH_IDS:],
+                    positions=positions,
+                    placed={name: last for name, last in self._manifest.placed.items() if last > through},
+                    batch_ids=(*self._manifest.batch_ids, *ids)[-MOST_BATCH_IDS:],
                 )
-                for one in hot:
-                    del self._hot[one.stored.sequence]
+                for stored in hot:
+                    del self._hot[stored.sequence]
+                self._void.difference_update(void)
+                self._oldest_ns = None
                 while len(self._batch_ids) > 2 * MOST_BATCH_IDS:
                     del self._batch_ids[next(iter(self._batch_ids))]
             self._remove_consumed()
 
     def compact(self, now_ns: int) -> None:
-        """Puts small neighbours of one day and class together, as long as they make one segment."""
+        """Puts small neighbours of one day and class together, as long as they make one segment.
+
+        Raises:
+            Unavailable: the disk is full or fails; nothing has changed.
+        """
         while self._compact_once(now_ns):
             pass
 
     def _compact_once(self, now_ns: int) -> bool:
-        with self._changing:
-            chosen = _neighbours(self._manifest.segments, self.limits.segment_records)
+        with self._changing, _telling(self.folder):
+            candidates = [entry for entry in self._manifest.segments if entry.id not in self._apart]
+            chosen = _neighbours(candidates, self.limits)
             if not chosen:
                 return False
-            tables = [segment_table(self.segment(entry)) for entry in chosen]
-            built = self._build_rows(
-                rows_of(pa.concat_tables(tables)),
-                chosen[0].day,
-                now_ns,
-                self.limits.compacted_level,
-                chosen[0].kind,
-            )
-            self._keep([built])
             names = {entry.id for entry in chosen}
+            tables: list[Any] = []
+            for entry in chosen:
+                try:
+                    tables.append(segment_table(self.segment(entry)))
+                except (Refused, FileNotFoundError):  # readers tell that it is damaged
+                    self._apart.add(entry.id)
+                    return True
+            try:
+                built = build_segment(
+                    rows_of(pa.concat_tables(tables)),
+                    new_name(now_ns),
+                    chosen[0].day,
+                    now_ns,
+                    level=self.limits.compacted_level,
+                    kind=chosen[0].kind,
+                )
+            except Refused:  # one segment cannot hold so many services
+                self._apart |= names
+                return True
+            self._keep([built])
             with self._lock:
                 left = [entry for entry in self._manifest.segments if entry.id not in names]
                 first = next(at for at, entry in enumerate(self._manifest.segments) if entry.id in names)
                 merged = entry_of(built.head)
-                self._commit(segments=(*left[:first], merged, *left[first:]))
+                self._commit([built], segments=(*left[:first], merged, *left[first:]))
             self._throw_away(chosen, now_ns)
         return True
 
-    def drop(self, names: Mapping[str, str], now_ns: int) -> None:
-        """Drops segments by their names, each for a reason, which its records are counted under."""
-        with self._changing:
+    def drop(self, names: Mapping[str, str], now_ns: int, *, cut_ns: Mapping[str, int] | None = None) -> None:
+        """Drops segments by their names, each for a reason, which its records are counted under.
+
+        `cut_ns` is what the plan that says so wants to be kept for the next one.
+        """
+        with self._changing, _telling(self.folder):
             gone = [entry for entry in self._manifest.segments if entry.id in names]
             dropped = dict(self._manifest.dropped)
             for entry in gone:
@@ -286,7 +365,8 @@ class Store:
                 dropped[reason] = dropped.get(reason, 0) + entry.records
             with self._lock:
                 left = tuple(entry for entry in self._manifest.segments if entry.id not in names)
-                self._commit(segments=left, dropped=dropped)
+                cut = self._manifest.cut_ns if cut_ns is None else dict(cut_ns)
+                self._commit([], segments=left, dropped=dropped, cut_ns=cut)
             self._throw_away(gone, now_ns)
 
     def segment(self, entry: Entry) -> Segment:
@@ -296,10 +376,11 @@ class Store:
     def empty_trash(self, now_ns: int) -> None:
         """Removes what was dropped so long ago that nobody can still be reading it."""
         trash = self.folder / TRASH
-        for name in self.disk.names(trash):
-            stamp = name.partition("-")[0]
-            if not stamp.isdigit() or int(stamp) + TRASH_GRACE_NS <= now_ns:
-                self.disk.remove_folder(trash / name)
+        with _telling(self.folder):
+            for name in self.disk.names(trash):
+                stamp = name.partition("-")[0]
+                if not stamp.isdigit() or int(stamp) + TRASH_GRACE_NS <= now_ns:
+                    self.disk.remove_folder(trash / name)
 
     # ── Steps ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -308,63 +389,104 @@ class Store:
             raise Refused("the store is closed", remedy="Open it again")
         return self._log
 
-    def _take(self, stored: Stored, size_bytes: int) -> None:
-        self._hot[stored.sequence] = _Hot(stored, size_bytes)
-        if stored.head.source:
-            self._positions[stored.head.source] = stored.head.position
+    def _take_durable(self, log: DurableWriter) -> None:
+        """Counts what waited and is durable by now."""
+        for sequence in [number for number in self._waiting if number <= log.durable_sequence]:
+            self._take(self._waiting.pop(sequence))
+
+    def _take(self, stored: Stored) -> None:
+        self._hot[stored.sequence] = stored
+        self._void.difference_update(stored.head.void)
+        self._note_position(self._positions, stored)
         if stored.head.batch_id:
             self._batch_ids[stored.head.batch_id] = stored.sequence
 
-    def _build(self, batches: Sequence[Batch], now_ns: int, level: int) -> list[Built]:
-        built: list[Built] = []
-        for day, table in days_of(table_of([batch for batch in batches if batch.num_rows])):
-            classes = self.limits.classify(table) if self.limits.classify else {"": table}
-            for kind, part in classes.items():
-                for first in range(0, part.num_rows, self.limits.segment_records):
-                    some = part.slice(first, self.limits.segment_records)
-                    built.append(self._build_rows(rows_of(some), day, now_ns, level, kind))
-        return built
-
-    def _build_rows(self, rows: Rows, day: int, now_ns: int, level: int, kind: str = "") -> Built:
-        return build_segment(rows, new_name(now_ns), day, now_ns, level=level, kind=kind)
+    def _note_position(self, positions: dict[str, str], stored: Stored) -> None:
+        source = stored.head.source
+        if source and stored.sequence > self._manifest.placed.get(source, 0):
+            positions[source] = stored.head.position
 
     def _keep(self, built: Sequence[Built]) -> None:
         """Writes segments where they belong; durable when it returns, and named by no manifest."""
+        try:
+            for one in built:
+                self._keep_one(one)
+        except BaseException:
+            self._unkeep(built)
+            raise
+
+    def _keep_one(self, built: Built) -> None:
+        home = self.folder / DAYS / day_text(built.head.day)
+        draft = home / f"{DRAFT}{built.id}"
+        self.disk.make_folder(draft)
+        for name, data in built.files.items():
+            self.disk.write_new(draft / name, data)
+        self.disk.write_new(draft / HEAD, spell_head(built.head))
+        self.disk.sync_folder(draft)
+        self.disk.rename(draft, home / built.id)
+        self.disk.sync_folder(home)
+        if built.head.day not in self._synced_days:
+            self.disk.sync_folder(home.parent)
+            self._synced_days.add(built.head.day)
+
+    def _unkeep(self, built: Sequence[Built]) -> None:
+        """Takes segments away that no manifest names: a disk that is full needs the room."""
         for one in built:
             home = self.folder / DAYS / day_text(one.head.day)
-            draft = home / f"{DRAFT}{one.id}"
-            is_new = not self.disk.names(home)
-            self.disk.make_folder(draft)
-            for name, data in one.files.items():
-                self.disk.write_new(draft / name, data)
-            self.disk.write_new(draft / HEAD, spell_head(one.head))
-            self.disk.sync_folder(draft)
-            self.disk.rename(draft, home / one.id)
-            self.disk.sync_folder(home)
-            if is_new:
-                self.disk.sync_folder(home.parent)
+            for name in (f"{DRAFT}{one.id}", one.id):
+                with suppress(OSError):  # the next start sweeps it away
+                    self.disk.remove_folder(home / name)
 
-    def _commit(self, **changes: object) -> None:
-        changed = msgspec.structs.replace(self._manifest, generation=self._manifest.generation + 1, **changes)
-        write_manifest(self.disk, self.folder, changed)
+    def _commit(self, built: Sequence[Built], **changes: object) -> None:
+        """Puts a manifest in the place of the one before that names the segments `built`, too."""
+        self._generation += 1
+        segments = (*self._manifest.segments, *(entry_of(one.head) for one in built))
+        changed = msgspec.structs.replace(
+            self._manifest, **{"generation": self._generation, "segments": segments, **changes}
+        )
+        try:
+            write_manifest(self.disk, self.folder, changed)
+        except BaseException:
+            if f"{DRAFT}{MANIFEST}" in self.disk.names(self.folder):  # it has not got its name
+                self._unkeep(built)
+            else:
+                self._unsure += built
+            raise
         self._manifest = changed
+        self._unkeep(self._unsure)
+        self._unsure.clear()
 
     def _throw_away(self, entries: Sequence[Entry], now_ns: int) -> None:
         for entry in entries:
             folder = segment_folder(self.folder, entry)
-            self.disk.rename(folder, self.folder / TRASH / f"{now_ns}-{entry.id}")
+            with suppress(FileNotFoundError):
+                self.disk.rename(folder, self.folder / TRASH / f"{now_ns}-{entry.id}")
 
     def _remove_consumed(self) -> None:
-        """Removes the files of the spool of which every frame is in a segment."""
-        growing = self._open_log().segment
+        """Removes the files of the spool of which every frame is in a segment; damaged ones are kept aside."""
+        growing = self._log.segment if self._log is not None else None
         for segment in in_order(self._spool):
-            if segment == growing:
+            damage = Damage()
+            frames = [frame.sequence for frame in self._spool.read(segment, damage=damage)]
+            is_consumed = max(frames, default=0) <= self._manifest.consumed
+            if segment == growing or damage.unreadable_files or not is_consumed:
                 continue
-            last = 0
-            for frame in self._spool.read(segment):
-                last = frame.sequence
-            if last <= self._manifest.consumed:
+            if damage.is_worth_keeping:
+                self._spool.set_aside(segment)
+            else:
                 self._spool.remove(segment)
+
+    def _sync_spool(self) -> None:
+        """Makes durable what an earlier program has written to the spool and may not have synced."""
+        segments = self._spool.segments()
+        for segment in segments:
+            file = self.disk.append_to(segment.path)
+            try:
+                file.sync()
+            finally:
+                file.close()
+        if segments:
+            self.disk.sync_folder(self._spool.folder)
 
     def _sweep(self) -> None:
         """Removes what a program that was cut off left behind: drafts, and segments that no manifest names."""
@@ -374,10 +496,20 @@ class Store:
             for name in self.disk.names(home):
                 if name not in named:
                     self.disk.remove_folder(home / name)
-        for segment in in_order(self._spool):
-            frames = [frame.sequence for frame in self._spool.read(segment)]
-            if frames and max(frames) <= self._manifest.consumed:
-                self._spool.remove(segment)
+        self._remove_consumed()
+
+
+@contextmanager
+def _telling(folder: Path) -> Iterator[None]:
+    """Says in our words that the disk does not do what it should."""
+    try:
+        yield
+    except OSError as error:
+        no_space = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        raise Unavailable(
+            f"{folder} cannot be written: {error.strerror}",
+            remedy="Free space on that disk" if no_space else "See to that disk",
+        ) from error
 
 
 def segment_folder(folder: Path, entry: Entry) -> Path:
@@ -395,24 +527,26 @@ def new_name(now_ns: int) -> str:
     return f"{now_ns // 1_000_000:013d}-{secrets.token_hex(4)}"
 
 
-def _neighbours(entries: Sequence[Entry], most_records: int) -> list[Entry]:
+def _neighbours(entries: Sequence[Entry], limits: StoreLimits) -> list[Entry]:
     """Small segments of one day and class that are worth putting together; none when there are too few."""
     groups: dict[tuple[int, str], list[Entry]] = {}
     for entry in entries:
-        if entry.records <= most_records // 2:
+        if entry.records <= limits.segment_records // 2:
             groups.setdefault((entry.day, entry.kind), []).append(entry)
     for group in groups.values():
         # Of one size, so that a record is written anew only a few times.
         group.sort(key=lambda entry: entry.records)
         for first in range(len(group) - _FEWEST_MERGED + 1):
             chosen: list[Entry] = []
-            records = 0
+            records = text_bytes = 0
             for entry in group[first:]:
-                too_large = chosen and entry.records > _MERGED_AT_ONCE * max(chosen[0].records, 1_000)
-                if too_large or records + entry.records > most_records or len(chosen) == 4 * _MERGED_AT_ONCE:
+                records += entry.records
+                text_bytes += entry.text_bytes
+                is_larger = chosen and entry.records > _MERGED_AT_ONCE * max(chosen[0].records, 1_000)
+                is_too_much = records > limits.segment_records or text_bytes > limits.segment_bytes
+                if is_larger or is_too_much or len(chosen) == 4 * _MERGED_AT_ONCE:
                     break
                 chosen.append(entry)
-                records += entry.records
             if len(chosen) >= _FEWEST_MERGED:
                 names = {entry.id for entry in chosen}
                 return [entry for entry in entries if entry.id in names]
