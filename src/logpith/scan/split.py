@@ -399,7 +399,10 @@ class Split:
     def is_whole(self) -> NDArray[np.bool_]:
         """Templates whose lines are kept as they stand."""
         firsts = np.concatenate([[0], self.text_ends[:-1]])[: len(self.text_ends)]
-        found: NDArray[np.bool_] = (self.text_ends - firsts == 1) & (self.texts[firsts] == WHOLE)
+        if not len(self.texts):  # the one template is that of the empty line
+            return np.zeros(len(firsts), np.bool_)
+        of_first = self.texts[np.minimum(firsts, len(self.texts) - 1)]
+        found: NDArray[np.bool_] = (self.text_ends - firsts == 1) & (of_first == WHOLE)
         return found
 
 
