@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     import ast
 
     from logpith.answer import Answer, Evidence
+    from logpith.collected import When
     from logpith.component import Argument
     from logpith.corpus.desk import Desk
     from logpith.progress import ProgressLine
-    from logpith.settings import Found
+    from logpith.settings import Found, Settings
     from logpith.tools import Tool
     from logpith.upkeep import Report
 
@@ -41,6 +42,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMPILING = "compiling once for this machine (about 20 s)"
 
 EXIT_CODES = "Exit codes: 0 something was found, 1 nothing was, 2 error, 130 interrupted."
+
+SETTINGS_FILE = "logpith.toml"
 
 _WORDS_FOR: Mapping[str, str] = {"sources": "PATH…", "refs": "REF…"}
 
@@ -119,9 +122,24 @@ EXTRAS: dict[str, tuple[Extra, ...]] = {
 }
 """By command. Nothing here reaches an agent."""
 
+_CONFIG = Option(name="config", value="FILE", doc="The settings (default: logpith.toml, if there is one).")
+_DATA_DIR = Option(
+    name="data-dir",
+    value="DIR",
+    doc="Where what is collected is kept (default: LOGPITH_DATA_DIR, or where this system keeps such).",
+)
+STORED = (
+    Option(name="refresh", doc="Without PATH: read all sources anew first, and wait for them."),
+    Option(name="no-refresh", doc="Without PATH: collect nothing first."),
+    _CONFIG,
+    _DATA_DIR,
+)
+"""What a tool's command understands of what was collected, which it asks when no files are named."""
+
+JSON = Option(name="json", doc="Print the answer as JSON.")
 HELP = Option(name="help", letter="h", doc="Show this.")
 NO_COLOR = Option(name="no-color", doc="No colours; the variable NO_COLOR does the same.")
-COMMON = (Option(name="json", doc="Print the answer as JSON."), NO_COLOR, HELP)
+COMMON = (*STORED, JSON, NO_COLOR, HELP)
 """What every tool's command understands."""
 
 
@@ -375,31 +393,104 @@ def _run_tool(tool: type[Tool], words: Sequence[str]) -> int:
     if "help" in parsed.options:
         return _show(_help_for_tool(tool))
     question = _build_tool(tool, parsed)
-    if not question.sources and not getattr(question, "refs", ()) and not _is_piped_into():
+    asked = _what_is_asked(question, parsed.options)
+    if asked is None:
         usage = f"logpith {tool.command} {_usage_words(tool)}"
         raise BadArgument(
-            "there is nothing to read", remedy=f"Name a file, a folder or a glob, or pipe text in: {usage}"
+            "there is nothing to read",
+            remedy=f"Name a file, a folder or a glob, or pipe text in: {usage}. Or name sources in {SETTINGS_FILE}, "
+            "and they are asked: logpith check shows what it says",
         )
-    with opened_desk() as desk:
+    with opened_desk(asked) as desk:
         for extra in extras:
             if extra.option.name in parsed.options:
                 return extra.run(question, desk, parsed.options)
         from logpith.app import ask  # noqa: PLC0415 - what answers need is loaded by the first question
 
         answer = ask(question, desk)
-    show_answer(answer, question, as_json="json" in parsed.options, colour="no-color" not in parsed.options)
+    show_answer(
+        answer,
+        question,
+        as_json="json" in parsed.options,
+        colour="no-color" not in parsed.options,
+        asked=asked,
+    )
     return FOUND if answer.found else NOTHING
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a command line asks, where it names no files that are there."""
+
+    settings: Settings | None = None
+    """What was collected by these settings; None means files."""
+
+    when: When = "stale"
+    is_piped: bool = False
+    """Whether standard input is read."""
+
+    words: tuple[str, ...] = ()
+    """The options that told so, to be repeated in command lines about the same."""
+
+
+def _what_is_asked(question: Tool, options: Mapping[str, str]) -> Asked | None:
+    """What a question is about: files that it names, what is piped in, or else what was collected; None for nothing."""
+    from logpith.corpus.refs import STORE_KEY  # noqa: PLC0415 - `--version` does without
+
+    refs: tuple[str, ...] = getattr(question, "refs", ())
+    is_about_refs = bool(refs) and not any(f"@{STORE_KEY}" in ref for ref in refs)
+    if is_about_refs or (question.sources and all(map(_names_source, question.sources))):
+        return Asked(is_piped=_is_piped_into())
+    words = tuple(
+        word for name in ("config", "data-dir") if name in options for word in (f"--{name}", options[name])
+    )
+    is_told = bool(words) or "refresh" in options or "no-refresh" in options
+    is_piped = not is_told and _is_piped_into()
+    if is_piped and not question.sources and not refs and _has_input():
+        return Asked(is_piped=True)
+    settings = _own_settings(options)
+    if settings.have_logs or is_told:
+        return Asked(settings=settings, when=_when(options), words=words)
+    return Asked(is_piped=is_piped) if question.sources or refs or is_piped else None
+
+
+def _own_settings(options: Mapping[str, str]) -> Settings:
+    """The settings that count for a question."""
+    from logpith.settings import DATA_VARIABLE, find_own_settings  # noqa: PLC0415 - only what works with settings
+
+    environment = dict(os.environ)
+    if "data-dir" in options:
+        environment[DATA_VARIABLE] = str(Path(options["data-dir"]).absolute())
+    return find_own_settings(options.get("config"), environment=environment, folder=Path.cwd()).settings
+
+
+def _when(options: Mapping[str, str]) -> When:
+    if "refresh" in options and "no-refresh" in options:
+        raise BadArgument("--refresh and --no-refresh exclude each other", remedy="Give one of them")
+    return "now" if "refresh" in options else "never" if "no-refresh" in options else "stale"
+
+
+def _has_input() -> bool:
+    """Whether anything comes through standard input; waits until it does or ends."""
+    return bool(sys.stdin.buffer.peek(1))  # type: ignore[union-attr]  # of a real stream it is a BufferedReader
+
+
 @contextmanager
-def opened_desk() -> Iterator[Desk]:
+def opened_desk(asked: Asked | None = None) -> Iterator[Desk]:
     """A desk for who sits at this terminal, with a line on it that tells how long work goes on."""
-    default_sources = ("-",) if _is_piped_into() else ()
+    asked = asked or Asked(is_piped=_is_piped_into())
+    default_sources = ("-",) if asked.is_piped else ()
     with ExitStack() as until_done:
         progress = until_done.enter_context(_progress_line())
         from logpith.corpus.desk import Desk  # noqa: PLC0415 - under the progress line: this is what takes long
 
-        yield Desk(progress=progress, default_sources=default_sources, may_read_stdin=True)
+        files = Desk(progress=progress, default_sources=default_sources, may_read_stdin=True)
+        if asked.settings is None:
+            yield files
+            return
+        from logpith.collected import collected_desk  # noqa: PLC0415 - as above
+
+        yield collected_desk(asked.settings, when=asked.when, files=files, progress=progress)
 
 
 @contextmanager
@@ -434,7 +525,14 @@ def _is_piped_into() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISREG(mode) or stat.S_ISSOCK(mode)
 
 
-def show_answer(answer: Answer, question: Tool, *, as_json: bool = False, colour: bool = True) -> None:
+def show_answer(
+    answer: Answer,
+    question: Tool,
+    *,
+    as_json: bool = False,
+    colour: bool = True,
+    asked: Asked | None = None,
+) -> None:
     """Prints an answer: as JSON, as tables for a person at a terminal, or as plain text into a pipe.
 
     As text, the calls that it proposes are command lines about the same sources.
@@ -446,11 +544,12 @@ def show_answer(answer: Answer, question: Tool, *, as_json: bool = False, colour
         return
     from logpith.quote import show_hidden  # noqa: PLC0415 - as above
 
+    asked = asked or Asked(is_piped=_is_piped_into())
     answer = replace(
         answer,
         # A file's name may hold what a terminal obeys.
-        next=tuple(show_hidden(command_line(call, question.sources)) for call in answer.next),
-        cursor=answer.cursor and show_hidden(_command_line_from(answer.cursor, question)),
+        next=tuple(show_hidden(command_line(call, question.sources, asked)) for call in answer.next),
+        cursor=answer.cursor and show_hidden(_command_line_from(answer.cursor, question, asked)),
     )
     if sys.stdout.isatty():
         from logpith.terminal import print_answer  # noqa: PLC0415 - rich is for terminals only
@@ -460,7 +559,7 @@ def show_answer(answer: Answer, question: Tool, *, as_json: bool = False, colour
         print(to_text(answer))  # noqa: T201 - see _run
 
 
-def command_line(call: str, sources: Sequence[str]) -> str:
+def command_line(call: str, sources: Sequence[str], asked: Asked | None = None) -> str:
     """The command line for an agent's call about `sources`; what is no whole call stays as it is.
 
     `log_fetch(refs=["e12@3f9ac21b"], before=5)` → `logpith fetch e12@3f9ac21b --before 5`
@@ -477,7 +576,7 @@ def command_line(call: str, sources: Sequence[str]) -> str:
                 return call
     except (SyntaxError, ValueError):
         return call
-    return _spell_command(tools()[name], given | ({} if given.get("refs") else {"sources": sources}))
+    return _spell_command(tools()[name], given | ({} if given.get("refs") else {"sources": sources}), asked)
 
 
 def _value_of(node: ast.expr) -> object:
@@ -489,22 +588,23 @@ def _value_of(node: ast.expr) -> object:
     return ast.literal_eval(node)
 
 
-def _command_line_from(cursor: str, question: Tool) -> str:
+def _command_line_from(cursor: str, question: Tool, asked: Asked) -> str:
     """The command line that goes on behind `question`: its cursor is an argument, `offset=50`."""
     name, _, value = cursor.partition("=")
     arguments = _arguments_of(type(question))
     if name not in {argument.name for argument in arguments}:
         return cursor
-    asked = {argument.name: getattr(question, argument.name) for argument in arguments}
+    said = {argument.name: getattr(question, argument.name) for argument in arguments}
     given = {
-        argument.name: asked[argument.name]
+        argument.name: said[argument.name]
         for argument in arguments
-        if asked[argument.name] != argument.default
+        if said[argument.name] != argument.default
     }
-    return _spell_command(type(question), given | {name: value})
+    return _spell_command(type(question), given | {name: value}, asked)
 
 
-def _spell_command(tool: type[Tool], given: Mapping[str, object]) -> str:
+def _spell_command(tool: type[Tool], given: Mapping[str, object], asked: Asked | None) -> str:
+    asked = asked or Asked(is_piped=_is_piped_into())
     words = ["logpith", tool.command]
     for name in tool.positional:
         value = given.get(name, ())
@@ -512,8 +612,8 @@ def _spell_command(tool: type[Tool], given: Mapping[str, object]) -> str:
     for name, value in given.items():
         if name not in tool.positional:
             words += _spell_option(tool, name, value)
-    is_about_stdin = not given.get("sources") and _is_piped_into()
-    return "… | " * is_about_stdin + shlex.join(words)
+    is_about_stdin = asked.is_piped and not given.get("sources")
+    return "… | " * is_about_stdin + shlex.join([*words, *asked.words])
 
 
 def _spell_option(tool: type[Tool], name: str, value: object) -> list[str]:
@@ -533,15 +633,37 @@ def _serve_mcp(parsed: Parsed) -> int:
         raise BadArgument(
             f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith mcp --root {parsed.words[0]}"
         )
-    from logpith.server.toolsets import DEFAULT_TOOLSETS, TOOLSETS_VARIABLE, choose_tools  # noqa: PLC0415
+    from logpith.server.toolsets import (  # noqa: PLC0415 - as above
+        DEFAULT_TOOLSETS,
+        STORED_TOOLSETS,
+        TOOLSETS_VARIABLE,
+        choose_tools,
+    )
 
     options = parsed.options
     if "tools" in options and "toolsets" in options:
         raise BadArgument("--tools and --toolsets exclude each other", remedy="Give one of them")
-    toolsets = options.get("toolsets") or os.environ.get(TOOLSETS_VARIABLE) or DEFAULT_TOOLSETS
+    settings = _settings_for_agents(options)
+    default = DEFAULT_TOOLSETS if settings is None else STORED_TOOLSETS
+    toolsets = options.get("toolsets") or os.environ.get(TOOLSETS_VARIABLE) or default
     offered = choose_tools(toolsets, options.get("tools", ""))
     limit_s = _seconds("time-limit", options["time-limit"]) if "time-limit" in options else TIME_LIMIT_S
-    return serve_stdio(parsed.lists.get("root", (".",)), offered, time_limit_s=limit_s or None)
+    roots = parsed.lists.get("root", (".",))
+    return serve_stdio(roots, offered, time_limit_s=limit_s or None, settings=settings)
+
+
+def _settings_for_agents(options: Mapping[str, str]) -> Settings | None:
+    """The settings whose logs an agent may ask; None where they name none and nothing was collected."""
+    is_told = "config" in options or "data-dir" in options
+    try:
+        settings = _own_settings(options)
+    except LogpithError as error:
+        if is_told:
+            raise
+        # Files can be asked all the same, and a host shows nothing of a server that does not start.
+        sys.stderr.write(f"logpith: what is collected cannot be asked: {error}\n")
+        return None
+    return settings if settings.have_logs or is_told else None
 
 
 def _seconds(name: str, text: str) -> float:
@@ -700,12 +822,31 @@ def _check(parsed: Parsed) -> int:
     return FOUND if all(finding.is_ok for finding in findings) else NOTHING
 
 
+def _ingest(parsed: Parsed) -> int:
+    if not parsed.words:
+        raise BadArgument("there is nothing to read", remedy="Write logpith ingest PATH…")
+    options = parsed.options
+    with _progress_line() as progress:
+        from logpith.timerange import now_ns  # noqa: PLC0415 - as above
+        from logpith.upkeep import report_ingested  # noqa: PLC0415 - brings the scan
+
+        report = report_ingested(
+            _settings_found(parsed),
+            parsed.words,
+            now_ns(),
+            service=options.get("service", ""),
+            retention=options.get("retention"),
+            progress=progress,
+        )
+    return _show_report(report, parsed)
+
+
 def _retention(parsed: Parsed) -> int:
     _require_word(parsed, ("plan", "apply"), "retention")
     from logpith.timerange import now_ns  # noqa: PLC0415 - as above
     from logpith.upkeep import report_retention  # noqa: PLC0415 - brings the scan
 
-    store = _found_settings(parsed).settings.store
+    store = _settings_found(parsed).settings.store
     return _show_report(report_retention(store, now_ns(), apply=parsed.words[0] == "apply"), parsed)
 
 
@@ -714,7 +855,7 @@ def _store(parsed: Parsed) -> int:
     from logpith.timerange import now_ns  # noqa: PLC0415 - as above
     from logpith.upkeep import report_check, report_segments  # noqa: PLC0415 - brings the scan
 
-    store = _found_settings(parsed).settings.store
+    store = _settings_found(parsed).settings.store
     if parsed.words[0] == "segments":
         return _show_report(report_segments(store), parsed)
     return _show_report(report_check(store, now_ns(), repair="repair" in parsed.options), parsed)
@@ -730,7 +871,7 @@ def _snapshot(parsed: Parsed) -> int:
         report_verified,
     )
 
-    found = _found_settings(parsed)
+    found = _settings_found(parsed)
     store, options = found.settings.store, parsed.options
     name = parsed.words[1] if len(parsed.words) > 1 else ""
     place = options.get("to") or options.get("from")
@@ -760,7 +901,7 @@ def _require_word(parsed: Parsed, known: Sequence[str], command: str, *, names: 
     return parsed.words[0]
 
 
-def _found_settings(parsed: Parsed) -> Found:
+def _settings_found(parsed: Parsed) -> Found:
     from logpith.settings import DATA_VARIABLE, find_settings  # noqa: PLC0415 - as above
 
     environment = dict(os.environ)
@@ -775,14 +916,6 @@ def _show_report(report: Report, parsed: Parsed) -> int:
     print(as_json(report) if "json" in parsed.options else report.text)  # noqa: T201 - see _run
     return FOUND if report.is_good else NOTHING
 
-
-_CONFIG = Option(name="config", value="FILE", doc="The settings (default: logpith.toml, if there is one).")
-
-_DATA_DIR = Option(
-    name="data-dir",
-    value="DIR",
-    doc="Where everything is kept (default: LOGPITH_DATA_DIR, or where this system keeps such).",
-)
 
 _LISTENING = (
     Option(name="listen", value="HOST:PORT", doc="Where to serve (default: 127.0.0.1:8850)."),
@@ -855,7 +988,8 @@ _COMMANDS: Mapping[str, Command] = {
             name="mcp",
             summary="Serve the tools to an agent, over MCP on standard input and output.",
             usage="logpith mcp [--root DIR]… [options]",
-            doc="An agent's program starts this and speaks with it. It reads files under these folders only.",
+            doc="An agent's program starts this and speaks with it. It reads files under these folders only. Where "
+            "settings name sources, or something was collected, questions that name no files are about that.",
             options=(
                 Option(name="root", value="DIR", doc="A folder to read (default: the working directory)."),
                 Option(
@@ -867,9 +1001,12 @@ _COMMANDS: Mapping[str, Command] = {
                 Option(
                     name="toolsets",
                     value="A,B",
-                    doc="Offer these toolsets (default: LOGPITH_TOOLSETS, or core).",
+                    doc="Offer these toolsets (default: LOGPITH_TOOLSETS, or core, and aggregate where something "
+                    "is collected).",
                 ),
                 Option(name="tools", value="A,B", doc="Offer exactly these tools."),
+                _CONFIG,
+                _DATA_DIR,
             ),
             examples=(
                 "logpith mcp --root ./logs",
@@ -946,7 +1083,7 @@ _COMMANDS: Mapping[str, Command] = {
             usage="logpith check [options]",
             doc="Reads the settings, opens each stage, and reads each source up to its first records, which are not "
             "kept. The exit code is 1 when something is not as it should be; what to do stands below it.",
-            options=(_CONFIG, COMMON[0]),
+            options=(_CONFIG, JSON),
             examples=("logpith check", "logpith check --config logpith.toml --json"),
             run=_check,
         ),
@@ -959,10 +1096,35 @@ _COMMANDS: Mapping[str, Command] = {
             options=(
                 _CONFIG,
                 Option(name="service", value="NAME", doc="The service of records that name none."),
-                COMMON[0],
+                JSON,
             ),
             examples=("logpith pipeline test sample.log", "logpith pipeline test sample.log --json"),
             run=_run_pipeline,
+        ),
+        Command(
+            name="ingest",
+            summary="Put files into the store, each record once; all of it is durable when this returns.",
+            usage="logpith ingest PATH…",
+            doc="Files, folders and globs, packed or not, and archives, go through the stages of the settings "
+            "(secrets are redacted) into the store. On the same files it stores only what was appended since, also "
+            "when they were rotated or packed meanwhile. A server must not run on the same store.",
+            options=(
+                Option(
+                    name="service",
+                    value="NAME",
+                    doc="The service of records that name none; {name} and {folder} are those of the file.",
+                ),
+                Option(
+                    name="retention",
+                    value="SPAN",
+                    doc="Then let go of what is older than this, and of what the settings' limits say: 30d.",
+                ),
+                _CONFIG,
+                _DATA_DIR,
+                JSON,
+            ),
+            examples=("logpith ingest /var/log/app", "logpith ingest --service gateway 'old/*.log.gz'"),
+            run=_ingest,
         ),
         Command(
             name="retention",
@@ -970,7 +1132,7 @@ _COMMANDS: Mapping[str, Command] = {
             usage="logpith retention plan|apply",
             doc="`plan` shows which segments would go now, and why, then the next ones; nothing is done. A running "
             "server does it by itself; `apply` does it once where none runs.",
-            options=(_CONFIG, _DATA_DIR, COMMON[0]),
+            options=(_CONFIG, _DATA_DIR, JSON),
             examples=("logpith retention plan", "logpith retention plan --json"),
             run=_retention,
         ),
@@ -1003,7 +1165,7 @@ _COMMANDS: Mapping[str, Command] = {
                 ),
                 _CONFIG,
                 _DATA_DIR,
-                COMMON[0],
+                JSON,
             ),
             examples=(
                 "logpith snapshot create before-upgrade",
@@ -1023,7 +1185,7 @@ _COMMANDS: Mapping[str, Command] = {
                 Option(name="repair", doc="With `check`: make a store of all that is good."),
                 _CONFIG,
                 _DATA_DIR,
-                COMMON[0],
+                JSON,
             ),
             examples=("logpith store segments", "logpith store check --json"),
             run=_store,
@@ -1088,7 +1250,10 @@ def _help_for_tool(tool: type[Tool]) -> str:
         docs["query"] += (
             " A first word that names a file, a folder or a glob with files is no query, but is read."
         )
-    docs["sources"] = "Files, globs or folders to read; - is standard input, which is also read when piped."
+    docs["sources"] = (
+        "Files, globs or folders to read; - is standard input, which is also read when piped. Without any, what was "
+        "collected is asked, of which names of sources and groups in the settings choose a part."
+    )
     words = [(_word_for(name), _for_people(tool, docs[name])) for name in tool.positional]
     extras = EXTRAS.get(tool.command, ())
     options = (*_options_of(tool), *(option for extra in extras for option in (extra.option, *extra.further)))

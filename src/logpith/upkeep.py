@@ -1,20 +1,23 @@
-"""What somebody does with a store besides asking it (retention, copies, checks), told in words and as data."""
+"""What somebody does with a store besides asking it, told in words and as data: ingest, retention, copies, checks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import msgspec
 
 from logpith.answer import Json
+from logpith.ingest import Ingested, ingest
+from logpith.pipeline import redaction_key, stages_of
 from logpith.progress import Progress, size_in_words
 from logpith.quote import show_hidden
 from logpith.scan.timestamps import NO_TIME
 from logpith.settings import FILE_NAME, Found, Settings, StoreSettings
 from logpith.settings_copy import copy_settings
-from logpith.store import open_store
+from logpith.store import Store, StoreLimits, open_store
 from logpith.store.check import Checked, check_store, repair_store
 from logpith.store.classes import classify_by
 from logpith.store.copies import (
@@ -29,13 +32,13 @@ from logpith.store.copies import (
     verify_snapshot,
 )
 from logpith.store.disk import FORMAT, check_format
-from logpith.store.keeping import disk_room, policy_of, trash_bytes
+from logpith.store.keeping import copy_manifest, disk_room, policy_of, trash_bytes
 from logpith.store.manifest import Entry, Manifest, read_manifest
 from logpith.store.places import Place, place_at
 from logpith.store.retention import Plan, Policy, plan_in_words, plan_retention, plan_rows
 from logpith.timerange import NS_PER_D, format_ns
 from logpith_emit.disk import Disk
-from logpith_emit.errors import NotFound, Refused
+from logpith_emit.errors import NotFound, Refused, Unavailable
 
 SNAPSHOTS_FOLDER = "snapshots"
 """Beside the store: where copies go that are told no other place."""
@@ -389,6 +392,95 @@ def _snapshot_json(snapshot: Snapshot, place: Place) -> Mapping[str, Json]:
         "left_out": snapshot.left_out,
         "settings": sorted(snapshot.settings),
     }
+
+
+# ── Ingest ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def report_ingested(
+    found: Found,
+    paths: Sequence[str],
+    now_ns: int,
+    *,
+    service: str = "",
+    retention: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Puts what is new in files into the store; with `retention`, what is older goes then.
+
+    Raises:
+        LogpithError: see `ingest`; or a server writes the store.
+    """
+    settings = found.settings
+    kept = settings.store if retention is None else replace(settings.store, retention=retention)
+    folder = kept.folder
+    stages = stages_of(settings, redaction_key(folder.parent))
+    with _opened(settings, paths) as store:
+        done = ingest(store, paths, stages, now_ns, service=service, told=progress)
+        store.compact(now_ns)
+        told = list(_ingested_in_words(done, kept, now_ns, is_kept=retention is not None))
+        if retention is not None:
+            size, free = disk_room(folder)
+            plan = _plan(store.disk, folder, store.manifest, policy_of(kept, size), now_ns, free)
+            store.drop({one.entry.id: one.reason for one in plan.removals}, now_ns, cut_ns=plan.cut_ns)
+            told += plan_in_words(plan, policy_of(kept, size))
+        copy_manifest(store)
+    data: Json = {
+        "records": done.records,
+        "dead_letters": done.dead,
+        "dropped": dict(done.dropped),
+        "counted": {f"{stage}.{name}": count for (stage, name), count in done.counters.items()},
+        "files": done.files,
+        "known_files": done.known,
+        "skipped": done.skipped,
+        "lost": dict(done.losses),
+    }
+    return Report(text="\n".join(told), data=data, is_good=bool(done.files or done.known))
+
+
+@contextmanager
+def _opened(settings: Settings, paths: Sequence[str]) -> Iterator[Store]:
+    """The store of the settings, to be written."""
+    limits = StoreLimits(classify=_classify(settings))
+    with ExitStack() as opened:
+        try:
+            store = opened.enter_context(open_store(settings.store.folder, limits=limits))
+        except Unavailable as error:
+            url = f"http://{settings.server.listen}/api/v1/logs"
+            raise Unavailable(
+                error.problem,
+                remedy="That is a server: name the files in its settings as a source of type file, or send them: "
+                f"curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: text/plain' "
+                f"--data-binary @{paths[0]} {url}",
+            ) from error
+        yield store
+
+
+def _ingested_in_words(done: Ingested, kept: StoreSettings, now_ns: int, *, is_kept: bool) -> Iterator[str]:
+    yield f"{done.records:,} records of {_files(done.files)} are stored."
+    if done.known:
+        yield f"{_files(done.known)} had nothing new."
+    if done.dead:
+        yield f"{done.dead:,} of them are dead letters: search source:dead_letter shows them."
+    for reason, count in sorted(done.dropped.items()):
+        yield f"{count:,} records were dropped: {reason}."
+    for reason, count in sorted(done.losses.items()):
+        yield (
+            f"lost before they could be read: {count:,} {reason}."
+            if count
+            else f"some may be lost: {reason}."
+        )
+    for skipped in done.skipped:
+        yield f"skipped: {show_hidden(skipped)}"
+    if done.oldest_ns is not None and done.oldest_ns < now_ns - kept.retention_ns and not is_kept:
+        yield (
+            f"Some are older than what is kept ({kept.retention}): a server lets them go. "
+            "To keep them, raise retention in [store]."
+        )
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' * (count != 1)}"
 
 
 # ── In words ────────────────────────────────────────────────────────────────────────────────────────────────

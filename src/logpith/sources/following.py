@@ -90,6 +90,8 @@ class What:
     """The service and the attributes of the records of a stream, by its live file's path."""
 
     rejoiner: Rejoiner | None = None
+    is_complete: bool = False
+    """Whether files are taken as they are: what has no end, a last line or a packed file, is not waited for."""
 
 
 class Mark(msgspec.Struct, array_like=True):
@@ -256,18 +258,19 @@ class Following:
         paths, streams = self._find(problems)
         seen, unknown = self._look_at_known(paths, streams, now_ns, unclaimed, problems)
         self._look_for_missing(seen, now_ns, unclaimed)
+        listed = set(paths)
         if unclaimed:
-            # The copy of a file that was truncated meanwhile may be younger than our list.
+            # The copy of a file that was truncated meanwhile may be younger than our list. What else is younger may
+            # come from files that we have looked at before, and is for the next poll.
             paths, streams = self._find([])
             unknown += [path for path in paths if path not in seen and path not in unknown]
             unknown += self._companions([lost.mark for lost in unclaimed], set(unknown) | set(seen))
-        companions = set(unknown) - set(paths)
         met = [
             self._met(path, streams.get(path, str(path)), now_ns, problems) for path in dict.fromkeys(unknown)
         ]
         # A file before what it was packed into, and so the original before its copy.
         for file in sorted(filter(None, met), key=lambda file: bool(file.mark.packing)):
-            self._take_up(file, only_copies=Path(file.mark.path) in companions)
+            self._take_up(file, only_copies=Path(file.mark.path) not in listed)
         for lost in unclaimed:
             self._settle_gone(lost)
         self._gone = self._gone[-_MOST_GONE:]
@@ -494,7 +497,7 @@ class Following:
             os.close(descriptor)
             return None
         head, packing, is_text, is_torn = _kind(descriptor)
-        if is_torn and now_ns - status.st_mtime_ns < _LINGER_NS:
+        if is_torn and not self._what.is_complete and now_ns - status.st_mtime_ns < _LINGER_NS:
             os.close(descriptor)  # somebody is packing it just now
             return None
         if not is_text:
@@ -626,7 +629,8 @@ class Following:
             if not data or not self._is_as_read(file):
                 return  # truncated meanwhile: what was read may be of two files; the next poll sees it
             is_last = place + len(data) >= file.size
-            ends = is_last and file.is_finished and file.is_settled(now_ns, _LINGER_NS)
+            is_finished = file.is_finished and file.is_settled(now_ns, _LINGER_NS)
+            ends = is_last and (is_finished or self._what.is_complete)
             whole = len(data) if ends else data.rfind(b"\n") + 1
             is_full = not is_last and want >= MOST_RECORD_BYTES
             if not whole and is_full:
@@ -636,7 +640,8 @@ class Following:
                 # Who asks at once gets a record that may grow, and never a piece of a line.
                 extent = _Extent(
                     all_records=(is_last and settled) or is_full,
-                    all_pieces=(is_last and file.is_settled(now_ns, self._flush_after_ns)) or is_full,
+                    all_pieces=(is_last and (ends or file.is_settled(now_ns, self._flush_after_ns)))
+                    or is_full,
                 )
                 for batch, behind in self._read(file, data[:whole], place, now_ns, extent):
                     yield batch, self._reads(file, behind)
@@ -733,7 +738,7 @@ class Following:
         """What a packed file holds behind what was read of it, once nobody writes to it any more."""
         mark = file.mark
         settled = at_once or file.is_settled(now_ns, self._flush_after_ns)
-        waited = file.is_settled(now_ns, _LINGER_NS)
+        waited = self._what.is_complete or file.is_settled(now_ns, _LINGER_NS)
         if not settled or mark.changed_ns == file.changed_ns or (file.is_torn and not waited):
             return
         if file.descriptor < 0:
@@ -931,7 +936,8 @@ def _may_be_copy(copy: _File, mark: Mark) -> bool:
     """Whether a file that begins as a known one began is a copy of it, and no new log with the same first line."""
     if copy.mark.packing or copy.is_rotated or mark.head_bytes == _HEAD_BYTES:
         return True
-    return copy.mark.path != mark.path and copy.mark.path.startswith(mark.path)
+    live = _stream_of(mark.path)
+    return copy.mark.path != live and copy.mark.path.startswith(live)
 
 
 def _learn_head(file: _File) -> None:

@@ -46,6 +46,8 @@ class Stage:
     """A step; the fields are its settings."""
 
     type: ClassVar[str]
+    remembers: ClassVar[bool] = True
+    """Whether what it makes of a batch may depend on those before: such a stage sees all batches in their order."""
 
     only: str = ""
     """A query: records that do not match pass by untouched."""

@@ -58,6 +58,7 @@ class RedactStage(Stage):
     """Blank out secrets and personal data: keys, tokens, passwords, e-mail addresses, card numbers."""
 
     type: ClassVar[str] = "redact"
+    remembers: ClassVar[bool] = False
 
     mode: Mode = "hash"
     """What becomes of a value: `hash` gives the same value the same placeholder, so that records can still be

@@ -27,6 +27,7 @@ class ValidateStage(Stage):
     """Count the records that lack a field, and cut those that are too long."""
 
     type: ClassVar[str] = "validate"
+    remembers: ClassVar[bool] = False
 
     required_fields: tuple[str, ...] = REQUIRED
     """Fields that every record should have, in any spelling."""

@@ -63,6 +63,11 @@ def trash_bytes(disk: Disk, folder: Path) -> int:
     return total
 
 
+def copy_manifest(store: Store) -> None:
+    """Puts a copy of the manifest beside it, for the day on which it is lost: nothing else knows all positions."""
+    replace_file(store.disk, store.folder / MANIFEST_COPY, spell_manifest(store.manifest))
+
+
 class Keeper:
     """Keeps one store in order."""
 
@@ -154,11 +159,11 @@ class Keeper:
         return now_ns
 
     def _save_copy(self, now_ns: int) -> None:
-        """Puts a copy of the manifest beside it now and then: nothing else knows how far sources were read."""
+        """Copies the manifest when it has changed, and not too often."""
         manifest = self._store.manifest
         saved_ns, generation = self._saved
         if manifest.generation != generation and abs(now_ns - saved_ns) >= COPY_EVERY_NS:
-            replace_file(self._store.disk, self._store.folder / MANIFEST_COPY, spell_manifest(manifest))
+            copy_manifest(self._store)
             self._saved = now_ns, manifest.generation
 
     def _tell(self, plan: Plan) -> None:
