@@ -349,6 +349,12 @@ class Corpus:
         return _span_ns(self.sources)
 
     @property
+    def counts_back_from_ns(self) -> int | None:
+        """When a bare `10m` begins to count back: at the last record of files, which may be old; a store is of now."""
+        span = self.span_ns
+        return None if self.is_stored or span is None else span[1]
+
+    @property
     def undated(self) -> int:
         """Records without a time."""
         return sum(int(source.table.times[UNDATED]) for source in self.sources)

@@ -49,6 +49,8 @@ from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import is_kept
 from logpith.scan.words import BYTE_KIND
 from logpith.store.segment import Segment, Values, times_of, values_of
+from logpith.store.segment_writer import UNDATED_MINUTE
+from logpith.timerange import NS_PER_MIN
 from logpith_emit.record import normalised
 
 if TYPE_CHECKING:
@@ -62,6 +64,8 @@ AskLines = Callable[[Window, Query, Mask], Mask]
 _BACKSLASH = 92
 _MOST_PIECES = 40
 _LEAST_HALF = 3
+_INSIDE = frozenset(b"./-_~%#&?=+:@$*!\\")
+"""What may stand between the letters and digits of one word (`scan/words.py`)."""
 _IN_TIMES = frozenset(b"0123456789-:.tz")
 _SERVICE_NAMES = ("service", "servicename")
 
@@ -90,6 +94,7 @@ class Scanned:
 class _Block:
     """The rows of a block, with what was read of them."""
 
+    number: int
     template: NDArray[np.int32]
     columns: Mapping[str, Any]
     first: int
@@ -124,8 +129,8 @@ class _Leaf:
     open: Mask
     """Templates whose records may match, whatever their values are."""
 
-    words: tuple[bytes, ...] | None
-    """Words that stand among the values of every other record that matches; None when no other does."""
+    blocks: Mask
+    """Blocks among whose rows there may be other matches, told by `ask`."""
 
     ask: Callable[[_Block], tuple[Mask, Mask]] | None
     """(matches, may match) of the rows of a block, told by `column`."""
@@ -148,7 +153,7 @@ class SegmentQuery:
         self._time = predicates.time
         self._ask_lines = ask_lines
         self._leaves: dict[int, _Leaf] = {}
-        self._texts = _Texts(self.segment)
+        self._texts = _texts_of(self._text)
         self.scanned = Scanned()
         self._alive = self._by_columns(predicates)
         if self._alive.any():
@@ -167,17 +172,17 @@ class SegmentQuery:
         if not self._time.is_open:
             possible &= self._blocks_in_time()
         if possible.any():
-            possible &= self._possible_blocks(self._rest)
+            possible &= self._possible_blocks(self._rest, self._alive)
         return np.flatnonzero(possible).tolist()
 
     def ask(self, block: int) -> NDArray[np.int64]:
         """The rows of a block that match, by their numbers in the segment, in order."""
-        names = ["template", *self._columns]
+        names = ["template", *self._columns(block)]
         must_look_at_time = not self._is_within_time
         columns = self.segment.columns([*names, *(["timestamp"] if must_look_at_time else [])], [block])
         self.scanned.blocks += 1
         first = self.segment.rows_of(block).start
-        rows = _Block(columns["template"].to_numpy(), columns, first)
+        rows = _Block(block, columns["template"].to_numpy(), columns, first)
         within = self._alive[rows.template]
         if must_look_at_time:
             within &= _in_time(times_of(columns["timestamp"]), self._time)
@@ -191,20 +196,63 @@ class SegmentQuery:
         matching: NDArray[np.int64] = np.flatnonzero(found) + first
         return matching
 
-    def count(self) -> int | None:
-        """How many records match, when that can be told without reading any row."""
-        if not self._is_within_time or not self._alive.any():
-            return None if self._alive.any() else 0
+    def count_by_template(self) -> NDArray[np.int64]:
+        """How many records of each template match. Templates that match for certain are not read."""
+        counts = np.zeros(len(self.segment.templates), np.int64)
+        if not self._alive.any():
+            return counts
+        if not self._is_within_time:
+            for block in self.blocks():
+                self._count_rows(counts, block, np.zeros_like(self._alive))
+            return counts
         sure, possible = self._by_template(self._rest)
-        if (possible & ~sure & self._alive).any():
-            return None
-        self.scanned.from_rollup += 1
-        return int(self.segment.templates.records[sure & self._alive].sum())
+        sure &= self._alive
+        counts[sure] = self.segment.templates.records[sure]
+        left = possible & self._alive & ~sure
+        if not left.any():
+            self.scanned.from_rollup += 1
+        else:
+            for block in np.flatnonzero(self._possible_blocks(self._rest, left)).tolist():
+                self._count_rows(counts, block, sure)
+        return counts
+
+    def count_by_minute(self) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[Any]]:
+        """(minute since 1970, template, how many records match): one entry for each pair that occurs, out of the rollup
+        where templates match for certain. A record without a time has UNDATED_MINUTE."""
+        if not self._alive.any():
+            return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int64)
+        if self._is_within_time and self._sure_by_template:
+            sure, _ = self._by_template(self._rest)
+            rollup = self.segment.rollup
+            self.scanned.from_rollup += 1
+            if (sure & self._alive).all():
+                return rollup.minute, rollup.template, rollup.records
+            chosen = (sure & self._alive)[rollup.template]
+            return (
+                rollup.minute[chosen],
+                rollup.template[chosen],
+                rollup.records[chosen],
+            )
+        rows = np.concatenate([np.empty(0, np.int64), *map(self.ask, self.blocks())])
+        columns = self._text.columns
+        minutes = np.where(
+            columns["time_ns"][rows] == NO_TIME, UNDATED_MINUTE, columns["time_ns"][rows] // NS_PER_MIN
+        )
+        return minutes, columns["template"][rows], np.ones(len(rows), np.int64)
+
+    def _count_rows(self, counts: NDArray[np.int64], block: int, but: Mask) -> None:
+        rows = self.ask(block)
+        if len(rows):
+            template = self.segment.column("template", [block]).to_numpy()[
+                rows - self.segment.rows_of(block).start
+            ]
+            found = np.bincount(template, minlength=len(counts))
+            counts += np.where(but, 0, found)
 
     # ── Columns ─────────────────────────────────────────────────────────────────────────────────────────────
 
     @cached_property
-    def _severity(self) -> NDArray[np.uint8]:
+    def severity_of_template(self) -> NDArray[np.uint8]:
         """The severity of each template's records."""
         own = self.segment.templates.severity
         shapes = self._corpus.shape_severity
@@ -223,7 +271,7 @@ class SegmentQuery:
             return np.zeros_like(alive)
         low, high = predicates.severity
         if (low, high) != ALL_SEVERITIES:
-            alive &= (self._severity >= low) & (self._severity <= high)
+            alive &= (self.severity_of_template >= low) & (self.severity_of_template <= high)
         for query in predicates.source:
             meets = value_matcher(query)
             alive &= np.array([meets(name) for name in templates.sources], np.bool_)[templates.source]
@@ -261,12 +309,12 @@ class SegmentQuery:
         sure, possible = self._by_template(self._rest)
         return not (possible & ~sure & self._alive).any()
 
-    @cached_property
-    def _columns(self) -> list[str]:
+    def _columns(self, block: int) -> list[str]:
         """What must be read of a block besides templates."""
         if self._sure_by_template:
             return []
-        return sorted({leaf.column for leaf in self._leaves.values() if leaf.ask is not None})
+        leaves = self._leaves.values()
+        return sorted({leaf.column for leaf in leaves if leaf.ask is not None and leaf.blocks[block]})
 
     def _prepare(self, query: Query) -> None:
         match query:
@@ -292,37 +340,25 @@ class SegmentQuery:
                 return ~possible, ~sure
             case _:
                 leaf = self._leaves[id(query)]
-                if leaf.words is not None and not (leaf.words and not self._blocks_with(leaf.words).any()):
+                if leaf.blocks.any():
                     return leaf.sure, np.ones_like(leaf.sure)
                 return leaf.sure, leaf.sure | leaf.open
 
-    def _blocks_with(self, words: tuple[bytes, ...]) -> Mask:
-        if words not in self._asked_words:
-            self._asked_words[words] = self.segment.may_hold_words(words)
-        return self._asked_words[words]
-
-    @cached_property
-    def _asked_words(self) -> dict[tuple[bytes, ...], Mask]:
-        return {}
-
-    def _possible_blocks(self, query: Query) -> Mask:
-        """Blocks that may hold a match, told by templates and signatures."""
+    def _possible_blocks(self, query: Query, among: Mask) -> Mask:
+        """Blocks that may hold a match among the records of some templates, told by templates and signatures."""
         everywhere = np.ones(self.segment.blocks, np.bool_)
         match query:
             case And():
-                return _all(self._possible_blocks(operand) for operand in query.operands)
+                return _all(self._possible_blocks(operand, among) for operand in query.operands)
             case Or():
-                return _any(self._possible_blocks(operand) for operand in query.operands)
+                return _any(self._possible_blocks(operand, among) for operand in query.operands)
             case Not() | Everything():
                 return everywhere
             case _:
                 leaf = self._leaves[id(query)]
-                by_template = (leaf.sure | leaf.open) & self._alive
-                if by_template.any():
+                if ((leaf.sure | leaf.open) & among).any():
                     return everywhere
-                if leaf.words is None:
-                    return ~everywhere
-                return self._blocks_with(leaf.words) if leaf.words else everywhere
+                return leaf.blocks
 
     # ── Rows ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -340,7 +376,7 @@ class SegmentQuery:
             case _:
                 leaf = self._leaves[id(query)]
                 sure, possible = leaf.sure[rows.template], (leaf.sure | leaf.open)[rows.template]
-                if leaf.ask is not None and leaf.column in rows.columns:
+                if leaf.ask is not None and leaf.blocks[rows.number]:
                     by_value = leaf.ask(rows)
                     sure, possible = sure | by_value[0], possible | by_value[0] | by_value[1]
                 return sure, possible
@@ -367,7 +403,7 @@ class SegmentQuery:
     def _leaf(self, query: Query) -> _Leaf:
         none = np.zeros(len(self.segment.templates), np.bool_)
         if isinstance(query, Everything):
-            return _Leaf(~none, none, None, None)
+            return _Leaf(~none, none, self._nowhere, None)
         if isinstance(query, TextTerm | FieldTest) and query.field is not None:
             return self._field_leaf(query, none)
         if isinstance(query, Word | Phrase) and query.text.isascii():
@@ -383,17 +419,17 @@ class SegmentQuery:
         if column == SOURCE:
             meets = value_matcher(query)
             told = np.array([meets(name) for name in templates.sources], np.bool_)[templates.source]
-            return _Leaf(told, none, None, None)
+            return _Leaf(told, none, self._nowhere, None)
         if column in (SEVERITY, TIMESTAMP):
-            return _Leaf(none, ~none, None, None)
+            return _Leaf(none, ~none, self._nowhere, None)
         if normalised(query.field) in _SERVICE_NAMES:
             meets = value_matcher(query)
             told = np.array([bool(name) and meets(name) for name in templates.services], np.bool_)
             unnamed = np.array([not name for name in templates.services], np.bool_)
-            return _Leaf(told[templates.service], unnamed[templates.service], None, None)
+            return _Leaf(told[templates.service], unnamed[templates.service], self._nowhere, None)
         extras = self._text.columns.extras
         if any(may_name(extra, query.field) for extra in extras):
-            return _Leaf(none, ~none, None, None)
+            return _Leaf(none, ~none, self._nowhere, None)
         return self._number_leaf(query, none) or self._literal_leaf(query, none)
 
     def _number_leaf(self, query: Any, none: Mask) -> _Leaf | None:
@@ -416,30 +452,30 @@ class SegmentQuery:
                 found = found & test(numbers)
             return found, found
 
-        return _Leaf(none, opened, (), ask, f"number:{name}")
+        return _Leaf(none, opened, ~self._nowhere, ask, f"number:{name}")
 
     def _literal_leaf(self, query: Query, none: Mask) -> _Leaf:
         """What only the text tells: records in doubt are those that hold a literal that any match must hold."""
         literals = required_literals(query)
         if literals is None:
-            return _Leaf(none, ~none, None, None)
+            return _Leaf(none, ~none, self._nowhere, None)
         parts = [self._substring_leaf(literal, ignore_case=True) for literal in literals]
-        words: tuple[bytes, ...] | None = () if len(parts) > 1 else parts[0].words
+        blocks = _any([self._nowhere, *(part.blocks for part in parts)])
 
         def ask(rows: _Block) -> tuple[Mask, Mask]:
             possible = np.zeros(len(rows.template), np.bool_)
             for part in parts:
-                if part.ask is not None:
+                if part.ask is not None and part.blocks[rows.number]:
                     sure, perhaps = part.ask(rows)
                     possible |= sure | perhaps
             return np.zeros_like(possible), possible
 
-        return _Leaf(none, _any(part.sure | part.open for part in parts), words, ask)
+        return _Leaf(none, _any(part.sure | part.open for part in parts), blocks, ask)
 
     def _substring_leaf(self, text: bytes, ignore_case: bool) -> _Leaf:
         if not text:
             everything = np.ones(len(self.segment.templates), np.bool_)
-            return _Leaf(everything, ~everything, None, None)
+            return _Leaf(everything, ~everything, self._nowhere, None)
         if b"\n" in text:
             return _Leaf(*self._in_doubt)
         sure = self._texts.hold(Literal(text, ignore_case))
@@ -447,13 +483,13 @@ class SegmentQuery:
         opened |= self._texts.may_stand_in_time(text)
         literal = Literal(text, ignore_case)
 
+        is_value = self._may_be_value(text)
+
         def ask(rows: _Block) -> tuple[Mask, Mask]:
-            found = rows.marked(literal)
+            found = rows.marked(literal) if is_value else np.zeros(len(rows.template), np.bool_)
             return found, found | _halved(rows, halves)
 
-        # Half of it in static text: then not all of its words stand among the values.
-        words = () if halves else _inner_words(text)
-        return _Leaf(sure, opened, words, ask)
+        return _Leaf(sure, opened, self._blocks_of(text, _inner_words(text), halves), ask)
 
     def _word_leaf(self, text: bytes) -> _Leaf:
         if b"\n" in text:
@@ -466,22 +502,49 @@ class SegmentQuery:
         opened = (held & self._texts.has_backslash) | self._texts.has_escape_before_hole
         straddling, halves = self._texts.may_straddle(text, ignore_case=True)
         opened |= straddling | self._texts.may_stand_in_time(text)
-        has_backslash, whole_lines = self._texts.has_backslash, self._texts.is_whole
+        is_value = self._may_be_value(text)
 
         def ask(rows: _Block) -> tuple[Mask, Mask]:
-            found = rows.marked(whole)
-            escaped = held[rows.template] | rows.marked(part)
-            escaped &= has_backslash[rows.template] | rows.has_backslash
-            escaped |= whole_lines[rows.template] & rows.has_backslash
-            return found, escaped | _halved(rows, halves)
+            halved = _halved(rows, halves)
+            if not is_value:
+                return np.zeros(len(rows.template), np.bool_), halved
+            return rows.marked(whole), halved | (rows.marked(part) & rows.has_backslash)
 
-        words = () if halves else _words_of(text)
-        return _Leaf(sure, opened, words, ask)
+        return _Leaf(sure, opened, self._blocks_of(text, _words_of(text), halves), ask)
+
+    @cached_property
+    def _nowhere(self) -> Mask:
+        """No block."""
+        return np.zeros(self.segment.blocks, np.bool_)
+
+    def _blocks_of(self, text: bytes, words: tuple[bytes, ...], halves: Sequence[_Half]) -> Mask:
+        """Blocks among whose values a text may stand, or a half of it that is not in static text."""
+        blocks = self._nowhere.copy()
+        if self._may_be_value(text):
+            blocks = self.segment.may_hold_letters(text) if len(text) > 2 else ~blocks
+            if words and blocks.any():
+                blocks &= self.segment.may_hold_words(words)
+        for half in halves:
+            blocks |= _all(
+                [~self._nowhere, *(self.segment.may_hold_letters(rest.text) for rest in half.rests)]
+            )
+        return blocks
+
+    def _may_be_value(self, text: bytes) -> bool:
+        """Whether a text may stand within a value: a single word, unless lines are kept whole."""
+        return bool(self._texts.is_whole.any()) or all(BYTE_KIND[byte] or byte in _INSIDE for byte in text)
 
     @property
-    def _in_doubt(self) -> tuple[Mask, Mask, None, None]:
+    def _in_doubt(self) -> tuple[Mask, Mask, Mask, None]:
         none = np.zeros(len(self.segment.templates), np.bool_)
-        return none, ~none, None, None
+        return none, ~none, self._nowhere, None
+
+
+def _texts_of(text: SegmentText) -> _Texts:
+    """The templates' texts of a segment, made ready once."""
+    if text.searchable is None:
+        text.searchable = _Texts(text.segment)
+    return text.searchable  # type: ignore[no-any-return]  # only this module knows what it is
 
 
 class _Texts:
@@ -644,7 +707,7 @@ def numbers_of(source: Source, rows: NDArray[np.int64], field: str) -> NDArray[n
         return None
     if any(may_name(extra, field) for extra in text.columns.extras):
         return None
-    texts = _Texts(segment)
+    texts = _texts_of(text)
     elsewhere = texts.hold(Literal(field.encode())) | texts.is_whole
     elsewhere[told] = False
     if elsewhere.any() and elsewhere[text.columns["template"][rows]].any():

@@ -9,9 +9,10 @@ its neighbours have left.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,9 +72,8 @@ def check_query(text: str) -> None:
 
 
 def read_query(corpus: Corpus, text: str, now_ns: int) -> Reading:
-    """The query that `text` says of a corpus; a bare `10m` counts back from the corpus' last record."""
-    span = corpus.span_ns
-    return parse_with_notes(text, now_ns=now_ns, end_ns=span[1] if span else None)
+    """The query that `text` says of a corpus; a bare `10m` counts back from its last record, in a store from now."""
+    return parse_with_notes(text, now_ns=now_ns, end_ns=corpus.counts_back_from_ns)
 
 
 def unknown_fields(corpus: Corpus, query: Query) -> tuple[str, ...]:
@@ -99,12 +99,14 @@ def select(corpus: Corpus, query: Query, period: TimeRange = ALWAYS) -> NDArray[
     """The numbers of the records in a period that match, in order."""
     predicates, rest = column_predicates(query)
     predicates = replace(predicates, time=predicates.time.intersect(period))
-    parts: list[NDArray[np.int64]] = []
-    for source in corpus.sources:
-        if source.is_segment:
-            parts.append(_in_segment(corpus, source, predicates, rest))
-            continue
-        parts.append(_in_text(corpus, source, predicates, rest) + source.first)
+    segments = [source for source in corpus.sources if source.is_segment]
+    found = _in_segments(corpus, segments, predicates, rest) if segments else {}
+    parts = [
+        found[source.first]
+        if source.is_segment
+        else _in_text(corpus, source, predicates, rest) + source.first
+        for source in corpus.sources
+    ]
     return np.concatenate([np.empty(0, np.int64), *parts])
 
 
@@ -121,7 +123,7 @@ def newest(corpus: Corpus, query: Query, period: TimeRange = ALWAYS, limit: int 
             break
         for records, of_records in _from_the_end(corpus, source, predicates, rest, limit):
             found, times = np.concatenate([found, records]), np.concatenate([times, of_records])
-            order = np.lexsort((-found, -times))[:limit]
+            order = np.lexsort((found, times))[::-1][:limit]  # NO_TIME is the least, and has no opposite
             found, times = found[order], times[order]
     return found
 
@@ -134,7 +136,7 @@ def _from_the_end(
         chosen = _in_text(corpus, source, predicates, rest)
         yield chosen + source.first, source.table.columns["time_ns"][chosen]
         return
-    asked = SegmentQuery(corpus, source, predicates, rest, _ask)
+    asked = SegmentQuery(corpus, source, predicates, rest, ask_window)
     count = 0
     for block in reversed(asked.blocks()):
         rows = asked.ask(block)
@@ -157,7 +159,7 @@ def _in_text(corpus: Corpus, source: Source, predicates: ColumnPredicates, rest:
         corpus,
         source,
         wanted,
-        lambda window, within: _ask(window, rest, within),
+        lambda window, within: ask_window(window, rest, within),
         required_literals(rest),
     )
     for window, matching in asked:
@@ -165,19 +167,32 @@ def _in_text(corpus: Corpus, source: Source, predicates: ColumnPredicates, rest:
     return np.flatnonzero(found)
 
 
-def _in_segment(
-    corpus: Corpus, source: Source, predicates: ColumnPredicates, rest: Query
-) -> NDArray[np.int64]:
-    asked = SegmentQuery(corpus, source, predicates, rest, _ask)
-    if asked.is_everything:
-        return np.arange(source.first, source.first + source.records)
-    blocks = asked.blocks()
-    if len(blocks) < 2:
-        parts = [asked.ask(block) for block in blocks]
-    else:
-        with ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="segment") as pool:
-            parts = list(pool.map(asked.ask, blocks))
-    return np.concatenate([np.empty(0, np.int64), *parts]) + source.first
+def _in_segments(
+    corpus: Corpus, sources: Sequence[Source], predicates: ColumnPredicates, rest: Query
+) -> dict[int, NDArray[np.int64]]:
+    """The records of some segments that match, by the segment's first record: all blocks on all cores."""
+
+    def ask(source: Source) -> tuple[SegmentQuery, list[int]]:
+        asked = SegmentQuery(corpus, source, predicates, rest, ask_window)
+        return asked, [] if asked.is_everything else asked.blocks()
+
+    found: dict[int, NDArray[np.int64]] = {}
+    work: list[tuple[int, SegmentQuery, int]] = []
+    for source, (asked, blocks) in zip(sources, workers().map(ask, sources), strict=True):
+        whole = source.records if asked.is_everything else 0
+        found[source.first] = np.arange(source.first, source.first + whole)
+        work += [(source.first, asked, block) for block in blocks]
+    rows = workers().map(lambda one: one[1].ask(one[2]), work)
+    parts: dict[int, list[NDArray[np.int64]]] = {}
+    for (first, _, _), matching in zip(work, rows, strict=True):
+        parts.setdefault(first, []).append(matching + first)
+    return {**found, **{first: np.concatenate(some) for first, some in parts.items()}}
+
+
+@cache
+def workers() -> ThreadPoolExecutor:
+    """A thread for each core, for work that keeps no lock."""
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="segments")
 
 
 def _by_columns(corpus: Corpus, source: Source, predicates: ColumnPredicates) -> Mask:
@@ -201,7 +216,7 @@ def _by_columns(corpus: Corpus, source: Source, predicates: ColumnPredicates) ->
     return wanted
 
 
-def _ask(window: Window, query: Query, within: Mask) -> Mask:
+def ask_window(window: Window, query: Query, within: Mask) -> Mask:
     """Which of the window's records `within` match."""
     match query:
         case Everything():
@@ -210,15 +225,15 @@ def _ask(window: Window, query: Query, within: Mask) -> Mask:
             for operand in query.operands:
                 if not within.any():
                     break
-                within = _ask(window, operand, within)
+                within = ask_window(window, operand, within)
             return within
         case Or():
             found = np.zeros_like(within)
             for operand in query.operands:
-                found |= _ask(window, operand, within & ~found)
+                found |= ask_window(window, operand, within & ~found)
             return found
         case Not():
-            return within & ~_ask(window, query.operand, within)
+            return within & ~ask_window(window, query.operand, within)
         case Word(field=None) | Phrase(field=None) if query.text.isascii():
             return _ask_words(window, query, within)
         case Substring() if query.text.isascii():

@@ -197,7 +197,8 @@ def check_filter(query: str, since: str, until: str) -> None:
 
 
 def select_records(corpus: Corpus, query: str, since: str, until: str, now_ns: int) -> Selection:
-    """The records that match a query in a period; a bare `10m` counts back from the corpus' last record."""
+    """The records that match a query in a period; a bare `10m` counts back from its last record, in a
+    store from now."""
     if not query and not since and not until:
         return Selection(corpus)
     reading = read_query(corpus, query, now_ns)
@@ -212,5 +213,4 @@ def period_of(corpus: Corpus, since: str, until: str, now_ns: int) -> TimeRange:
     Raises:
         BadArgument: it cannot hold anything.
     """
-    span = corpus.span_ns
-    return parse_range(since, until, now_ns=now_ns, end_ns=span[1] if span else None)
+    return parse_range(since, until, now_ns=now_ns, end_ns=corpus.counts_back_from_ns)

@@ -186,6 +186,8 @@ class SegmentText:
         self.columns = columns
         self.name = f"segment {segment.name}"
         self.changed_ns = segment.head.observed_end_ns
+        self.searchable: Any = None
+        """Its templates as `segment_query.py` searches them, once it did."""
 
     @property
     def moments(self) -> tuple[int, int]:

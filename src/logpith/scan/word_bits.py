@@ -154,3 +154,51 @@ def _key(word: bytes) -> int:
     state ^= state >> 32
     state = state * int(_MIX) % (1 << 64)
     return max(state ^ (state >> 32), 1)
+
+
+# ── Letters ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+LETTERS_BYTES = 26**3 // 8
+
+
+@kernel
+def _mark_letters(values: Any, start: int, end: int, bits: Any) -> None:
+    before: Any = -1  # the two letters before, as a number; below 0 where there are none
+    one: Any = -1
+    for i in range(np.uint64(start), np.uint64(end)):
+        letter = np.int64(values[i] | 32) - 97
+        if letter < 0 or letter > 25:
+            before = one = -1
+            continue
+        if before >= 0:
+            run = before * 26 + letter
+            bits[run >> 3] |= np.uint8(1 << (run & 7))
+        before = one * 26 + letter if one >= 0 else -1
+        one = letter
+
+
+def letter_bits(values: NDArray[np.uint8], offsets: NDArray[np.int64], block_rows: int) -> NDArray[np.uint8]:
+    """(blocks, LETTERS_BYTES): which runs of three letters stand among the values of each block, in any case.
+
+    Values are numbers, ids and paths more than prose, so a part of a word is often in no block at all.
+    """
+    rows = len(offsets) - 1
+    firsts = range(0, rows, block_rows)
+    bits = np.zeros((len(firsts), LETTERS_BYTES), np.uint8)
+    for block, first in enumerate(firsts):
+        end = int(offsets[min(first + block_rows, rows)])
+        _mark_letters(values, int(offsets[first]), end, bits[block])
+    return bits
+
+
+def may_hold_letters(bits: NDArray[np.uint8], text: bytes) -> NDArray[np.bool_]:
+    """For each block whether all of a text may stand among its values, as far as its letters tell."""
+    found = np.ones(len(bits), np.bool_)
+    folded = text.lower()
+    for place in range(len(folded) - 2):
+        run = 0
+        for byte in folded[place : place + 3]:
+            run = run * 26 + byte - 97 if run >= 0 and 97 <= byte <= 122 else -1
+        if run >= 0:
+            found &= (bits[:, run >> 3] >> (run & 7) & 1).astype(np.bool_)
+    return found

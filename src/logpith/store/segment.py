@@ -25,12 +25,13 @@ from logpith.batch import SCHEMA
 from logpith.scan.records import PADDING
 from logpith.scan.split import Templates, join_lines
 from logpith.scan.timestamps import NO_TIME
-from logpith.scan.word_bits import may_hold_words
+from logpith.scan.word_bits import LETTERS_BYTES, may_hold_letters, may_hold_words
 from logpith.store.disk import TRASH
 from logpith.store.segment_writer import (
     DATA,
     FORMAT,
     HEAD,
+    LETTERS,
     ROLLUP,
     SHAPES,
     TEMPLATES,
@@ -43,9 +44,12 @@ from logpith.store.shapes import ShapeFacts
 from logpith_emit.disk import Disk
 from logpith_emit.errors import Damaged, Refused, Unavailable
 
+_RECENT_BLOCKS = 4
 _PER_UNIT = {"ms": 1_000_000, "us": 1_000, "ns": 1}
 _PARQUET = {"pre_buffer": False, "page_checksum_verification": True}
 _RESTORE = "Run logpith store check; restore the segment from a copy, or drop it"
+
+_NO_TEXT = np.zeros(1, np.uint8)
 
 Made = TypeVar("Made")
 
@@ -106,6 +110,8 @@ class Segment:
         self._files = files
         self._disk = disk
         self._local = threading.local()
+        self._lock = threading.Lock()
+        self._recent: dict[int, dict[str, Any]] = {}
         self._footer_is_good = False
         self._metadata: Any = None
         self.damage = ""
@@ -160,7 +166,8 @@ class Segment:
         source = table["source"].dictionary_encode()
         octets = text.buffers()[2]
         return SegmentTemplates(
-            texts=np.frombuffer(octets, np.uint8) if octets is not None else np.empty(0, np.uint8),
+            # Never empty, though the line of the only template may be: so all may look at a first byte.
+            texts=np.frombuffer(octets, np.uint8) if octets is not None and octets.size else _NO_TEXT,
             offsets=np.frombuffer(text.buffers()[1], np.int64)[: len(text) + 1],
             severity=table["severity_number"].to_numpy(),
             service=service.indices.to_numpy(),
@@ -216,6 +223,15 @@ class Segment:
         """For each block whether all of some words may stand among its values (not: in its templates)."""
         return may_hold_words(self._words, self.blocks, words)
 
+    @cached_property
+    def _letters(self) -> NDArray[np.uint8]:
+        bits = zstandard.decompress(self._bytes(LETTERS))
+        return np.frombuffer(bits, np.uint8).reshape(-1, LETTERS_BYTES)
+
+    def may_hold_letters(self, text: bytes) -> NDArray[np.bool_]:
+        """For each block whether a text may stand among its values, as far as its letters tell."""
+        return may_hold_letters(self._letters, text)
+
     def has_column(self, name: str) -> bool:
         """Whether an attribute is a column of numbers here."""
         return name in self.head.numbers
@@ -226,12 +242,27 @@ class Segment:
         Raises:
             Refused: it is damaged.
         """
+        if blocks is not None and len(blocks) == 1:
+            return self.columns([name], blocks)[name]
         groups = list(range(self.blocks)) if blocks is None else list(blocks)
         return self._read(groups, [name])[name]
 
     def columns(self, names: Sequence[str], blocks: Sequence[int]) -> dict[str, Any]:
-        """Some columns of some blocks, as Arrow arrays."""
-        return self._read(list(blocks), list(names))
+        """Some columns of some blocks, as Arrow arrays. Of single blocks the last ones read are remembered: what is
+        asked for its matches is asked for their texts next."""
+        if len(blocks) != 1:
+            return self._read(list(blocks), list(names))
+        block = blocks[0]
+        with self._lock:
+            known = self._recent.pop(block, {})
+        missing = [name for name in names if name not in known]
+        if missing:
+            known = {**known, **self._read([block], missing)}
+        with self._lock:
+            self._recent[block] = known
+            while len(self._recent) > _RECENT_BLOCKS:
+                del self._recent[next(iter(self._recent))]
+        return {name: known[name] for name in names}
 
     def times(self, blocks: Sequence[int] | None = None) -> NDArray[np.int64]:
         """The time of each row in ns; NO_TIME where unknown."""

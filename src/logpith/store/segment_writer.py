@@ -3,6 +3,7 @@
     data.parquet        a row a record: time, template, values …, in blocks (row groups) of BLOCK_RECORDS
     templates.parquet   a row a template, numbered from 0: its text with marks, and what its records have in common
     words.bits          which words stand among the values of each block (`scan/word_bits.py`)
+    letters.bits        which runs of three letters do, compressed
     rollup.parquet      records by minute and template
     shapes.msgpack      what the corpus knows of it: samples and tallies by shape, compressed
     segment.json        what there is, with a checksum of each other file
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from logpith.scan.split import MOST_FACTS, Split, split_lines
 from logpith.scan.timestamps import NO_TIME
-from logpith.scan.word_bits import BITS_PER_WORD, HASHES, word_bits
+from logpith.scan.word_bits import BITS_PER_WORD, HASHES, letter_bits, word_bits
 from logpith.store.attributes import number_columns
 from logpith.store.rows import Rows
 from logpith.store.shapes import Shapes
@@ -41,6 +42,7 @@ BLOCK_RECORDS = 16_384
 DATA = "data.parquet"
 TEMPLATES = "templates.parquet"
 WORDS = "words.bits"
+LETTERS = "letters.bits"
 ROLLUP = "rollup.parquet"
 SHAPES = "shapes.msgpack"
 HEAD = "segment.json"
@@ -137,6 +139,7 @@ def build_segment(
         DATA: _data(rows, split, offsets, numbers.columns, level),
         TEMPLATES: _templates(rows, split, shapes.of_template, counts),
         WORDS: word_bits(split.values, offsets, BLOCK_RECORDS).tobytes(),
+        LETTERS: zstandard.compress(letter_bits(split.values, offsets, BLOCK_RECORDS).tobytes(), 3),
         ROLLUP: _rollup(rows, split),
         SHAPES: zstandard.compress(msgspec.msgpack.encode(shapes.facts(rows)), 3),
     }
