@@ -21,6 +21,15 @@ def pytest_addoption(parser):
     )
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nothing_collected(tmp_path_factory):
+    """No test asks what somebody has collected on this machine, or by their settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOGPITH_DATA_DIR", str(tmp_path_factory.mktemp("data")))
+        patch.setenv("LOGPITH_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
 @pytest.fixture
 def compiled(monkeypatch):
     """compiled(folder): makes `folder` the cache, with the kernels in it that were compiled before, for processes."""

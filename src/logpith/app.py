@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logpith.answer import Answer, fit
@@ -17,4 +18,27 @@ def ask(tool: Tool, desk: Desk) -> Answer:
     Raises:
         LogpithError: it cannot be answered; the remedy says what to change.
     """
-    return fit(tool.answer(desk), tool.budget, tool.cursor_after)
+    return fit(_without_names(tool, desk).answer(desk), tool.budget, tool.cursor_after)
+
+
+def _without_names(tool: Tool, desk: Desk) -> Tool:
+    """The same question with what its sources name said in other words, where those were collected.
+
+    To filter the records of a store is quicker than to make a corpus of some of them, which is left for questions
+    that cannot be said so.
+    """
+    from logpith.tools import FilteredTool  # noqa: PLC0415 - what answers need is loaded by the first question
+
+    named = desk.collected(tool.sources) if tool.sources else None
+    if named is None or getattr(tool, "baseline", None):
+        return tool
+    if named.groups and not named.sources and getattr(tool, "services", None) == ():
+        return replace(tool, sources=(), services=named.groups)  # type: ignore[call-arg]  # of those that have it
+    if named.groups or not isinstance(tool, FilteredTool):
+        return tool
+    from logpith.corpus.select import check_query  # noqa: PLC0415 - as above
+    from logpith.query import Comparison, any_of  # noqa: PLC0415 - as above
+
+    check_query(tool.query)  # what is wrong in it is told of what was written
+    only = any_of(Comparison("source", "=", name) for name in named.sources)
+    return replace(tool, sources=(), query=f"({tool.query}) AND ({only})" if tool.query else str(only))

@@ -282,9 +282,12 @@ class SourceStatus:
 
 def retry_after_ns(status: SourceStatus) -> int:
     """How long to leave a failing source alone: twice as long each time; a refusal needs somebody, so longest."""
-    if status.state == "refused":
-        return MOST_RETRY_NS
-    return min(FIRST_RETRY_NS << min(max(status.failures - 1, 0), 32), MOST_RETRY_NS)
+    return MOST_RETRY_NS if status.state == "refused" else doubling_ns(status.failures)
+
+
+def doubling_ns(failures: int) -> int:
+    """How long to wait after so many failures in a row: twice as long each time, up to a bound."""
+    return min(FIRST_RETRY_NS << min(max(failures - 1, 0), 32), MOST_RETRY_NS)
 
 
 class Pipeline:

@@ -12,6 +12,7 @@ Sources and stages stay tables here: each type knows its own settings, and `pipe
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +22,7 @@ from typing import Any, Final, Literal
 
 from logpith.config import config_dir, data_dir
 from logpith.timerange import parse_span
-from logpith_emit.errors import BadArgument, NotFound, nearest
+from logpith_emit.errors import BadArgument, NotFound, Refused, nearest
 from logpith_emit.secret import Secret
 from logpith_emit.settings import Loaded, load_settings
 
@@ -42,6 +43,9 @@ _OTHERS: Final = frozenset(
     )
 )
 """Variables of ours that are no settings of this file."""
+
+_FORMAT: Final = "FORMAT"
+"""The file that every store has (`store/disk.py`, which would bring Arrow)."""
 
 _SIZE = re.compile(r"(\d{1,15})(?:\.(\d{1,3}))?\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,3})?)\s*%")
@@ -97,6 +101,11 @@ class StoreSettings:
             raise BadArgument(f"most_bytes: {self.most_bytes!r} is no size", remedy="Write 50GB or 500MiB")
         if self.least_free and not (_SHARE.fullmatch(self.least_free) or parse_size(self.least_free)):
             raise BadArgument(f"least_free: {self.least_free!r} is no size", remedy="Write 10% or 5GB")
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the folder holds a store."""
+        return (self.folder / _FORMAT).is_file()
 
     @property
     def retention_ns(self) -> int:
@@ -190,7 +199,8 @@ class CollectSettings:
     """How old what was fetched may be for a search that does not fetch anew."""
 
     refresh_within: str = "1s"
-    """How long a search waits for its sources; those that are not done are named in its answer."""
+    """How long a search waits for its sources; those that are not done are named in its answer. Where no server
+    runs, and sources are opened anew for each search, ten times as long."""
 
     def __post_init__(self) -> None:
         for name in ("every", "max_staleness", "refresh_within"):
@@ -268,6 +278,11 @@ class Settings:
     search: SearchSettings = field(default_factory=SearchSettings)
     quality: QualitySettings = field(default_factory=QualitySettings)
 
+    @property
+    def have_logs(self) -> bool:
+        """Whether there is something to ask besides files: sources to collect from, or what was collected."""
+        return bool(self.sources) or self.store.is_there
+
     def services_of(self, names: Iterable[str]) -> tuple[str, ...]:
         """The services that are meant: a group's name stands for all of its services."""
         return tuple(dict.fromkeys(one for name in names for one in self.groups.get(name, (name,))))
@@ -308,6 +323,20 @@ def find_settings(named: str | None, *, environment: Mapping[str, str], folder: 
     return Found(settings=settings, path=path, origins=origins, warnings=loaded.unknown_variables)
 
 
+def find_own_settings(named: str | None, *, environment: Mapping[str, str], folder: Path) -> Found:
+    """As `find_settings`, for who only asks a question: programs that a stranger's file names are not run for that.
+
+    Raises:
+        Refused: the file was found and not named, and belongs to somebody else.
+    """
+    path = settings_file(named, environment, folder)
+    if path is not None and not named and not environment.get(CONFIG_VARIABLE) and not _is_own(path):
+        raise Refused(
+            f"{path} belongs to another user", remedy=f"Name it with --config {path} if you trust it"
+        )
+    return find_settings(named, environment=environment, folder=folder)
+
+
 def settings_file(named: str | None, environment: Mapping[str, str], folder: Path) -> Path | None:
     """The file of settings that counts; None when there is none.
 
@@ -333,6 +362,13 @@ def parse_size(text: str) -> int | None:
     whole, fraction, prefix, binary = match.groups()
     unit: int = (1024 if binary else 1000) ** _POWER[prefix.lower()]
     return int(whole) * unit + int((fraction or "").ljust(3, "0")) * unit // 1000
+
+
+def _is_own(path: Path) -> bool:
+    """Whether a file belongs to this user, or to the one who can change everything anyway."""
+    if not hasattr(os, "geteuid"):
+        return True
+    return path.stat().st_uid in {0, os.geteuid(), int(os.environ.get("SUDO_UID", "0"))}
 
 
 def _is_ours(project: Path) -> bool:

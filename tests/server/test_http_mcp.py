@@ -50,7 +50,7 @@ def test_an_agent_lists_and_calls_the_tools(door, mode):
     )
 
     assert [tool.name for tool in listed] == list(choose_tools())
-    assert told == instructions(choose_tools())
+    assert told == instructions(choose_tools(), stored=True)
     assert overview.structured_content["coverage"]["records"] == 20
     assert overview.content[0].text.startswith(overview.structured_content["summary"])
     assert wrong.is_error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import os
 import stat
 import sys
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,7 @@ from logpith.corpus import cache
 from logpith.corpus.reading import Clock, CorpusReader, Deadline, Progress
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.refs import Ref, file_key, text_key
+from logpith.corpus.states import SourceState
 from logpith.files.archive import AnyText, Inside, TextMember, open_texts
 from logpith.files.finding import Found, find_files
 from logpith.files.roots import Roots
@@ -39,6 +42,17 @@ STANDARD_INPUT = "-"
 # What Linux allows; others allow as much or less.
 _LONGEST_NAME = 255
 _LONGEST_PATH = 4095
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """What the names of a question mean in a store."""
+
+    sources: tuple[str, ...] = ()
+    """Sources by their names in the settings."""
+
+    groups: tuple[str, ...] = ()
+    """Groups of services."""
 
 
 class Desk:
@@ -107,6 +121,19 @@ class Desk:
             self._kept.move_to_end(key)
         return corpus
 
+    def collected(self, sources: Sequence[str]) -> Collected | None:
+        """What `sources` name, where that was collected; None where they are files, or nothing is named.
+
+        Raises:
+            NotFound: one of them is neither a source, nor a group, nor a file.
+            BadArgument: some are files and some are not.
+        """
+        return None
+
+    def states(self) -> tuple[SourceState, ...]:
+        """How the places are that the records come from; none where nothing is collected, or none may be told."""
+        return ()
+
     def names_of(self, sources: Sequence[str]) -> frozenset[str]:
         """What the sources that `sources` mean are called in a corpus.
 
@@ -115,6 +142,20 @@ class Desk:
         """
         texts, _, _ = self._texts(tuple(sources) or self._default_sources)
         return frozenset(text.name for text in texts)
+
+    def has_file(self, name: str) -> bool:
+        """Whether a name means a file, a folder, a glob or standard input, or leads where nothing may be read."""
+        if name == STANDARD_INPUT:
+            return True
+        try:
+            _refuse_impossible(name)
+            path = Path(name).expanduser()
+            self.roots.require_inside(path)
+        except LogpithError:
+            return True  # opening it says what is wrong
+        if glob.has_magic(name):
+            return True
+        return any(os.path.lexists(folder / path) for folder in self.roots.folders or (Path(),))
 
     def find_source(self, ref: Ref, sources: Sequence[str]) -> tuple[Corpus, Source]:
         """The corpus and source that a ref is from: one of `sources`, or else one that was read before.

@@ -1,4 +1,4 @@
-"""Scope: a desk for who may see the records of some services only.
+"""Scope: a desk for who may see the records of some services only, and a part of a store as a corpus of its own.
 
 Nothing that such a reader is told is made of other records. A segment with records of others, too, is put together
 anew from those in scope, and so is a text; so counts, templates, samples, periods, refs and notes know of nothing else.
@@ -15,8 +15,9 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from logpith.corpus.desk import Desk
+from logpith.corpus.desk import Collected, Desk
 from logpith.corpus.reading import CorpusReader
 from logpith.corpus.records import Corpus, Source, join_tables
 from logpith.corpus.refs import Ref
@@ -46,12 +47,29 @@ class ScopedDesk(Desk):
         return self._whole.now_ns()
 
     def open(self, sources: Sequence[str] = (), *, whole_lines: bool = False) -> Corpus:
+        wanted = self.collected(sources)
+        # Names may say what is out of scope, so a store is not asked for them: its part in scope is.
+        corpus = self._open(() if wanted else sources, whole_lines=whole_lines)
+        if wanted is None:
+            return corpus
+        named = np.array([name in wanted.sources for name in corpus.origins], np.bool_)
+        return part_of(corpus, np.flatnonzero(named[corpus.columns.origin]), self.now_ns())
+
+    def collected(self, sources: Sequence[str]) -> Collected | None:
+        if not sources:
+            return None
+        corpus = self._open(())
+        if not corpus.is_stored:
+            return None
+        if not set(sources) <= set(corpus.origins):
+            raise _nothing_here()
+        return Collected(sources=tuple(sources))
+
+    def _open(self, sources: Sequence[str], *, whole_lines: bool = False) -> Corpus:
         try:
             whole = self._whole.open(sources, whole_lines=whole_lines)
         except LogpithError as error:  # its words may name what is out of scope
-            raise NotFound(
-                "there is nothing to read here", remedy="Leave `sources` out, or ask who runs the server"
-            ) from error
+            raise _nothing_here() from error
         with self._opening:
             if self._last is None or self._last[0] is not whole:
                 self._last = (whole, self._scope.within(whole, self.now_ns()))
@@ -69,6 +87,10 @@ class ScopedDesk(Desk):
             f"no source with the key {ref.source_key} is known here",
             remedy="Ask log_overview or log_grep again and use the refs of that answer",
         )
+
+
+def _nothing_here() -> NotFound:
+    return NotFound("there is nothing to read here", remedy="Leave `sources` out, or ask who runs the server")
 
 
 class _Scope:
@@ -128,3 +150,21 @@ class _Scope:
                 continue
             streams[source.name] = source.stream or source.name
         return CorpusReader(may_keep=False).read(texts, skipped, streams)
+
+
+def part_of(corpus: Corpus, chosen: NDArray[np.int64], now_ns: int) -> Corpus:
+    """Some records of a store, by their ascending numbers, as a corpus of their own."""
+    parts: list[Source] = []
+    for source in corpus.sources:
+        low, high = np.searchsorted(chosen, (source.first, source.first + source.records)).tolist()
+        text: object = source.text
+        if low == high or not isinstance(text, SegmentText):
+            continue
+        if high - low == source.records:
+            parts.append(source)
+            continue
+        table = segment_table(text.segment).take(pa.array(chosen[low:high] - source.first))
+        head = text.segment.head
+        made = build_segment(rows_of(table), text.segment.name, head.day, now_ns, level=1)
+        parts.append(source_of_segment(Segment.of(made)))
+    return join_tables(parts, corpus.skipped, whole=corpus.whole)

@@ -528,6 +528,10 @@ class _ServedDesk(LazyDesk):
     def __init__(self, running: Running) -> None:
         self._running = running
 
+    @property
+    def is_stored(self) -> bool:
+        return True
+
     def get(self) -> Desk:
         return self._running.desk()
 

@@ -12,6 +12,7 @@ from logpith.tools import Tool
 
 if TYPE_CHECKING:
     from logpith.corpus.desk import Desk
+    from logpith.settings import Settings
 
 # Loading numba beside the answer to the first request would slow that answer down.
 WARM_UP_AFTER_S = 0.3
@@ -20,12 +21,20 @@ WARM_UP_AFTER_S = 0.3
 class LazyDesk:
     """The desk, opened by the first question: an agent's host waits for the list of tools, not for numpy."""
 
-    def __init__(self, roots: Sequence[str], *, time_limit_s: float | None = None) -> None:
+    def __init__(
+        self, roots: Sequence[str], *, time_limit_s: float | None = None, settings: Settings | None = None
+    ) -> None:
         self._roots = Roots.of(roots)
         self._time_limit_s = time_limit_s
+        self._settings = settings
         self._desk: Desk | None = None
         self._lock = threading.Lock()
         self._warming: threading.Timer | None = None
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether questions are about what was collected."""
+        return self._settings is not None
 
     def get(self) -> Desk:
         """The one desk of this process."""
@@ -33,8 +42,15 @@ class LazyDesk:
             if self._desk is None:
                 from logpith.corpus.desk import Desk  # noqa: PLC0415 - brings numpy and numba
 
-                self._desk = Desk(self._roots, progress=note_progress, time_limit_s=self._time_limit_s)
+                files = Desk(self._roots, progress=note_progress, time_limit_s=self._time_limit_s)
+                self._desk = files if self._settings is None else self._over_all(files, self._settings)
             return self._desk
+
+    def _over_all(self, files: Desk, settings: Settings) -> Desk:
+        """The desk of what was collected, and of files where those are named."""
+        from logpith.collected import collected_desk  # noqa: PLC0415 - brings Arrow
+
+        return collected_desk(settings, files=files, progress=note_progress)
 
     def warm_up(self, offered: Mapping[str, type[Tool]]) -> None:
         """Soon begins to load, beside the requests, what the first question needs."""

@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -38,6 +38,9 @@ from logpith.server.toolsets import choose_tools, instructions
 from logpith.server.waiting import CURRENT, NobodyWaits, Waiting
 from logpith.tools import Tool
 from logpith_emit.errors import BadArgument, LogpithError, nearest
+
+if TYPE_CHECKING:
+    from logpith.settings import Settings
 
 Context = ServerRequestContext[Any]
 Result = TypeVar("Result")
@@ -80,13 +83,16 @@ def serve_stdio(
     offered: Mapping[str, type[Tool]] | None = None,
     *,
     time_limit_s: float | None = TIME_LIMIT_S,
+    settings: Settings | None = None,
 ) -> int:
     """Serves whoever started this process until they close its standard input; the exit code.
+
+    With `settings` questions that name no sources are about what was collected.
 
     Raises:
         NotFound: a root is no folder.
     """
-    desk = LazyDesk(roots, time_limit_s=time_limit_s)
+    desk = LazyDesk(roots, time_limit_s=time_limit_s, settings=settings)
     try:
         anyio.run(_serve, make_server(desk, offered or choose_tools()))
     except* (BrokenPipeError, ConnectionResetError):
@@ -154,7 +160,7 @@ def make_server(desk: LazyDesk, offered: Mapping[str, type[Tool]]) -> Server[Any
     return Server(
         "logpith",
         version=__version__,
-        instructions=instructions(offered),
+        instructions=instructions(offered, stored=desk.is_stored),
         cache_hints={
             "tools/list": FIXED,
             "resources/list": FIXED,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,14 +19,11 @@ import pyarrow as pa
 
 from logpith import timerange
 from logpith.batch import Batch, with_column
+from logpith.collected import Serving, StoreDesk, is_called, store_for
 from logpith.corpus.desk import Desk
 from logpith.corpus.masking import without_secrets
-from logpith.corpus.meaning import Embedding
-from logpith.corpus.records import Corpus, Source
-from logpith.corpus.refs import Ref
 from logpith.corpus.scope import ScopedDesk
 from logpith.corpus.services import Services
-from logpith.corpus.store_corpus import StoreCorpus
 from logpith.pipeline import Pipeline, redaction_key, sources_of, stages_of
 from logpith.scan.tally import time_ranks
 from logpith.server.live import Live
@@ -34,12 +31,11 @@ from logpith.server.tokens import ASKING, Tokens
 from logpith.server.waiting import note_progress
 from logpith.settings import Settings
 from logpith.sources import Source as CollectedSource
-from logpith.store import Store, StoreLimits, open_store
-from logpith.store.classes import classify_by
-from logpith.store.keeping import Keeper, disk_room, policy_of
+from logpith.store import Store
+from logpith.store.keeping import Keeper, disk_room
 from logpith.store.reader import StoreReader
 from logpith.telemetry import Family, Metric, Telemetry
-from logpith_emit.errors import BadArgument, LogpithError, NotFound, Unavailable
+from logpith_emit.errors import LogpithError, Unavailable
 
 INGESTED_RECORDS = Metric(
     name="logpith_ingest_records_total", doc="Records that requests brought, by what became of them."
@@ -166,51 +162,44 @@ def running_on_store(
         BadArgument: the settings name a source or a stage that cannot be built.
         Unavailable: another process writes the store.
     """
-    folder = settings.store.folder
-    stages = stages_of(settings, redaction_key(folder.parent))
+    stages = stages_of(settings, redaction_key(settings.store.folder.parent))
     sources = sources_of(settings)
     live = Live()
-    classes = [(one.name, one.query) for one in settings.store.classes]
-    limits = StoreLimits(classify=classify_by(classes) if classes else None)
     with ExitStack() as until_the_end:
-        store = until_the_end.enter_context(open_store(folder, limits=limits))
+        store, keeper = until_the_end.enter_context(store_for(settings))
         every_ns = settings.collect.every_ns
         pipeline = Pipeline(_polled(sources), stages, _Telling(store, live), every_ns=every_ns, clock=clock)
-        keeper = Keeper(store, policy_of(settings.store, disk_room(folder)[0]))
-        until_the_end.enter_context(_maintained(store, keeper, clock))
+        collector = Serving(pipeline, settings)
+        until_the_end.enter_context(_maintained(store, keeper, collector, clock))
         until_the_end.enter_context(pipeline.running())
-        keep = StoreKeep(store, keeper, pipeline, settings, clock)
+        desk = StoreDesk(
+            lambda: StoreReader(store.folder, store=store),
+            collector,
+            settings,
+            clock=clock,
+            progress=note_progress,
+        )
+        keep = StoreKeep(desk, keeper, pipeline)
         until_the_end.callback(keep.close)
         until_the_end.callback(live.close)
         yield Running(keep=keep, tokens=tokens, live=live, hooks={**_hooks(sources), **(hooks or {})})
 
 
 def _polled(sources: Mapping[str, CollectedSource]) -> Mapping[str, CollectedSource]:
-    return {name: source for name, source in sources.items() if not _is_called(source)}
+    return {name: source for name, source in sources.items() if not is_called(source)}
 
 
 def _hooks(sources: Mapping[str, CollectedSource]) -> Mapping[str, Hook]:
-    return {name: cast("Hook", source) for name, source in sources.items() if _is_called(source)}
-
-
-def _is_called(source: CollectedSource) -> bool:
-    return callable(getattr(source, "deliver", None))
+    return {name: cast("Hook", source) for name, source in sources.items() if is_called(source)}
 
 
 class StoreKeep:
     """Records in the store, brought through the pipeline's stages."""
 
-    def __init__(
-        self,
-        store: Store,
-        keeper: Keeper,
-        pipeline: Pipeline,
-        settings: Settings,
-        clock: Callable[[], int],
-    ) -> None:
+    def __init__(self, desk: StoreDesk, keeper: Keeper, pipeline: Pipeline) -> None:
+        self._desk = desk
         self._keeper = keeper
         self._pipeline = pipeline
-        self._desk = StoreDesk(StoreCorpus(StoreReader(store.folder, store=store)), pipeline, settings, clock)
         self._is_open = True
 
     def take(self, batch: Batch, *, batch_id: str = "") -> bool:
@@ -232,57 +221,6 @@ class StoreKeep:
         self._is_open = False
 
 
-class StoreDesk(Desk):
-    """A desk whose only corpus is the store's, after a look at what is new in the sources."""
-
-    def __init__(
-        self, corpora: StoreCorpus, pipeline: Pipeline, settings: Settings, clock: Callable[[], int]
-    ) -> None:
-        search = settings.search
-        super().__init__(
-            groups=settings.groups,
-            progress=note_progress,
-            embedding=Embedding.of(search.embeddings_url, search.embeddings_model, search.embeddings_key),
-        )
-        self._corpora = corpora
-        self._pipeline = pipeline
-        self._collect = settings.collect
-        self._now_ns = clock
-
-    def now_ns(self) -> int:
-        return self._now_ns()
-
-    def open(self, sources: Sequence[str] = (), *, whole_lines: bool = False) -> Corpus:
-        if sources:
-            raise BadArgument(
-                "a server has no files to name",
-                remedy="Leave `sources` out; in a query, source:NAME asks for one",
-            )
-        return self._corpora.open(self.now_ns(), self._refreshed())
-
-    def names_of(self, sources: Sequence[str]) -> frozenset[str]:
-        return frozenset(source.name for source in self.open(sources).sources)
-
-    def find_source(self, ref: Ref, sources: Sequence[str]) -> tuple[Corpus, Source]:
-        corpus = self.open(sources)
-        for source in corpus.sources:
-            if source.key == ref.source_key:
-                return corpus, source
-        raise NotFound(
-            f"no part of the store has the key {ref.source_key}: it was put together anew, or has gone",
-            remedy="Ask again and use the refs of that answer",
-        )
-
-    def _refreshed(self) -> list[str]:
-        """`name: why` of each source whose latest records may be missing."""
-        if not self._collect.refresh_before_search:
-            return []
-        failed = self._pipeline.refresh(
-            within_ns=self._collect.refresh_within_ns, older_than_ns=self._collect.max_staleness_ns
-        )
-        return [f"{name}: {why}" for name, why in failed.items()]
-
-
 class _Telling:
     """The store, which tells those who listen what it has kept."""
 
@@ -301,7 +239,7 @@ class _Telling:
 
 
 @contextmanager
-def _maintained(store: Store, keeper: Keeper, clock: Callable[[], int]) -> Iterator[None]:
+def _maintained(store: Store, keeper: Keeper, collector: Serving, clock: Callable[[], int]) -> Iterator[None]:
     """Seals, compacts, tidies and lets go of what is too old or too much, beside everything else."""
     ended = threading.Event()
 
@@ -313,6 +251,8 @@ def _maintained(store: Store, keeper: Keeper, clock: Callable[[], int]) -> Itera
                 store.maintain(now_ns)
             with _troubles_told():
                 keeper.keep(now_ns, disk_room(store.folder)[1])
+            with _troubles_told():
+                collector.note_states()
 
     thread = threading.Thread(target=maintain, name="maintain", daemon=True)
     thread.start()
