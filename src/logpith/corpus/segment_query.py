@@ -376,7 +376,8 @@ class SegmentQuery:
             case _:
                 leaf = self._leaves[id(query)]
                 sure, possible = leaf.sure[rows.template], (leaf.sure | leaf.open)[rows.template]
-                if leaf.ask is not None and leaf.blocks[rows.number]:
+                # What is not read does not matter: templates say all.
+                if leaf.ask is not None and leaf.blocks[rows.number] and leaf.column in rows.columns:
                     by_value = leaf.ask(rows)
                     sure, possible = sure | by_value[0], possible | by_value[0] | by_value[1]
                 return sure, possible
