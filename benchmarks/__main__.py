@@ -6,7 +6,6 @@ import argparse
 import importlib
 import json
 import os
-import pkgutil
 import sys
 import tempfile
 from dataclasses import asdict
@@ -18,11 +17,7 @@ from benchmarks import Row, Setting
 
 def main() -> int:
     """The exit code."""
-    names = [
-        info.name
-        for info in pkgutil.iter_modules(benchmarks.__path__)
-        if info.name not in ("__main__", "measuring")
-    ]
+    names = benchmarks.names()
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=benchmarks.__doc__)
     parser.add_argument(
         "--only", choices=names, action="append", help="run this one; may be given several times"
@@ -32,6 +27,19 @@ def main() -> int:
     parser.add_argument(
         "--shared", type=Path, help="the folder with data/loghub and tools/score_templates.py"
     )
+    parser.add_argument("--lines", type=int, help="so many lines of data, for benchmarks that make some")
+    parser.add_argument("--lines-file", type=Path, help="of `store`: keep and ask these lines")
+    parser.add_argument(
+        "--sketch", type=Path, help="of `store`: the folder with the sketch's final.py and f_q.py"
+    )
+    parser.add_argument(
+        "--peer",
+        type=_address,
+        action="append",
+        default=[],
+        metavar="NAME=URL",
+        help="of `store`: ask this running server too, victorialogs or elasticsearch; its logs are replaced",
+    )
     arguments = parser.parse_args()
     beside = Path(__file__).parents[2] / "shared"
     shared = arguments.shared or (beside if beside.is_dir() else None)
@@ -39,7 +47,16 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="logpith-bench-") as folder:
         for name in arguments.only or names:
             _say(f"{name} …")
-            setting = Setting(folder=Path(folder), shared=shared, quick=arguments.quick, say=_say)
+            setting = Setting(
+                folder=Path(folder),
+                shared=shared,
+                quick=arguments.quick,
+                say=_say,
+                wanted_lines=arguments.lines,
+                lines_file=arguments.lines_file,
+                sketch=arguments.sketch and arguments.sketch.resolve(),
+                peers=dict(arguments.peer),
+            )
             rows += importlib.import_module(f"benchmarks.{name}").measure(setting)
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
@@ -49,6 +66,15 @@ def main() -> int:
     for row in rows:
         print(f"| {row.what} | {row.ours} | {row.peer} | {row.ratio} |")
     return 0
+
+
+def _address(text: str) -> tuple[str, str]:
+    name, _, url = text.partition("=")
+    if name not in ("victorialogs", "elasticsearch") or not url.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is none of victorialogs=http://… and elasticsearch=http://…"
+        )
+    return name, url.rstrip("/")
 
 
 def _say(text: str) -> None:

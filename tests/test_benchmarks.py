@@ -1,21 +1,14 @@
 """Benchmarks: each says what it measures, and the folder is the registry. None of them is run here."""
 
 import importlib
-import pkgutil
 
 import pytest
 
 import benchmarks
 from benchmarks.measuring import interleaved, rate
 
-NAMES = [
-    info.name
-    for info in pkgutil.iter_modules(benchmarks.__path__)
-    if info.name not in ("__main__", "measuring")
-]
 
-
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", benchmarks.names())
 def test_a_benchmark_measures_and_says_what(name):
     module = importlib.import_module(f"benchmarks.{name}")
 

@@ -1,0 +1,164 @@
+"""The store against ripgrep, DuckDB on plain Parquet, SQLite FTS5 and others: taking lines in, disk, and questions.
+
+Ten million mixed lines (`mixed_lines.py`), or `--lines N`, or a file of the same layouts by `--lines-file`. All take in
+the same lines and are asked the same questions in turns: A, B, A, B. Times of questions are medians behind a first one,
+which is told beside; in brackets stands how many were found. `--sketch FOLDER` and `--peer NAME=URL` bring more peers.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from benchmarks import Row, Setting
+from benchmarks.measuring import rate, run
+from benchmarks.mixed_lines import Lines, read_lines, write_mixed_lines
+from benchmarks.peers import Ask, Loaded, Peer, Question
+from benchmarks.peers.elasticsearch import ElasticsearchPeer
+from benchmarks.peers.fts5 import FTS5Peer
+from benchmarks.peers.ours import Ours
+from benchmarks.peers.parquet import ParquetPeer
+from benchmarks.peers.ripgrep import RipgrepPeer
+from benchmarks.peers.sketch import SketchPeer
+from benchmarks.peers.victorialogs import VictoriaLogsPeer
+
+_LINES = 10_000_000
+_LINES_OF_SQLITE = 1_000_000
+_LOADS = 2
+_ASKS = 5
+# What takes so long is asked but once more.
+_LONG_S = 10.0
+
+
+def measure(setting: Setting) -> Iterator[Row]:
+    """Rows for taking in, for the disk, and for each question and peer."""
+    lines = lines_for(setting)
+    ours, peers = _peers(setting, lines)
+    yield from _loading(setting, lines, ours, peers)
+    yield from _asking(setting, lines, ours, peers)
+
+
+def lines_for(setting: Setting) -> Lines:
+    """The lines that all are given."""
+    if setting.lines_file is not None:
+        return read_lines(setting.lines_file)
+    count = setting.lines(_LINES)
+    setting.say(f"  writing {count:,} mixed lines")
+    return write_mixed_lines(setting.folder / "mixed.log", count)
+
+
+def _peers(setting: Setting, lines: Lines) -> tuple[Ours, list[Peer]]:
+    folder = setting.folder / "store"
+    folder.mkdir(exist_ok=True)
+    parquet = folder / "lines.parquet"
+    peers: list[Peer] = [RipgrepPeer(), ParquetPeer(parquet)]
+    if setting.sketch is not None:
+        (folder / "sketch").mkdir(exist_ok=True)
+        peers.append(SketchPeer(folder / "sketch", setting.sketch))
+    peers.append(FTS5Peer(folder / "lines.db", parquet, min(lines.count, _LINES_OF_SQLITE)))
+    if url := setting.peers.get("victorialogs"):
+        peers.append(VictoriaLogsPeer(url, parquet))
+    if url := setting.peers.get("elasticsearch"):
+        peers.append(ElasticsearchPeer(url, parquet))
+    return Ours(folder / "ours"), peers
+
+
+# ── Taking in ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _loading(setting: Setting, lines: Lines, ours: Ours, peers: Sequence[Peer]) -> Iterator[Row]:
+    keeping = [peer for peer in peers if not isinstance(peer, RipgrepPeer)]
+    loads: dict[str, list[Loaded]] = {peer.name: [] for peer in (ours, *keeping)}
+    for turn in range(_LOADS):
+        for peer in (ours, *keeping):
+            if turn and isinstance(peer, VictoriaLogsPeer | ElasticsearchPeer):
+                continue  # what they have they keep
+            setting.say(f"  {peer.name} takes the lines in")
+            loads[peer.name].append(peer.load(lines))
+    of_ours = _typical(loads[ours.name])
+    taken = f"take in {lines.count:,} lines ({lines.size_bytes >> 20} MB)"
+    for peer in keeping:
+        theirs = _typical(loads[peer.name])
+        part = f"; {theirs.lines:,} lines" if theirs.lines < lines.count else ""
+        yield Row(
+            f"{taken}, wall time",
+            rate(of_ours.lines, of_ours.wall_s),
+            f"{peer.name} {rate(theirs.lines, theirs.wall_s)}{part}",
+            f"{of_ours.lines / of_ours.wall_s * theirs.wall_s / theirs.lines:.2f} ×",
+        )
+        if of_ours.cpu_s and theirs.cpu_s:
+            yield Row(
+                f"{taken}, a core-second",
+                rate(of_ours.lines, of_ours.cpu_s),
+                f"{peer.name} {rate(theirs.lines, theirs.cpu_s)}{part}",
+                f"{of_ours.lines / of_ours.cpu_s * theirs.cpu_s / theirs.lines:.2f} ×",
+            )
+    yield from _disk(setting, lines, of_ours, {peer.name: _typical(loads[peer.name]) for peer in keeping})
+
+
+def _typical(loads: Sequence[Loaded]) -> Loaded:
+    return sorted(loads, key=lambda load: load.wall_s)[len(loads) // 2]
+
+
+def _disk(setting: Setting, lines: Lines, ours: Loaded, peers: Mapping[str, Loaded]) -> Iterator[Row]:
+    packed = setting.folder / "lines.zst"
+    run(["zstd", "-q", "-3", "-f", "-T0", str(lines.path), "-o", str(packed)])
+    sizes = {"zstd -3": packed.stat().st_size / lines.count} | {
+        name: load.size_bytes / load.lines for name, load in peers.items() if load.size_bytes
+    }
+    packed.unlink()
+    each = (ours.size_bytes or 0) / ours.lines
+    for name, size in sizes.items():
+        yield Row(
+            "disk, indexes included",
+            f"{each:.1f} B/line",
+            f"{name} {size:.1f} B/line",
+            f"{each / size:.2f} × its size",
+        )
+
+
+# ── Questions ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class _Asked:
+    first_s: float
+    median_s: float
+    found: int
+
+    def __str__(self) -> str:
+        return f"{self.median_s * 1000:,.1f} ms, first {self.first_s * 1000:,.0f} ({self.found:,})"
+
+
+def _asking(setting: Setting, lines: Lines, ours: Ours, peers: Sequence[Peer]) -> Iterator[Row]:
+    with ExitStack() as stack:
+        asks = {peer.name: stack.enter_context(peer.questions(lines)) for peer in (ours, *peers)}
+        for question in Question:
+            setting.say(f"  {question.value}")
+            able = {name: own[question] for name, own in asks.items() if question in own}
+            found = _in_turns(able)
+            for name, asked in found.items():
+                if name != ours.name:
+                    own = found[ours.name]
+                    of_part = " of a part" if name == "SQLite FTS5" and lines.count > _LINES_OF_SQLITE else ""
+                    ratio = f"{own.median_s / asked.median_s:.2f} × its time"
+                    yield Row(question.value, str(own), f"{name}{of_part} {asked}", ratio)
+
+
+def _in_turns(asks: Mapping[str, Ask]) -> dict[str, _Asked]:
+    """Everyone's times for one question, asked in turns, so that a busy moment hits all."""
+    spent: dict[str, list[float]] = {name: [] for name in asks}
+    found = {}
+    for _ in range(_ASKS + 1):
+        for name, ask in asks.items():
+            if len(spent[name]) > 1 and max(spent[name]) > _LONG_S:
+                continue
+            started = time.perf_counter()
+            found[name] = ask()
+            spent[name].append(time.perf_counter() - started)
+    return {
+        name: _Asked(times[0], statistics.median(times[1:]), found[name]) for name, times in spent.items()
+    }
