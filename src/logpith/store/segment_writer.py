@@ -119,7 +119,14 @@ class Built:
 
 
 def build_segment(
-    rows: Rows, name: str, day: int, newest_ns: int, *, level: int = 3, kind: str = ""
+    rows: Rows,
+    name: str,
+    day: int,
+    newest_ns: int,
+    *,
+    level: int = 3,
+    kind: str = "",
+    block_records: int = BLOCK_RECORDS,
 ) -> Built:
     """The segment of some rows of one day; `level` is zstd's.
 
@@ -136,10 +143,10 @@ def build_segment(
     numbers = number_columns(split, offsets)
     counts = np.bincount(split.tids, minlength=len(split.text_ends))
     files = {
-        DATA: _data(rows, split, offsets, numbers.columns, level),
+        DATA: _data(rows, split, offsets, numbers.columns, level, block_records),
         TEMPLATES: _templates(rows, split, shapes.of_template, counts),
-        WORDS: word_bits(split.values, offsets, BLOCK_RECORDS).tobytes(),
-        LETTERS: zstandard.compress(letter_bits(split.values, offsets, BLOCK_RECORDS).tobytes(), 3),
+        WORDS: word_bits(split.values, offsets, block_records).tobytes(),
+        LETTERS: zstandard.compress(letter_bits(split.values, offsets, block_records).tobytes(), 3),
         ROLLUP: _rollup(rows, split),
         SHAPES: zstandard.compress(msgspec.msgpack.encode(shapes.facts(rows)), 3),
     }
@@ -156,6 +163,7 @@ def build_segment(
             start_ns=int(dated.min()) if len(dated) else NO_TIME,
             end_ns=int(dated.max()) if len(dated) else NO_TIME,
             undated=len(rows) - len(dated),
+            block_records=block_records,
             observed_start_ns=int(rows.observed_ns.min()),
             observed_end_ns=int(rows.observed_ns.max()),
             services=_counted(rows.service, rows.services),
@@ -197,6 +205,7 @@ def _data(
     offsets: NDArray[np.int64],
     numbers: Mapping[str, Any],
     level: int,
+    block_records: int,
 ) -> bytes:
     lengths = (rows.ends - rows.starts).astype(np.uint32)
     columns = {
@@ -212,7 +221,7 @@ def _data(
     return _parquet(
         table,
         level=level,
-        row_group_size=BLOCK_RECORDS,
+        row_group_size=block_records,
         use_dictionary=["template", "length", "extra"],
         column_encoding={"timestamp": "DELTA_BINARY_PACKED", "observed_timestamp": "DELTA_BINARY_PACKED"},
         write_statistics=["timestamp", "observed_timestamp", *(f"number:{name}" for name in numbers)],
