@@ -40,16 +40,7 @@ from logpith.store.places import Place
 from logpith.store.reader import read_moment
 from logpith.store.rows import days_of, table_of
 from logpith.store.segment import read_head, spell_head
-from logpith.store.segment_writer import (
-    DATA,
-    HEAD,
-    ROLLUP,
-    SHAPES,
-    TEMPLATES,
-    WORDS,
-    Built,
-    digest,
-)
+from logpith.store.segment_writer import HEAD, Built, digest
 from logpith.store.spools import Stored
 from logpith.store.writer import SEGMENT_RECORDS, day_text, new_name, segment_folder
 from logpith_emit.disk import Disk
@@ -65,7 +56,7 @@ RESTORING = f"{DRAFT}restore"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z-]{0,63}")
-_FILES = frozenset({DATA, TEMPLATES, WORDS, ROLLUP, SHAPES})
+_FILE = re.compile(r"[a-z]{1,32}\.[a-z]{1,32}")
 _ENDING = ".json"
 _TRIES = 20
 
@@ -411,7 +402,7 @@ def _read_whole(place: Place, kept: Kept) -> tuple[Mapping[str, bytes], str]:
         if digest(files[HEAD]) != kept.head:
             return {}, f"{HEAD} is damaged"
         head = read_head(Path(kept.entry.id), files[HEAD])
-        if head.id != kept.entry.id or not {*head.files} <= _FILES:
+        if head.id != kept.entry.id or not all(map(_FILE.fullmatch, head.files)):
             return {}, f"{HEAD} is of another segment"
         for name, told in head.files.items():
             files[name] = place.read(f"{base}/{name}")

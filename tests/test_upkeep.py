@@ -1,0 +1,254 @@
+"""What is done with a store at the command line: put files in, see what there is, copy it, restore it, check it."""
+
+import json
+
+import pytest
+
+from logpith import cli
+from logpith.batch import make_batch
+from logpith.store import open_store
+from logpith.timerange import NS_PER_D, now_ns
+from logpith_emit.disk import Disk
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch, compiled):
+    """A working folder with a data folder in it."""
+    compiled(tmp_path / "cache")
+    monkeypatch.setenv("LOGPITH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("LOGPITH_CONFIG_DIR", str(tmp_path / "own"))
+    monkeypatch.delenv("LOGPITH_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    """run(*words): (exit code, what was printed, what was said)."""
+
+    def run(*words):
+        capsys.readouterr()
+        code = cli.main(list(words))
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def asked(run):
+    """asked(*words): what the command answers with --json."""
+
+    def asked(*words):
+        code, out, err = run(*words, "--json")
+        assert code in (0, 1), err
+        return json.loads(out)
+
+    return asked
+
+
+def write(path, count):
+    path.write_text("".join(f"2026-11-20T10:00:0{number} ERROR step failed\n" for number in range(count)))
+
+
+def keep(folder, *days_ago, service="app"):
+    """A store with a record for each of some days."""
+    with open_store(folder / "data" / "store") as store:
+        for days in days_ago:
+            time_ns = now_ns() - days * NS_PER_D
+            batch = make_batch(
+                [b"some record"], observed_ns=time_ns, source="app", timestamps=[time_ns], services=[service]
+            )
+            store.append(batch)
+            store.seal(time_ns)
+
+
+def damage(folder, name="data.parquet"):
+    path = next((folder / "data" / "store" / "days").rglob(name))
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def test_files_go_in_once_and_their_segments_are_listed(folder, run, asked):
+    write(folder / "app.log", 5)
+
+    code, out, _ = run("ingest", "app.log")
+    again = asked("ingest", "app.log")
+    (segment,) = asked("store", "segments")["segments"]
+
+    assert (code, out.splitlines()[0]) == (0, "5 records of 1 file are stored.")
+    assert (again["records"], again["known_files"]) == (0, 1)
+    assert (segment["day"], segment["records"], segment["class"]) == ("2026-11-20", 5, "default")
+    code, out, _ = run("store", "segments")
+    assert code == 0
+    assert "2026-11-20  default        5" in out
+
+
+def test_a_file_that_is_not_there_is_an_error_with_a_remedy(run):
+    code, _, err = run("ingest", "app.log")
+
+    assert code == 2
+    assert "there is no file" in err
+
+
+def test_while_somebody_writes_the_store_it_is_said_how_to_bring_files_to_them(folder, run):
+    write(folder / "app.log", 5)
+    with open_store(folder / "data" / "store"):
+        code, _, err = run("ingest", "app.log")
+
+    assert code == 2
+    assert "is being written by another process" in err
+    assert "name the files in its settings as a source" in err
+    assert "http://127.0.0.1:8850/api/v1/logs" in err
+
+
+def test_what_is_older_than_is_kept_is_said_and_goes_only_when_that_is_asked(folder, run, asked):
+    write(folder / "app.log", 5)
+    (folder / "logpith.toml").write_text('[store]\nretention = "1h"\n')
+    with (folder / "app.log").open("w") as file:
+        file.write("2024-11-20T10:00:00Z ERROR step failed\n")
+
+    _, out, _ = run("ingest", "app.log")
+    assert "Some are older than what is kept (1h)" in out
+    assert len(asked("store", "segments")["segments"]) == 1
+
+    run("ingest", "app.log", "--retention", "30d")
+
+    told = asked("store", "segments")
+    assert (told["segments"], told["dropped"]) == ([], {"age": 1})
+
+
+def test_the_plan_of_retention_says_what_goes_and_does_nothing(folder, run, asked):
+    keep(folder, 31, 1)
+
+    code, out, _ = run("retention", "plan")
+    plan = asked("retention", "plan")
+
+    assert code == 0
+    assert "default is kept 30 d" in out
+    assert [row["goes"] for row in plan["segments"]] == ["now", "in 29 d"]
+    assert len(asked("store", "segments")["segments"]) == 2
+
+
+def test_retention_is_applied_where_no_server_does_it(folder, run, asked):
+    keep(folder, 31, 1)
+
+    assert asked("retention", "apply")["applied"]
+
+    told = asked("store", "segments")
+    assert (len(told["segments"]), told["dropped"]) == (1, {"age": 1})
+    with open_store(folder / "data" / "store"):
+        code, _, err = run("retention", "apply")
+    assert (code, "is being written" in err) == (2, True)
+
+
+def test_a_snapshot_is_created_listed_verified_and_restored(folder, run, asked):
+    keep(folder, 3, 2)
+    (folder / "logpith.toml").write_text(
+        '[store]\nretention = "90d"\n[[server.tokens]]\nname = "a"\ntoken = "tok_0123456789abcdef"\n'
+    )
+
+    created = asked("snapshot", "create", "first")
+    code, out, _ = run("snapshot", "list")
+    verified = asked("snapshot", "verify", "first")
+    restored = asked("snapshot", "restore", "first", "--into", "new")
+
+    assert (created["records"], created["copied_segments"]) == (2, 2)
+    assert created["secrets_left_out"] == ["server.tokens[0].token"]
+    assert (code, "first" in out) == (0, True)
+    assert verified["ok"]
+    assert restored["records"] == 2
+    assert len(asked("store", "segments", "--data-dir", "new")["segments"]) == 2
+    assert asked("store", "check", "--data-dir", "new")["ok"]
+    settings = (folder / "new" / "settings-of-first" / "logpith.toml").read_text()
+    assert "${SERVER_TOKENS_0_TOKEN}" in settings
+    everything = b"".join(path.read_bytes() for path in (folder / "data").rglob("*") if path.is_file())
+    assert b"tok_0123456789abcdef" not in everything
+
+
+def test_a_snapshot_without_a_name_is_called_after_its_time(folder, asked):
+    keep(folder, 1)
+
+    created = asked("snapshot", "create", "--to", "elsewhere")
+
+    assert created["snapshot"].startswith("20")
+    assert created["place"] == str(folder / "elsewhere")
+    assert [one["snapshot"] for one in asked("snapshot", "list", "--from", "elsewhere")["snapshots"]] == [
+        created["snapshot"]
+    ]
+
+
+def test_a_restore_over_a_store_is_refused(folder, run):
+    keep(folder, 1)
+    run("snapshot", "create", "first")
+
+    code, _, err = run("snapshot", "restore", "first")
+
+    assert code == 2
+    assert "is not empty" in err
+    assert "Name an empty folder" in err
+
+
+@pytest.mark.parametrize("at", ["..", "../../etc/x", "a/b"])
+def test_no_name_leads_out_of_the_place(folder, run, at):
+    keep(folder, 1)
+
+    code, _, err = run("snapshot", "create", at)
+
+    assert (code, "a snapshot cannot be called" in err) == (2, True)
+
+
+def test_damage_is_found_with_exit_code_1_and_repaired(folder, run, asked):
+    keep(folder, 2, 1)
+    assert run("store", "check")[0] == 0
+    damage(folder)
+
+    code, out, _ = run("store", "check")
+    assert code == 1
+    assert "damaged" in out
+    assert "logpith store check --repair" in out
+    repaired = asked("store", "check", "--repair")
+    assert repaired["ok"]
+    assert "1 records are lost" in repaired["repaired"][0]
+    assert run("store", "check")[0] == 0
+    assert asked("store", "segments")["dropped"] == {"damaged": 1}
+
+
+def test_what_a_log_calls_its_service_cannot_move_the_terminal(folder, run):
+    keep(folder, 1, service="evil\x1b[2J\nsegment  forged")
+
+    _, out, _ = run("store", "segments")
+
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (["retention"], "plan, apply"),
+        (["store", "chek"], "segments, check"),
+        (["snapshot", "creat", "x"], "create, list, verify, restore"),
+        (["snapshot", "verify"], "snapshot list"),
+        (["snapshot", "list", "x", "y"], "create, list, verify, restore"),
+        (["ingest"], "Write logpith ingest PATH"),
+        (["store", "segments"], "there is no store"),
+    ],
+)
+def test_what_is_typed_wrong_is_told_with_what_to_type(run, words, remedy):
+    code, _, err = run(*words)
+
+    assert code == 2
+    assert remedy in err
+
+
+def test_a_snapshot_of_a_damaged_store_says_so(folder, run):
+    keep(folder, 2, 1)
+    damage(folder)
+
+    code, out, _ = run("snapshot", "create", "first")
+
+    assert code == 1
+    assert "left out: segment" in out
+    assert Disk().names(folder / "data" / "snapshots" / "snapshots") == ["first.json"]
