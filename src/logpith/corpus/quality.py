@@ -41,11 +41,7 @@ def find_lacks(selection: Selection, fields: Sequence[str] = REQUIRED) -> list[L
 
     The pieces of a log that was rotated are one source.
     """
-    streams = selection.corpus.streams
-    names = list(streams)
-    stream_of = {piece.name: place for place, pieces in enumerate(streams.values()) for piece in pieces}
-    of_source = np.array([stream_of[source.name] for source in selection.corpus.sources], np.int64)
-    source = of_source[selection.corpus.columns.source[selection.records]]
+    names, source = _sources(selection)
     records = np.bincount(source, minlength=len(names))
     found = []
     for name, missing in _missing(selection, fields).items():
@@ -62,6 +58,17 @@ def find_lacks(selection: Selection, fields: Sequence[str] = REQUIRED) -> list[L
                 )
             )
     return sorted(found, key=lambda lack: (-lack.missing, lack.source, lack.field))
+
+
+def _sources(selection: Selection) -> tuple[list[str], NDArray[np.int64]]:
+    """The names of the logs, or of what a store has collected from, and the place of each record's among them."""
+    corpus = selection.corpus
+    if corpus.is_stored:
+        return list(corpus.origins), selection.origin.astype(np.int64)
+    streams = corpus.streams
+    stream_of = {piece.name: place for place, pieces in enumerate(streams.values()) for piece in pieces}
+    of_source = np.array([stream_of[source.name] for source in corpus.sources], np.int64)
+    return list(streams), of_source[corpus.columns.source[selection.records]]
 
 
 def _missing(selection: Selection, fields: Sequence[str]) -> dict[str, NDArray[np.bool_]]:

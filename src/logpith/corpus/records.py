@@ -265,6 +265,11 @@ class Corpus:
         return any(source.is_segment for source in self.sources)
 
     @property
+    def source_count(self) -> int:
+        """How many logs it is of; of a store how many sources it has collected from."""
+        return len(self.origins) if self.is_stored else len(self.streams)
+
+    @property
     def lines(self) -> int:
         """Lines of text in all sources."""
         return sum(source.lines for source in self.sources)
@@ -433,7 +438,7 @@ class Corpus:
         return Coverage(
             lines=self.lines,
             records=len(self),
-            sources=len(self.origins) if self.is_stored else len(self.streams),
+            sources=self.source_count,
             start=format_ns(span[0]) if span else "",
             end=format_ns(span[1]) if span else "",
             undated=round(undated / len(self), 4) if len(self) else 0.0,

@@ -80,7 +80,10 @@ def _suspect_item(corpus: Corpus, suspect: Suspect, ref: str, quoter: Quoter) ->
 
 
 def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
-    """One row for each log, its rotated pieces put together."""
+    """One row for each log, its rotated pieces put together; of a store for each source that it has collected from."""
+    if corpus.is_stored:
+        yield from _origin_items(corpus, quoter)
+        return
     for name, pieces in list(corpus.streams.items())[:_MOST_SOURCES]:
         formats = _formats_of(pieces)
         yield {
@@ -92,6 +95,24 @@ def _source_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
             "format": _format_text(formats),
             "time": _time_format_text(formats),
             **_stream_span(corpus, pieces),
+        }
+
+
+def _origin_items(corpus: Corpus, quoter: Quoter) -> Iterator[dict[str, Json]]:
+    import numpy as np
+
+    from logpith.scan.timestamps import NO_TIME
+    from logpith.timerange import format_ns
+
+    counts = np.bincount(corpus.columns.origin, minlength=len(corpus.origins))
+    last = np.full(len(counts), NO_TIME, np.int64)
+    np.maximum.at(last, corpus.columns.origin, corpus.columns.time_ns)
+    for place in np.argsort(-counts, kind="stable")[:_MOST_SOURCES].tolist():
+        yield {
+            "kind": "source",
+            "name": quoter.quote(corpus.origins[place], 200),
+            "records": int(counts[place]),
+            "to": "" if last[place] == NO_TIME else format_ns(int(last[place])),
         }
 
 
@@ -133,7 +154,7 @@ def _time_format_text(formats: Counter[tuple[str, str]]) -> str:
 def _formats_text(corpus: Corpus) -> str:
     """The formats of all sources; of a single log also how its times are written."""
     formats = _formats_of(corpus.sources)
-    times = _time_format_text(formats) if len(corpus.streams) == 1 else ""
+    times = _time_format_text(formats) if corpus.source_count == 1 else ""
     return f"{_format_text(formats)}, {times}" if times else _format_text(formats)
 
 
@@ -155,7 +176,7 @@ def _summary(selection: Selection, suspects: list[Suspect]) -> str:
     lines = f"{corpus.lines:,} line{'s' * (corpus.lines != 1)}"
     if selection.chosen is not None:
         lines = f"{len(selection):,} of {len(corpus):,} records"
-    many = f" from {len(corpus.streams)} sources" if len(corpus.streams) > 1 else ""
+    many = f" from {corpus.source_count} sources" if corpus.source_count > 1 else ""
     parts = [f"{lines}{many} ({_formats_text(corpus)}){over}: {_severities_text(selection)}."]
     if suspects:
         parts.append(

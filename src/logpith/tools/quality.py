@@ -81,7 +81,7 @@ class QualityTool(FilteredTool):
 def _summary(selection: Selection, lacks: Sequence[Lack], required: Sequence[str]) -> str:
     if not len(selection):
         return "There are no lines here." if not len(selection.corpus) else "No record matches."
-    count = len(selection.corpus.streams)
+    count = selection.corpus.source_count
     told = f"{len(selection):,} records of {count:,} source{'s' * (count != 1)}"
     if not lacks:
         return f"{told} have all of {len(required)} fields."
