@@ -1,7 +1,6 @@
 """Check and repair: what is not as it should be is found, and a store is made of all that is."""
 
 import pytest
-from stores import NOW_NS, batch_of, snapshot_of, stored_names
 
 from logpith.store import open_store
 from logpith.store.check import check_store, problem_of, repair_store
@@ -12,6 +11,7 @@ from logpith.store.writer import segment_folder
 from logpith.timerange import NS_PER_D
 from logpith_emit.disk import Disk
 from logpith_emit.errors import NotFound, Refused, Unavailable
+from stores import NOW_NS, batch_of, snapshot_of, stored_names
 
 NAMES = ["a", "b", "c", "d", "e"]
 
@@ -195,7 +195,7 @@ def test_a_lost_manifest_is_made_anew_and_no_record_is_lost_or_doubled(folder, l
         path.write_bytes(path.read_bytes()[:-1])
     else:
         damage(path)
-    assert [place for _, place in found(check_store(folder))][0] == "MANIFEST"
+    assert ("damaged" if loss != "missing" else "missing", "MANIFEST") in found(check_store(folder))
 
     repaired = repair_store(folder, NOW_NS)
 

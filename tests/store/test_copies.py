@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 
 import pytest
-from stores import NOW_NS, batch_of, rows_in, snapshot_of, stored_names
 
 from logpith.store import open_store
 from logpith.store.copies import (
@@ -18,6 +17,7 @@ from logpith.store.copies import (
 from logpith.store.places import place_at
 from logpith_emit.disk import Disk
 from logpith_emit.errors import BadArgument, NotFound, Refused, Unavailable
+from stores import NOW_NS, batch_of, rows_in, snapshot_of, stored_names
 
 
 @pytest.fixture
@@ -54,6 +54,19 @@ def test_a_restored_store_has_every_record_and_goes_on_where_the_other_was(store
         assert not store.append(batch_of("d"), batch_id="second")
         assert store.append(batch_of("e"), batch_id="third")
     assert stored_names(tmp_path / "new") == ["a", "b", "c", "d", "e"]
+
+
+def test_a_restored_source_goes_on_where_it_had_come_last(tmp_path, place):
+    """What came in bulk came later than what is in the spool still."""
+    with open_store(tmp_path / "store") as store:
+        store.append(batch_of("a"), position=("app", "first"))
+        store.append(batch_of("b"), position=("web", "only"))
+        store.add([batch_of("c")], positions={"app": "second"}, newest_ns=NOW_NS)
+        create_snapshot(tmp_path / "store", place, "first", NOW_NS)
+    restore_snapshot(place, "first", tmp_path / "new")
+
+    with open_store(tmp_path / "new") as store:
+        assert (store.position("app"), store.position("web")) == ("second", "only")
 
 
 def test_a_second_snapshot_copies_only_what_is_new(store_folder, place, tmp_path):
@@ -211,7 +224,7 @@ def test_what_is_damaged_in_the_store_is_left_out_and_told(store_folder, place, 
     assert len(stored_names(tmp_path / "new")) == 4 - entry.records
 
 
-class _BrokenOff(Exception):
+class _BrokenOff(Exception):  # noqa: N818 - what a test raises to end a process
     pass
 
 

@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 
 import pytest
-from stores import DAY_NS, NOW_NS, batch_of, snapshot_of, stored_names
 
 from logpith.batch import make_batch
 from logpith.settings import RetentionClass, StoreSettings
@@ -15,6 +14,7 @@ from logpith.store.manifest import MANIFEST_COPY, parse_manifest
 from logpith.store.retention import Policy
 from logpith.store.writer import TRASH_GRACE_NS
 from logpith.timerange import NS_PER_D, NS_PER_H, NS_PER_S
+from stores import DAY_NS, NOW_NS, batch_of, snapshot_of, stored_names
 
 POLICY = Policy(retention_ns=30 * NS_PER_D)
 

@@ -71,10 +71,9 @@ def test_what_was_removed_is_gone(place):
 
 
 def test_a_store_goes_into_a_bucket_and_comes_back(bucket, tmp_path):
-    from stores import NOW_NS, batch_of, stored_names
-
     from logpith.store import open_store
     from logpith.store.copies import create_snapshot, restore_snapshot, snapshot_names, verify_snapshot
+    from stores import NOW_NS, batch_of, stored_names
 
     with open_store(tmp_path / "store") as store:
         store.append(batch_of("a", "b"))

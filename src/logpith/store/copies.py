@@ -35,7 +35,7 @@ from logpith.store.disk import (
     replace_file,
     writer_lock,
 )
-from logpith.store.manifest import Entry, Manifest, entry_of, write_manifest
+from logpith.store.manifest import MOST_BATCH_IDS, Entry, Manifest, entry_of, write_manifest
 from logpith.store.places import Place
 from logpith.store.reader import read_moment
 from logpith.store.rows import days_of, table_of
@@ -234,13 +234,17 @@ def _snapshot(
     dropped = manifest.dropped
     if lost:
         dropped = {**dropped, DAMAGED: dropped.get(DAMAGED, 0) + lost}
-    heads = [frame.head for frame in frames]
+    positions = dict(manifest.positions)
+    for frame in frames:
+        if frame.head.source and frame.sequence > manifest.placed.get(frame.head.source, 0):
+            positions[frame.head.source] = frame.head.position
+    ids = (frame.head.batch_id for frame in frames if frame.head.batch_id)
     return Snapshot(
         name=name,
         made_ns=now_ns,
         segments=kept,
-        positions={**manifest.positions, **{head.source: head.position for head in heads if head.source}},
-        batch_ids=(*manifest.batch_ids, *(head.batch_id for head in heads if head.batch_id)),
+        positions=positions,
+        batch_ids=(*manifest.batch_ids, *ids)[-MOST_BATCH_IDS:],
         dropped=dropped,
         cut_ns=manifest.cut_ns,
         left_out=copying.left_out,
