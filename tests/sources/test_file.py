@@ -299,6 +299,19 @@ def test_a_shell_that_packs_into_the_old_file_makes_it_a_new_one(tmp_path):
         assert taken(poll(live)) == [line(2), line(3)]
 
 
+def test_a_packed_file_that_only_begins_as_a_known_one_did_is_read_whole(tmp_path):
+    banner = b"# " + b"=" * 2000 + b"\n"
+    log = tmp_path / "app.log"
+    log.write_bytes(banner + lines(*range(5)))
+    with follow(tmp_path, "*.log*").open("logs", None) as live:
+        position = poll(live)[-1].position
+    log.unlink()
+    (tmp_path / "other.log.1.gz").write_bytes(gzip.compress(banner + lines(*range(100, 110))))
+
+    with follow(tmp_path, "*.log*").open("logs", position) as live:
+        assert taken(poll(live))[1:] == [line(number) for number in range(100, 110)]
+
+
 def test_copytruncate_loses_nothing_when_the_copy_is_found(tmp_path):
     log = tmp_path / "app.log"
     log.write_bytes(lines(1))

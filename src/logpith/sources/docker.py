@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from logpith.scan.records import PADDING
 from logpith.sources import LiveSource, Source
-from logpith.sources.following import OPEN_GROUP, Rejoiner, What, follow
+from logpith.sources.following import What, follow
+from logpith.sources.gathering import OPEN_GROUP, Rejoiner
 from logpith.sources.reading import attributes_of
 
 _PIECE_BYTES = 16 << 10
