@@ -22,7 +22,7 @@ _ROUTES: Mapping[str, str] = {
     "log_grep": "how often and where",
     "log_fetch": "lines of refs (e12@3f9ac21b)",
     "triage": "what broke",
-    "search_logs": "all services",
+    "search_logs": "everywhere",
     "get_call_logs": "one call",
     "tail_logs": "newest",
 }
