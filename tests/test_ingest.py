@@ -163,10 +163,10 @@ class Ending(Disk):
 def test_a_run_that_is_cut_off_is_continued_by_the_next_and_no_record_is_lost_or_doubled(
     tmp_path, cut, monkeypatch
 ):
-    from logpith.sources import following
+    from logpith.sources import following, gathering
 
     monkeypatch.setattr(following, "BLOCK_BYTES", 1000)
-    monkeypatch.setattr(following, "_DELIVERY_BYTES", 1000)
+    monkeypatch.setattr(gathering, "DELIVERY_BYTES", 1000)
     limits = StoreLimits(segment_records=40)
     log = write(tmp_path / "app.log", lines(0, 90))
     archive = archive_of(
