@@ -3,7 +3,9 @@
 import ast
 import os
 import select
+import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import logpith
-from logpith.sources.running import Limits, fill_in, run
+from logpith.sources.running import Limits, end_all, fill_in, run
 from logpith_emit.errors import BadArgument, Refused, Unavailable
 
 LIMITS = Limits(timeout_s=30, most_bytes=1 << 20)
@@ -41,6 +43,18 @@ def test_a_program_knows_only_the_variables_it_may(monkeypatch):
 
     assert b"CLOUD_TOKEN" in told.output
     assert b"OTHER_SECRET" not in told.output
+
+
+def test_whoever_leaves_ends_what_still_runs(tmp_path):
+    os.mkfifo(tmp_path / "began")
+    program = f"import time; open({str(tmp_path / 'began')!r}, 'w').close(); time.sleep(600)"
+    with ThreadPoolExecutor() as beside:
+        waiting = beside.submit(python, program)
+        (tmp_path / "began").read_text()  # which waits for it
+
+        end_all()
+
+        assert waiting.result().status == -signal.SIGKILL
 
 
 def test_a_program_that_hangs_is_ended_with_all_that_it_started(tmp_path):

@@ -52,6 +52,13 @@ class LazyDesk:
 
         return collected_desk(settings, files=files, progress=note_progress)
 
+    def close(self) -> None:
+        """Ends the programs that sources of it have started, before a process that ends without its farewells."""
+        if self._settings is not None:
+            from logpith.sources.running import end_all  # noqa: PLC0415 - only who collects needs it
+
+            end_all()
+
     def warm_up(self, offered: Mapping[str, type[Tool]]) -> None:
         """Soon begins to load, beside the requests, what the first question needs."""
         if self._warming is None:

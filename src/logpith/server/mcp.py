@@ -99,6 +99,7 @@ def serve_stdio(
         log.info("the client left in the middle of an answer")
     if threading.active_count() > 1:
         # A thread still compiles, or works for nobody. Python's own end would stop it within LLVM, which aborts.
+        desk.close()
         sys.stderr.flush()
         os._exit(0)
     return 0

@@ -6,6 +6,7 @@ bounded output; and when it is over, whatever the reason, everything that it sta
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import selectors
@@ -27,6 +28,9 @@ _MOST_SHOWN = 300
 _LOOK_AGAIN_S = 0.05
 # What may stand in an argument for a service: no option, no path upwards, nothing that any program takes for syntax.
 _SERVICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,126}")
+
+_ALIVE: set[subprocess.Popen[bytes]] = set()
+"""The programs that run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,10 +111,19 @@ def run(words: Sequence[str], limits: Limits) -> Done:
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         raise Refused(f"{program} cannot be started: {why.lower()}", remedy="Check the command") from error
+    _ALIVE.add(process)
     try:
         return _watch(process, program, limits)
     finally:
         _end(process)
+        _ALIVE.discard(process)
+
+
+@atexit.register
+def end_all() -> None:
+    """Ends what still runs: whoever asked may leave before a thread that waits for a program."""
+    for process in tuple(_ALIVE):
+        _kill(process)
 
 
 def _watch(process: subprocess.Popen[bytes], program: str, limits: Limits) -> Done:
@@ -163,13 +176,18 @@ def _too_slow(program: str, limits: Limits) -> Unavailable:
     )
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Ends the process and all that it started."""
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process and all that it started, and waits for none of it."""
     with suppress(ProcessLookupError, PermissionError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)  # its session has its number
         else:
             process.kill()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process and all that it started."""
+    _kill(process)
     process.wait()
     for stream in (process.stdout, process.stderr):
         if stream is not None:

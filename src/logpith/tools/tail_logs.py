@@ -120,6 +120,8 @@ def _newest_of_each(
 
     from logpith.scan.tally import time_ranks
 
+    if not len(records):
+        return records
     ranks = time_ranks(corpus.columns.time_ns[records])
     order = np.argsort(ranks, kind="stable")[::-1]
     in_order = of_service[order]
