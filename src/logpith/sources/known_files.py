@@ -125,7 +125,7 @@ class KnownFiles:
         paths, streams = self._find(problems)
         seen, unknown = self._look_at_known(paths, streams, now_ns, unclaimed, problems)
         self._look_for_missing(now_ns, unclaimed)
-        listed = set(paths)
+        listed = set(seen)
         if unclaimed:
             # The copy of a file that was truncated meanwhile may be younger than our list. What else is younger may
             # come from files that we have looked at before, and is for the next poll.
@@ -191,7 +191,11 @@ class KnownFiles:
             if file is None:
                 unknown.append(path)
                 continue
-            if self._is_same(file, path, status, now_ns, unclaimed, problems):
+            is_same = self._is_same(file, path, status, now_ns, unclaimed, problems)
+            if is_same is None:
+                keys.discard(key)
+                del seen[path]
+            elif is_same:
                 file.mark.path, file.stream = str(path), streams.get(path, str(path))
                 file.is_present, file.is_rotated, file.is_searched = True, is_rotated_name(path.name), False
             else:
@@ -208,21 +212,26 @@ class KnownFiles:
         now_ns: int,
         unclaimed: list[_Lost],
         problems: list[str],
-    ) -> bool:
-        """Whether a file with a known inode is the known file; one that was truncated is, from its beginning on."""
+    ) -> bool | None:
+        """Whether a file with a known inode is the known file; one that was truncated is, from its beginning on.
+
+        None when it has lost that name since the list was made.
+        """
         if (status.st_size, status.st_mtime_ns) == (file.size, file.changed_ns):
             return True
         descriptor = file.descriptor
         if descriptor < 0:
             try:
                 descriptor = os.open(path, OPEN_FLAGS)
+            except FileNotFoundError:
+                return None
             except OSError as error:
                 problems.append(f"{path}: {os.strerror(error.errno or 0).lower()}")
                 return True
             status = os.fstat(descriptor)
-            if (status.st_dev, status.st_ino) != file.key:  # swapped in between: the next poll sees it
+            if (status.st_dev, status.st_ino) != file.key:
                 os.close(descriptor)
-                return True
+                return None
         born_ns = birth_ns(descriptor)
         if born_ns != file.mark.born_ns and born_ns and file.mark.born_ns:
             os.close(descriptor)
