@@ -17,7 +17,9 @@ segment.py         a segment, read in parts
 manifest.py        which segments there are; changes by renaming one file
 reader.py          the store at one moment, in any process
 retention.py       what goes, when, and why
+keeping.py         retention acted on, whatever the clock says
 copies.py          snapshots elsewhere: create, verify, restore
+places.py          where those can be: a folder, a bucket
 check.py           is everything what it should be
 disk.py            every touch of the disk
 """
