@@ -440,10 +440,12 @@ class SegmentQuery:
         tests = _number_tests(query)
         if told is None or tests is None or column_spelled(name):
             return None
+        if self._source.columns or self._source.own_formats:
+            return None  # a header line, or the user, has named other fields
         by_column = none.copy()
         by_column[told] = True
         # Elsewhere it can only be where its name stands.
-        opened = (self._texts.hold(Literal(name.encode())) | self._texts.is_whole) & ~by_column
+        opened = (self._texts.may_name(name) | self._texts.is_whole) & ~by_column
 
         def ask(rows: _Block) -> tuple[Mask, Mask]:
             column = rows.columns[f"number:{name}"]
@@ -583,6 +585,10 @@ class _Texts:
         """Templates whose static text holds a literal."""
         return mark_records(self.texts, self.starts, self.ends, literal)
 
+    def may_name(self, field: str) -> Mask:
+        """Templates whose records may have a field: objects have its parts, each by itself."""
+        return self.hold(Literal(field.rpartition(".")[2].encode()))
+
     def may_stand_in_time(self, text: bytes) -> Mask:
         """Templates whose own time may hold a literal."""
         if _IN_TIMES.issuperset(text.lower()):
@@ -709,7 +715,7 @@ def numbers_of(source: Source, rows: NDArray[np.int64], field: str) -> NDArray[n
     if any(may_name(extra, field) for extra in text.columns.extras):
         return None
     texts = _texts_of(text)
-    elsewhere = texts.hold(Literal(field.encode())) | texts.is_whole
+    elsewhere = texts.may_name(field) | texts.is_whole
     elsewhere[told] = False
     if elsewhere.any() and elsewhere[text.columns["template"][rows]].any():
         return None

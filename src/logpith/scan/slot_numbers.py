@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -103,3 +104,72 @@ def read_numbers(
         bad,
     )
     return out, np.flatnonzero(bad).tolist()
+
+
+@kernel
+def _find_unreadable(values: Any, offsets: Any, tids: Any, first_hole: Any, is_bare: Any, bad: Any) -> None:
+    for row in range(tids.shape[0]):
+        tid = tids[row]
+        if first_hole[tid] == first_hole[tid + 1] or bad[tid]:
+            continue
+        hole = first_hole[tid]
+        i = offsets[row]
+        end = offsets[row + 1]
+        while i <= end and hole < first_hole[tid + 1]:
+            begin = i
+            while i < end and values[i] != BETWEEN:
+                i += 1
+            if is_bare[hole]:
+                if not _is_json_number(values, begin, i):
+                    bad[tid] = True
+            else:
+                for k in range(begin, i):
+                    if values[k] == 92:  # a backslash, and who knows what it escapes
+                        bad[tid] = True
+            hole += 1
+            i += 1
+
+
+@kernel
+def _is_json_number(values: Any, i: int, end: int) -> bool:
+    if i < end and values[i] == 45:
+        i += 1
+    begin = i
+    while i < end and 48 <= values[i] <= 57:
+        i += 1
+    if i == begin or (values[begin] == 48 and i - begin > 1):
+        return False
+    if i < end and values[i] == 46:
+        i += 1
+        begin = i
+        while i < end and 48 <= values[i] <= 57:
+            i += 1
+        if i == begin:
+            return False
+    if i < end and (values[i] == 101 or values[i] == 69):
+        i += 1
+        if i < end and (values[i] == 43 or values[i] == 45):
+            i += 1
+        begin = i
+        while i < end and 48 <= values[i] <= 57:
+            i += 1
+        if i == begin:
+            return False
+    return i == end
+
+
+def find_unreadable(
+    values: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    tids: NDArray[np.int32],
+    bare: Sequence[Sequence[int]],
+) -> NDArray[np.int64]:
+    """The templates of JSON of which some row may be none: a hole outside of strings holds no number, or one inside
+    a backslash. `bare` has for each template whether each of its holes is outside; nothing for other templates."""
+    counts = np.array([len(one) for one in bare], np.int64)
+    if not counts.any():
+        return np.empty(0, np.int64)
+    bad = np.zeros(len(bare), np.bool_)
+    is_bare = np.array([one for some in bare for one in some], np.bool_)
+    _find_unreadable(values, offsets, tids, np.concatenate([[0], np.cumsum(counts)]), is_bare, bad)
+    return np.flatnonzero(bad)

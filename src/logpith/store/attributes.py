@@ -17,12 +17,19 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpith.scan.slot_numbers import read_numbers
-from logpith.scan.split import Split
+from logpith.formats.fields import fields_of_record
+from logpith.query.match import number_in
+from logpith.quote import decode
+from logpith.scan.slot_numbers import find_unreadable, read_numbers
+from logpith.scan.split import Split, samples_of
+from logpith.store.rows import Rows
+from logpith_emit.record import record_from_mapping
 
 MOST_COLUMNS = 16
 _LEAST_SHARE = 0.01
 _SPARE = 4  # some turn out to hold something else than numbers
+_MOST_READ = 1_000
+"""Templates of which a record is read to see whether it says what its template seems to; of others nothing is said."""
 
 # Names with a digit may be values themselves to the splitter, and then templates do not show them.
 _NAME = r"[A-Za-z_@][A-Za-z_.@/\-]{0,63}"
@@ -41,7 +48,7 @@ class Numbers:
     """For each the templates whose rows it holds the values of."""
 
 
-def number_columns(split: Split, offsets: NDArray[np.int64]) -> Numbers:
+def number_columns(rows: Rows, split: Split, offsets: NDArray[np.int64]) -> Numbers:
     """The numeric attributes that a hundredth of the rows name, the most frequent ones."""
     counts = np.bincount(split.tids, minlength=len(split.text_ends)).tolist()
     texts = np.concatenate([[0], split.text_ends]).tolist()
@@ -63,9 +70,13 @@ def number_columns(split: Split, offsets: NDArray[np.int64]) -> Numbers:
         return Numbers({}, {})
     numbers, unmet = read_numbers(split.values, offsets, split.tids, wishes, len(counts), len(chosen))
     is_unmet = np.zeros((len(chosen), len(counts)), np.bool_)
+    is_unmet[:, _unreadable(split, offsets, texts, {template for template, _, _ in wishes})] = True
     for at in unmet:
         template, _, column = wishes[at]
         is_unmet[column, template] = True
+    left = [wish for wish in wishes if not is_unmet[wish[2], wish[0]]]
+    for template, name in _otherwise(rows, split, counts, numbers, chosen, left):
+        is_unmet[place[name], template] = True
     for column in np.flatnonzero(is_unmet.any(axis=1)).tolist():
         numbers[column, is_unmet[column][split.tids]] = np.nan
     met = [wish for wish in wishes if not is_unmet[wish[2], wish[0]]]
@@ -81,6 +92,56 @@ def number_columns(split: Split, offsets: NDArray[np.int64]) -> Numbers:
         columns[name] = pa.array(values.astype(np.int64) if is_whole else values, mask=~known)
         templates[name] = sorted({template for template, _, at in met if at == column})
     return Numbers(columns, templates)
+
+
+def _unreadable(
+    split: Split, offsets: NDArray[np.int64], texts: list[int], templates: set[int]
+) -> NDArray[np.int64]:
+    """Those of some templates that look like JSON, of which a record may be none for what stands in its holes."""
+    bare: list[tuple[int, ...]] = [()] * len(split.text_ends)
+    for template in templates:
+        text = bytes(split.texts[texts[template] : texts[template + 1]]).decode("latin-1")
+        if text.startswith("{"):
+            bare[template] = _bare_holes(text)
+    return find_unreadable(split.values, offsets, split.tids, bare)
+
+
+def _otherwise(
+    rows: Rows,
+    split: Split,
+    counts: list[int],
+    numbers: NDArray[np.float64],
+    names: list[str],
+    wishes: list[tuple[int, int, int]],
+) -> Iterator[tuple[int, str]]:
+    """(template, name) where the fields of a record, as a query reads them, are not what its template seems to say."""
+    first = samples_of(split.tids, len(counts))[:, 0]
+    columns_of: dict[int, list[int]] = {}
+    for template, _, column in wishes:
+        columns_of.setdefault(template, []).append(column)
+    for rank, template in enumerate(sorted(columns_of, key=lambda template: -counts[template])):
+        told: Mapping[str, object] = {}
+        row = int(first[template])
+        if rank < _MOST_READ:
+            text = decode(bytes(rows.buf[rows.starts[row] : rows.ends[row]]), "surrogateescape")
+            told = record_from_mapping(fields_of_record(text, (), ())).attributes
+        for column in columns_of[template]:
+            value = told.get(names[column])
+            is_scalar = isinstance(value, int | float | str) and not isinstance(value, bool)
+            if not is_scalar or number_in(str(value)) != numbers[column, row]:
+                yield template, names[column]
+
+
+@lru_cache(maxsize=20_000)
+def _bare_holes(text: str) -> tuple[int, ...]:
+    """Of each hole of a template that looks like JSON whether it stands outside of strings."""
+    found: list[int] = []
+    for match in _TOKEN.finditer(text):
+        if match[1] is not None:
+            found += [0] * match[1].count("\x11")
+        elif match[3]:
+            found.append(1)
+    return tuple(found)
 
 
 @lru_cache(maxsize=20_000)

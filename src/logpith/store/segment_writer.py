@@ -140,7 +140,7 @@ def build_segment(
     shapes = Shapes.of(rows, split, newest_ns)
     split = shapes.split
     offsets = np.concatenate([[0], split.value_ends])
-    numbers = number_columns(split, offsets)
+    numbers = number_columns(rows, split, offsets)
     counts = np.bincount(split.tids, minlength=len(split.text_ends))
     files = {
         DATA: _data(rows, split, offsets, numbers.columns, level, block_records),
