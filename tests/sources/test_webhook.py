@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from http_door import READER, opened
+from logpith.settings import Settings
 from logpith.sources.webhook import LiveWebhook, WebhookSource, lines_in
 from logpith_emit.errors import BadArgument, Refused
 from logpith_emit.secret import Secret
@@ -183,6 +185,24 @@ def test_it_is_called_and_not_polled():
         assert not live.is_signed
         assert list(live.poll(NOW)) == []
         assert live.deliver(b"hi", {}, NOW)["source"].to_pylist() == ["drain"]
+
+
+def test_a_running_server_stores_what_is_signed_and_refuses_the_rest(tmp_path):
+    table = {"type": "webhook", "secret": KEY.decode(), "service": "telephony"}
+    body = b"CallSid=CA16&CallStatus=failed"
+    right = {**FORM, "x-signature": signed(body).hexdigest()}
+
+    with opened(tmp_path, collecting=Settings(sources={"calls": table})) as door:
+        with door.as_(None) as client:
+            taken = client.post("/hooks/calls", content=body, headers=right)
+            refused = client.post("/hooks/calls", content=body + b"&x=1", headers=right)
+        with door.as_(READER) as client:
+            told = client.post("/tools/log_grep", json={"pattern": "CA16"}).text
+
+    assert (taken.status_code, taken.json()) == (200, {"accepted": 1})
+    assert refused.status_code == 422
+    assert "CA16" in told
+    assert '"source":"calls"' in told
 
 
 def test_its_secret_is_shown_nowhere():

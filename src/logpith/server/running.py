@@ -190,7 +190,13 @@ def _polled(sources: Mapping[str, CollectedSource]) -> Mapping[str, CollectedSou
 
 
 def _hooks(sources: Mapping[str, CollectedSource]) -> Mapping[str, Hook]:
-    return {name: cast("Hook", source) for name, source in sources.items() if is_called(source)}
+    return {name: _named(source, name) for name, source in sources.items() if is_called(source)}
+
+
+def _named(source: CollectedSource, name: str) -> Hook:
+    """What takes the calls, whose records tell the source's name in the settings where it can say it."""
+    named = getattr(source, "named", None)
+    return cast("Hook", named(name) if named else source)
 
 
 class StoreKeep:
