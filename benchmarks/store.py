@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -32,6 +32,9 @@ _ASKS = 5
 # What takes so long is asked but once more.
 _LONG_S = 10.0
 
+_INGEST = "logpith ingest"
+Load = Callable[[Lines], Loaded]
+
 
 def measure(setting: Setting) -> Iterator[Row]:
     """Rows for taking in, for the disk, and for each question and peer."""
@@ -39,6 +42,13 @@ def measure(setting: Setting) -> Iterator[Row]:
     ours, peers = _peers(setting, lines)
     yield from _loading(setting, lines, ours, peers)
     yield from _asking(setting, lines, ours, peers)
+    peak = ours.peak_bytes(lines)
+    yield Row(
+        "memory of a process that asks all of these twice",
+        f"{peak >> 20} MB",
+        "promised 500 MB",
+        f"{peak / (500 << 20):.2f} × of it",
+    )
 
 
 def lines_for(setting: Setting) -> Lines:
@@ -70,37 +80,38 @@ def _peers(setting: Setting, lines: Lines) -> tuple[Ours, list[Peer]]:
 
 
 def _loading(setting: Setting, lines: Lines, ours: Ours, peers: Sequence[Peer]) -> Iterator[Row]:
-    keeping = [peer for peer in peers if not isinstance(peer, RipgrepPeer)]
-    loads: dict[str, list[Loaded]] = {peer.name: [] for peer in (ours, *keeping)}
+    keeping = {peer.name: peer for peer in peers if not isinstance(peer, RipgrepPeer)}
+    ways: dict[str, Load] = {ours.name: ours.load, _INGEST: ours.ingest}
+    ways |= {name: peer.load for name, peer in keeping.items()}
+    loads: dict[str, list[Loaded]] = {name: [] for name in ways}
     for turn in range(_LOADS):
-        for peer in (ours, *keeping):
-            if turn and isinstance(peer, VictoriaLogsPeer | ElasticsearchPeer):
+        for name, load in ways.items():
+            if turn and isinstance(keeping.get(name), VictoriaLogsPeer | ElasticsearchPeer):
                 continue  # what they have they keep
-            setting.say(f"  {peer.name} takes the lines in")
-            loads[peer.name].append(peer.load(lines))
-    of_ours = _typical(loads[ours.name])
-    taken = f"take in {lines.count:,} lines ({lines.size_bytes >> 20} MB)"
-    for peer in keeping:
-        theirs = _typical(loads[peer.name])
-        part = f"; {theirs.lines:,} lines" if theirs.lines < lines.count else ""
+            setting.say(f"  {name} takes the lines in")
+            loads[name].append(load(lines))
+    typical = {
+        name: sorted(some, key=lambda load: load.wall_s)[len(some) // 2] for name, some in loads.items()
+    }
+    taken = f"{lines.count:,} lines ({lines.size_bytes >> 20} MB)"
+    for way, what in ((ours.name, f"take in {taken}"), (_INGEST, f"{_INGEST} of {taken}, redacted")):
+        for name in keeping:
+            yield from _speeds(what, typical[way], name, typical[name])
+    yield from _disk(setting, lines, typical[ours.name], {name: typical[name] for name in keeping})
+
+
+def _speeds(what: str, ours: Loaded, name: str, theirs: Loaded) -> Iterator[Row]:
+    part = f"; {theirs.lines:,} lines" if theirs.lines < ours.lines else ""
+    times = [("wall time", ours.wall_s, theirs.wall_s)]
+    if ours.cpu_s and theirs.cpu_s:
+        times.append(("a core-second", ours.cpu_s, theirs.cpu_s))
+    for measured, our_s, their_s in times:
         yield Row(
-            f"{taken}, wall time",
-            rate(of_ours.lines, of_ours.wall_s),
-            f"{peer.name} {rate(theirs.lines, theirs.wall_s)}{part}",
-            f"{of_ours.lines / of_ours.wall_s * theirs.wall_s / theirs.lines:.2f} ×",
+            f"{what}, {measured}",
+            rate(ours.lines, our_s),
+            f"{name} {rate(theirs.lines, their_s)}{part}",
+            f"{(ours.lines / our_s) / (theirs.lines / their_s):.2f} ×",
         )
-        if of_ours.cpu_s and theirs.cpu_s:
-            yield Row(
-                f"{taken}, a core-second",
-                rate(of_ours.lines, of_ours.cpu_s),
-                f"{peer.name} {rate(theirs.lines, theirs.cpu_s)}{part}",
-                f"{of_ours.lines / of_ours.cpu_s * theirs.cpu_s / theirs.lines:.2f} ×",
-            )
-    yield from _disk(setting, lines, of_ours, {peer.name: _typical(loads[peer.name]) for peer in keeping})
-
-
-def _typical(loads: Sequence[Loaded]) -> Loaded:
-    return sorted(loads, key=lambda load: load.wall_s)[len(loads) // 2]
 
 
 def _disk(setting: Setting, lines: Lines, ours: Loaded, peers: Mapping[str, Loaded]) -> Iterator[Row]:
@@ -139,7 +150,7 @@ def _asking(setting: Setting, lines: Lines, ours: Ours, peers: Sequence[Peer]) -
         for question in Question:
             setting.say(f"  {question.value}")
             able = {name: own[question] for name, own in asks.items() if question in own}
-            found = _in_turns(able)
+            found = in_turns(able)
             for name, asked in found.items():
                 if name != ours.name:
                     own = found[ours.name]
@@ -148,7 +159,7 @@ def _asking(setting: Setting, lines: Lines, ours: Ours, peers: Sequence[Peer]) -
                     yield Row(question.value, str(own), f"{name}{of_part} {asked}", ratio)
 
 
-def _in_turns(asks: Mapping[str, Ask]) -> dict[str, _Asked]:
+def in_turns(asks: Mapping[str, Ask]) -> dict[str, _Asked]:
     """Everyone's times for one question, asked in turns, so that a busy moment hits all."""
     spent: dict[str, list[float]] = {name: [] for name in asks}
     found = {}

@@ -1,9 +1,9 @@
 """A store in use, against what is promised: searches, arrival → searchable elsewhere, memory, start-up.
 
 A million mixed lines, or `--lines N`. Searches are `search_logs` of 30 kinds, warm and by a desk that has opened
-nothing yet. Lines arrive over HTTP at a steady 10,000 a second, 100 a request, and another process asks the store for
-the newest one again and again; what counts is from when a request was due to when an answer shows its lines. Memory
-is RssAnon.
+nothing yet. Lines arrive steadily at 10,000 a second; a shipper brings them over HTTP twenty times a second, and
+another process asks the store for the newest one just as often. What counts is from when the first line of a request
+was there to when an answer shows it. Memory is RssAnon.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ _LINES = 1_000_000
 _SEGMENTS = 40
 _WARM = 5
 _ARRIVE_S = 30
-_A_SECOND = 100
-_A_REQUEST = 100
+_A_SECOND = 20
+_A_REQUEST = 500
+# By then server and asker have loaded what they work with, which is start-up and not arrival.
+_WARMED_UP_S = 3
 _SETTLED_S = 5.0
 _STARTS = 5
 
@@ -49,11 +51,11 @@ _SEARCHES: Sequence[Mapping[str, object]] = (
     {"query": "connection"},
     {"query": "block"},
     {"query": "error OR quota OR failed"},
-    {"query": "error OR quota OR failed", "since": "10m"},
+    {"query": "error OR quota OR failed", "since": "2026-11-19T23:50"},
     {"query": "connection", "level": "error"},
-    {"query": "terminating", "since": "1h"},
+    {"query": "terminating", "since": "2026-11-19T23:00"},
     {"query": "level:error"},
-    {"query": "level>=warn", "since": "30m"},
+    {"query": "level>=warn", "since": "2026-11-19T23:30"},
     {"query": "level:fatal"},
     {"query": "service:payment"},
     {"query": "service:payment level:error"},
@@ -70,7 +72,7 @@ _SEARCHES: Sequence[Mapping[str, object]] = (
     {"query": "/attempt [5-9]/"},
     {"query": "/10\\.1\\.[0-9]+\\.77/"},
     {"query": '_contains_:"ception caus"'},
-    {"query": "quota_exceeded", "since": "1h"},
+    {"query": "quota_exceeded", "since": "2026-11-19T23:00"},
     {"query": "nobody AND nothing"},
 )
 
@@ -192,7 +194,10 @@ def _serving(setting: Setting, lines: Lines, data: Path) -> Iterator[Row]:
         for given in _SEARCHES:
             body = json.dumps({"tool": "search_logs", "arguments": given})
             connection.request("POST", "/tools", body, {"Content-Type": "application/json"})
-            connection.getresponse().read()
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status >= 300:
+                raise RuntimeError(f"{response.status} {answer[:300]!r}")
         ended.set()
         watcher.join()
         connection.close()
@@ -237,24 +242,30 @@ def _arriving(setting: Setting) -> Iterator[Row]:
                 if len(found):
                     text = corpus.texts(found.tolist())[0].decode()
                     request = int(text.rpartition(" ")[2]) // _A_REQUEST
-                    waits += [shown - (began + due / _A_SECOND) for due in range(last + 1, request + 1)]
+                    # The first line of a request waits for the last one.
+                    waits += [shown - (began + (due - 1) / _A_SECOND) for due in range(last + 1, request + 1)]
                     last = max(last, request)
+                time.sleep(1 / _A_SECOND)
+            answered = float(sender.stdout.readline())
     if last < total - 1:
         raise RuntimeError(f"only {last + 1} of {total} requests were seen in time")
+    waits = waits[_WARMED_UP_S * _A_SECOND :]
     p99 = _percentile(waits, 99)
     yield Row(
         f"arrival → searchable in another process, {_A_SECOND * _A_REQUEST:,} lines/s",
-        f"p50 {statistics.median(waits) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms",
+        f"p50 {statistics.median(waits) * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms "
+        f"(durable: p99 {answered * 1000:.0f} ms)",
         "promised p99 1,000 ms",
         f"{p99:.2f} × of it",
     )
 
 
 def _send(url: str, seconds: int) -> None:
-    """Requests when they are due, or as soon as the one before has been answered."""
+    """Requests when they are due, or as soon as the one before has been answered; then how late answers are, p99."""
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
     began = time.monotonic() + 0.1
     wall = time.time() - time.monotonic()
+    late = []
     print(began, flush=True)
     for request in range(seconds * _A_SECOND):
         due = began + request / _A_SECOND
@@ -271,6 +282,8 @@ def _send(url: str, seconds: int) -> None:
         if response.status >= 300:
             raise RuntimeError(f"{response.status} {response.read()[:300]!r}")
         response.read()
+        late.append(time.monotonic() - due)
+    print(_percentile(late[_WARMED_UP_S * _A_SECOND :], 99), flush=True)
 
 
 # ── Start-up ────────────────────────────────────────────────────────────────────────────────────────────────

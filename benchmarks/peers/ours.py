@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import mixed_lines
-from benchmarks.measuring import run
+from benchmarks.measuring import LOGPITH, run
 from benchmarks.mixed_lines import Lines
 from benchmarks.peers import ROOT, Ask, Loaded, Question, size_of
 
@@ -37,6 +37,15 @@ class Ours:
         self.folder.parent.mkdir(parents=True, exist_ok=True)
         spent = run([*_MODULE, "load", str(lines.path), str(self.folder), str(at_once)], ROOT)
         return Loaded(lines.count, spent.wall_s, spent.cpu_s, size_of(self.folder))
+
+    def ingest(self, lines: Lines) -> Loaded:
+        """The same by `logpith ingest`: redacted and validated on the way, which peers do not do."""
+        folder = self.folder.with_name(f"{self.folder.name}-ingested")
+        shutil.rmtree(folder, ignore_errors=True)
+        spent = run([*LOGPITH, "ingest", "--data-dir", str(folder), str(lines.path)], ROOT)
+        size = size_of(folder)
+        shutil.rmtree(folder)
+        return Loaded(lines.count, spent.wall_s, spent.cpu_s, size)
 
     @contextmanager
     def questions(self, lines: Lines) -> Iterator[Mapping[Question, Ask]]:
@@ -126,8 +135,11 @@ def _load(path: Path, folder: Path, at_once: int) -> None:
         waiting: list[Future[None]] = []
         batches: list[Batch] = []
         for block in TextFile.open(path, Roots()).blocks():
-            batches.append(reader.read(block.buf, block.begin, block.end, now).batch)
-            if sum(batch.num_rows for batch in batches) >= at_once:
+            read = reader.read(block.buf, block.begin, block.end, now).batch
+            for first in range(0, read.num_rows, at_once):
+                batches.append(read.slice(first, at_once))
+                if sum(batch.num_rows for batch in batches) < at_once:
+                    continue
                 waiting.append(pool.submit(store.add, batches, newest_ns=now))
                 batches = []
                 if len(waiting) > 2:
