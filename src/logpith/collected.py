@@ -35,6 +35,7 @@ from logpith.pipeline import (
     Pipeline,
     SourceStatus,
     doubling_ns,
+    open_stages,
     redaction_key,
     source_named,
     stages_of,
@@ -43,6 +44,8 @@ from logpith.quote import shorten, show_hidden
 from logpith.settings import Settings
 from logpith.sources import Source as CollectedSource
 from logpith.sources import source_types
+from logpith.sources.reading import LineReader
+from logpith.stages import Stage
 from logpith.store import Store, StoreLimits, open_store
 from logpith.store.classes import classify_by
 from logpith.store.disk import replace_file, writer_lock
@@ -61,6 +64,12 @@ FORCED_WITHIN_NS = 60 * timerange.NS_PER_S
 _STOP_WITHIN_S = 2.0
 _SEAL_RECORDS = 5_000
 """So many records are put into a segment by whoever collects alone: each process would build it in memory again."""
+
+_LINES = b"""{"time": "2026-01-01T00:00:00Z", "level": "info", "msg": "a \\\\ b"}
+2026-01-01 00:00:00 ERROR a 1
+  File "a.py", line 1
+"""
+"""A line of each kind."""
 
 _MOST_OFFERED = 20
 _NAME_WIDTH = 60
@@ -333,6 +342,7 @@ class Alone:
             except LogpithError as error:
                 failed[name] = str(error)
         stages = stages_of(self._settings, redaction_key(self._settings.store.folder.parent))
+        _load_kernels(stages)
         within_ns = self._settings.collect.refresh_within_ns * ALONE_FACTOR
         pipeline = Pipeline(sources, stages, store, every_ns=None, clock=self._clock)
         with pipeline.running(stop_within_s=_STOP_WITHIN_S):
@@ -345,6 +355,13 @@ class Alone:
             else replace(before[name], problem="", tried_ns=now_ns, success_ns=now_ns, failures=0)
             for name in due
         ]
+
+
+def _load_kernels(stages: Sequence[Stage]) -> None:
+    """Compiles what reading needs, where that has not been done: sources have no time for it."""
+    found = LineReader("none").read_text(_LINES, 0)
+    with open_stages(stages) as chain:
+        chain(found.batch)
 
 
 def is_due(state: SourceState, now_ns: int, staleness_ns: int) -> bool:
