@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from logpith.scan.kernel import kernel
 from logpith.scan.split import BETWEEN
 
+_ONE = np.uint64(1)
 _MOST_DIGITS = 15
 """So many digits a double holds as they are."""
 
@@ -110,52 +111,57 @@ def read_numbers(
 def _find_unreadable(values: Any, offsets: Any, tids: Any, first_hole: Any, is_bare: Any, bad: Any) -> None:
     for row in range(tids.shape[0]):
         tid = tids[row]
-        if first_hole[tid] == first_hole[tid + 1] or bad[tid]:
-            continue
         hole = first_hole[tid]
-        i = offsets[row]
-        end = offsets[row + 1]
-        while i <= end and hole < first_hole[tid + 1]:
+        last = first_hole[tid + 1]
+        if hole == last or bad[tid]:
+            continue
+        # Unsigned indices: numba would ask of each signed one whether it counts from the end.
+        i = np.uint64(offsets[row])
+        end = np.uint64(offsets[row + 1])
+        while hole < last:
             begin = i
-            while i < end and values[i] != BETWEEN:
-                i += 1
-            if is_bare[hole]:
-                if not _is_json_number(values, begin, i):
-                    bad[tid] = True
-            else:
-                for k in range(begin, i):
-                    if values[k] == 92:  # a backslash, and who knows what it escapes
-                        bad[tid] = True
+            has_backslash = False
+            while i < end:
+                byte = values[i]
+                if byte == BETWEEN:
+                    break
+                has_backslash |= byte == 92
+                i += _ONE
+            if has_backslash or (is_bare[hole] and not _is_json_number(values, begin, i)):
+                bad[tid] = True  # behind a backslash stands who knows what
             hole += 1
-            i += 1
+            i += _ONE
 
 
 @kernel
-def _is_json_number(values: Any, i: int, end: int) -> bool:
+def _is_json_number(values: Any, i: Any, end: Any) -> bool:
     if i < end and values[i] == 45:
-        i += 1
+        i += _ONE
     begin = i
-    while i < end and 48 <= values[i] <= 57:
-        i += 1
-    if i == begin or (values[begin] == 48 and i - begin > 1):
+    i = _behind_digits(values, i, end)
+    if i == begin or (values[begin] == 48 and i - begin > _ONE):
         return False
     if i < end and values[i] == 46:
-        i += 1
-        begin = i
-        while i < end and 48 <= values[i] <= 57:
-            i += 1
+        begin = i + _ONE
+        i = _behind_digits(values, begin, end)
         if i == begin:
             return False
     if i < end and (values[i] == 101 or values[i] == 69):
-        i += 1
+        i += _ONE
         if i < end and (values[i] == 43 or values[i] == 45):
-            i += 1
+            i += _ONE
         begin = i
-        while i < end and 48 <= values[i] <= 57:
-            i += 1
+        i = _behind_digits(values, i, end)
         if i == begin:
             return False
     return i == end
+
+
+@kernel
+def _behind_digits(values: Any, i: Any, end: Any) -> Any:
+    while i < end and 48 <= values[i] <= 57:
+        i += _ONE
+    return i
 
 
 def find_unreadable(
