@@ -450,9 +450,12 @@ class SegmentQuery:
         def ask(rows: _Block) -> tuple[Mask, Mask]:
             column = rows.columns[f"number:{name}"]
             numbers = column.fill_null(0).to_numpy(zero_copy_only=False)
-            found = by_column[rows.template]
+            told = by_column[rows.template]
+            found = told
             for test in tests:
                 found = found & test(numbers)
+            if isinstance(query, Word):  # is found within 1.5 and -5 too, where they are text
+                return found, found | (told & ((numbers < 0) | (numbers != np.floor(numbers))))
             return found, found
 
         return _Leaf(none, opened, ~self._nowhere, ask, f"number:{name}")
@@ -656,6 +659,8 @@ def _number_tests(query: Query) -> list[Callable[[NDArray[Any]], Mask]] | None:
             comparisons: tuple[Comparison, ...] = (query,)
         case Range():
             comparisons = query.comparisons
+        case Word(field=str(field), text=text) if text.isdigit():
+            comparisons = (Comparison(field, "=", text),)
         case _:
             return None
     tests: list[Callable[[NDArray[Any]], Mask]] = []

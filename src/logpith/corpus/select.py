@@ -8,8 +8,9 @@ its neighbours have left.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
@@ -25,6 +26,7 @@ from logpith.query import (
     And,
     ColumnPredicates,
     Everything,
+    Exists,
     Not,
     Or,
     Phrase,
@@ -32,6 +34,7 @@ from logpith.query import (
     Reading,
     Regex,
     Substring,
+    Value,
     Word,
     column_predicates,
     fields_of,
@@ -41,10 +44,12 @@ from logpith.query import (
     required_literals,
     value_matcher,
 )
-from logpith.query.fields import FIELD_NAMES, column_named
+from logpith.query.fields import FIELD_NAMES, column_named, column_spelled, spellings_of
 from logpith.query.plan import ALL_SEVERITIES
 from logpith.query.regex import compile_block_regex
+from logpith.query.tree import FieldTest, TextTerm
 from logpith.quote import shorten, show_hidden
+from logpith.scan.field_values import ASK, BARE, TEXT, FieldName, find_values
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.tally import END
 from logpith.scan.timestamps import NO_TIME
@@ -60,6 +65,9 @@ _WORTH_ASKING_EACH = 50
 _WORTH_FINDING = 4
 _SAMPLED = 300
 _BACKSLASH = Literal(b"\\")
+_BRACE = ord("{")
+_READ_OFF = frozenset(("plain", "json", "logfmt", "syslog 3164", "syslog 5424"))
+"""Formats in which an object of JSON says what it says."""
 
 
 def check_query(text: str) -> None:
@@ -245,7 +253,7 @@ def ask_window(window: Window, query: Query, within: Mask) -> Mask:
         case Regex(field=None):
             return _ask_regex(window, query, within)
         case _:
-            return _ask_each(
+            return _ask_field(
                 window, query, within & (_may_match(window, query) | _told_elsewhere(window, query))
             )
 
@@ -273,6 +281,37 @@ def _may_match(window: Window, query: Query) -> Mask:
     for literal in literals:
         found |= _marked(window, Literal(literal, ignore_case=True))
     return found
+
+
+def _ask_field(window: Window, query: Query, within: Mask) -> Mask:
+    """What a field holds in the objects of JSON is read off without building them, and asked once for each value."""
+    field = query.field if isinstance(query, TextTerm | FieldTest) else None
+    if field is None or isinstance(query, Exists) or not within.any():
+        return _ask_each(window, query, within)
+    source = window.corpus.source_of(window.record(0))
+    is_simple = {name for name, _ in source.formats} <= _READ_OFF
+    if column_named(field) is not None or source.columns or source.own_formats or not is_simple:
+        return _ask_each(window, query, within)
+    rows = np.flatnonzero(within & (window.buf[window.starts] == _BRACE) & ~_told_elsewhere(window, query))
+    finder = FieldName.of(field, spellings_of(field))
+    kinds, spans = find_values(window.buf, window.starts[rows], window.ends[rows], finder)
+    meets = value_matcher(query)
+    found, decided = np.zeros_like(within), np.zeros_like(within)
+    known: dict[tuple[int, bytes], bool] = {}
+    for row, kind, (start, end) in zip(rows.tolist(), kinds.tolist(), spans.tolist(), strict=True):
+        if kind in (TEXT, BARE):
+            value = kind, bytes(window.buf[start:end])
+            if value not in known:
+                known[value] = _meets(meets, *value)
+            found[row] = known[value]
+    # What other spellings of a column say must be asked, too, where this one does not match.
+    decided[rows] = (kinds != ASK) & (found[rows] | (column_spelled(field) is None))
+    return found | _ask_each(window, query, within & ~decided)
+
+
+def _meets(meets: Callable[[Value], bool], kind: int, value: bytes) -> bool:
+    text = value.decode("utf-8", "surrogateescape")
+    return meets(json.loads(text) if kind == BARE else text)
 
 
 def _told_elsewhere(window: Window, query: Query) -> Mask:

@@ -23,8 +23,9 @@ SEVERITY_TEXT = "severity_text"
 TIMESTAMP = "timestamp"
 SOURCE = "source"
 
-COLUMNS_WITHIN_TEXT = frozenset({"body", "trace_id", "span_id", *ID_KINDS})
-"""Columns whose text always stands in the record's raw text; others may come from a path or the settings."""
+COLUMNS_WITHIN_TEXT = frozenset({"body", "host", "trace_id", "span_id", *ID_KINDS})
+"""Columns whose text stands in the record's raw text, but for what a store knows of a record besides; others may come
+from a path or the settings."""
 
 FIELD_NAMES = ("severity", "level", "timestamp", "service", "host", "body", "source", "trace_id", "span_id")
 """Names to suggest where a name is wrong."""
