@@ -7,14 +7,18 @@ which is told beside; in brackets stands how many were found. `--sketch FOLDER` 
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+
+import zstandard
 
 from benchmarks import Row, Setting
-from benchmarks.measuring import rate, run
+from benchmarks.measuring import rate
 from benchmarks.mixed_lines import Lines, read_lines, write_mixed_lines
 from benchmarks.peers import Ask, Loaded, Peer, Question
 from benchmarks.peers.elasticsearch import ElasticsearchPeer
@@ -115,12 +119,12 @@ def _speeds(what: str, ours: Loaded, name: str, theirs: Loaded) -> Iterator[Row]
 
 
 def _disk(setting: Setting, lines: Lines, ours: Loaded, peers: Mapping[str, Loaded]) -> Iterator[Row]:
-    packed = setting.folder / "lines.zst"
-    run(["zstd", "-q", "-3", "-f", "-T0", str(lines.path), "-o", str(packed)])
-    sizes = {"zstd -3": packed.stat().st_size / lines.count} | {
+    setting.say("  packing the lines")
+    with lines.path.open("rb") as raw, Path(os.devnull).open("wb") as nowhere:
+        _, packed_bytes = zstandard.ZstdCompressor(level=3).copy_stream(raw, nowhere, size=lines.size_bytes)
+    sizes = {"zstd -3": packed_bytes / lines.count} | {
         name: load.size_bytes / load.lines for name, load in peers.items() if load.size_bytes
     }
-    packed.unlink()
     each = (ours.size_bytes or 0) / ours.lines
     for name, size in sizes.items():
         yield Row(
