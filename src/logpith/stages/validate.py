@@ -99,10 +99,13 @@ def _lacking(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.b
         buf, starts, ends = text_spans(batch["line"])
         lacking &= (starts == ends) | (buf[np.minimum(starts, len(buf) - 1)] == ord("{"))
         lacking &= ~has_field(batch, name, lacking)
-    else:
-        if column == "service":
-            _, starts, ends = text_spans(batch["service"])
-            lacking &= starts == ends
-        if lacking.any():
-            lacking &= ~has_field(batch, name, lacking)
+    elif column == "service":
+        _, starts, ends = text_spans(batch["service"])
+        lacking &= starts == ends
+        # The scan has read it wherever a format has one; outside of JSON, looking again is parsing each record.
+        buf, starts, _ = text_spans(batch["line"])
+        is_json = buf[np.minimum(starts, len(buf) - 1)] == ord("{")
+        lacking &= ~has_field(batch, name, lacking & is_json)
+    elif lacking.any():
+        lacking &= ~has_field(batch, name, lacking)
     return lacking
