@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -38,6 +39,7 @@ from logpith.store.segment_writer import (
     WORDS,
     Built,
     Head,
+    chunk_span,
     digest,
 )
 from logpith.store.shapes import ShapeFacts
@@ -46,7 +48,7 @@ from logpith_emit.errors import Damaged, Refused, Unavailable
 
 _RECENT_BLOCKS = 4
 _PER_UNIT = {"ms": 1_000_000, "us": 1_000, "ns": 1}
-_PARQUET = {"pre_buffer": False, "page_checksum_verification": True}
+_PARQUET = {"pre_buffer": False}
 _RESTORE = "Run logpith store check; restore the segment from a copy, or drop it"
 
 _NO_TEXT = np.zeros(1, np.uint8)
@@ -325,11 +327,36 @@ class Segment:
 
     def _read(self, groups: list[int], names: list[str]) -> dict[str, Any]:
         data = self._data
+        self._verify(data, groups, names)
         try:
             table = data.read_row_groups(groups, columns=names, use_threads=False)
         except (OSError, pa.ArrowException) as error:
             self._is_damaged(DATA, str(error))
         return {name: _whole(table[name]) for name in names}
+
+    def _verify(self, data: Any, groups: list[int], names: list[str]) -> None:
+        """Looks at the checksums of what is read for the first time."""
+        if not isinstance(self._files, Path):
+            return
+        metadata = data.metadata
+        places = {name: data.schema_arrow.get_field_index(name) for name in names}
+        for name, place in places.items():
+            for block in groups:
+                number = block * metadata.num_columns + place
+                if self._good_chunks[number]:
+                    continue
+                told = int.from_bytes(self.head.chunks[4 * number : 4 * number + 4], "little")
+                if crc32(self._octets[chunk_span(metadata, block, place)]) != told:
+                    self._is_damaged(DATA, f"{name} of block {block}")
+                self._good_chunks[number] = True
+
+    @cached_property
+    def _good_chunks(self) -> NDArray[np.bool_]:
+        return np.zeros(len(self.head.chunks) // 4, np.bool_)
+
+    @cached_property
+    def _octets(self) -> memoryview:
+        return memoryview(self._from_disk(DATA, lambda path: np.memmap(path, np.uint8, "r")))
 
     @property
     def _data(self) -> Any:

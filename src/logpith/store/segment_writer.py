@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -92,9 +93,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     """Attributes that are columns of data.parquet, each with the templates whose records have it only there."""
 
     footer_bytes: int
-    """Of data.parquet, from the end of its last page on; `footer` is their checksum. Pages carry their own."""
+    """Of data.parquet, from the end of its last page on; `footer` is their checksum."""
 
     footer: str
+    chunks: bytes
+    """CRC-32 of each column of each block of data.parquet, little-endian, block by block. Pages carry checksums of
+    their own, but their headers have none."""
+
     files: dict[str, str]
     """Name → BLAKE2b-128 of its bytes."""
 
@@ -172,6 +177,7 @@ def build_segment(
             numbers=numbers.templates,
             footer_bytes=footer_bytes,
             footer=digest(files[DATA][-footer_bytes:]),
+            chunks=_chunk_checksums(files[DATA]),
             files={name: digest(data) for name, data in files.items()},
             sizes={name: len(data) for name, data in files.items()},
         ),
@@ -182,6 +188,25 @@ def build_segment(
 def digest(data: bytes) -> str:
     """The checksum that `segment.json` has of a file."""
     return hashlib.blake2b(data, digest_size=16).hexdigest()
+
+
+def chunk_span(metadata: Any, block: int, column: int) -> slice:
+    """Where a column of a block stands in data.parquet."""
+    told = metadata.row_group(block).column(column)
+    start = told.data_page_offset
+    if told.has_dictionary_page:
+        start = min(start, told.dictionary_page_offset)
+    return slice(start, start + told.total_compressed_size)
+
+
+def _chunk_checksums(data: bytes) -> bytes:
+    metadata = pq.read_metadata(pa.BufferReader(data))
+    octets = memoryview(data)
+    return b"".join(
+        crc32(octets[chunk_span(metadata, block, column)]).to_bytes(4, "little")
+        for block in range(metadata.num_row_groups)
+        for column in range(metadata.num_columns)
+    )
 
 
 def _facts(rows: Rows) -> NDArray[np.uint64]:
