@@ -356,7 +356,8 @@ class Segment:
 
     @cached_property
     def _octets(self) -> memoryview:
-        return memoryview(self._from_disk(DATA, lambda path: np.memmap(path, np.uint8, "r")))
+        octets: Any = self._from_disk(DATA, lambda path: np.memmap(path, np.uint8, "r"))
+        return memoryview(octets)
 
     @property
     def _data(self) -> Any:
