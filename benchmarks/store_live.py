@@ -43,7 +43,7 @@ _WARMED_UP_S = 3
 _SETTLED_S = 5.0
 _STARTS = 5
 
-_SEARCHES: Sequence[Mapping[str, object]] = (
+SEARCHES: Sequence[Mapping[str, object]] = (
     {"query": NEEDLE},
     {"query": "qqabsent77"},
     {"query": "quota_exceeded"},
@@ -75,6 +75,7 @@ _SEARCHES: Sequence[Mapping[str, object]] = (
     {"query": "quota_exceeded", "since": "2026-11-19T23:00"},
     {"query": "nobody AND nothing"},
 )
+"""Arguments of `search_logs`, about mixed lines."""
 
 
 def measure(setting: Setting) -> Iterator[Row]:
@@ -100,12 +101,12 @@ def _searching(setting: Setting, lines: Lines, data: Path) -> Iterator[Row]:
     warm: list[float] = []
     cold: list[float] = []
     slowest = (0.0, "")
-    for given in _SEARCHES:
+    for given in SEARCHES:
         _search(desk, given)
         spent = [_search(desk, given) for _ in range(_WARM)]
         warm += spent
         slowest = max(slowest, (statistics.median(spent), str(dict(given))))
-    for given in _SEARCHES:
+    for given in SEARCHES:
         cold.append(_search(desk_of(data / "store"), given))
     p50, p95 = statistics.median(warm), _percentile(warm, 95)
     yield Row(
@@ -191,7 +192,7 @@ def _serving(setting: Setting, lines: Lines, data: Path) -> Iterator[Row]:
         watcher = threading.Thread(target=watch)
         watcher.start()
         connection = http.client.HTTPConnection(urlsplit(served.url).netloc, timeout=120)
-        for given in _SEARCHES:
+        for given in SEARCHES:
             body = json.dumps({"tool": "search_logs", "arguments": given})
             connection.request("POST", "/tools", body, {"Content-Type": "application/json"})
             response = connection.getresponse()
@@ -202,7 +203,7 @@ def _serving(setting: Setting, lines: Lines, data: Path) -> Iterator[Row]:
         watcher.join()
         connection.close()
     over = f"over {lines.count:,} records"
-    for what, found, most in (("idle", idle, 120), (f"peak of {len(_SEARCHES)} searches", peak[0], 500)):
+    for what, found, most in (("idle", idle, 120), (f"peak of {len(SEARCHES)} searches", peak[0], 500)):
         yield Row(
             f"server {over}, {what}",
             f"{found >> 20} MB",

@@ -15,11 +15,12 @@ from benchmarks.mixed_lines import NEEDLE, first_lines, read_lines, write_mixed_
 from benchmarks.peers import Question
 from benchmarks.peers.elasticsearch import ElasticsearchPeer
 from benchmarks.peers.fts5 import FTS5Peer
-from benchmarks.peers.ours import Ours
+from benchmarks.peers.ours import Ours, desk_of
 from benchmarks.peers.parquet import ParquetPeer
 from benchmarks.peers.ripgrep import RipgrepPeer
 from benchmarks.peers.victorialogs import VictoriaLogsPeer
 from benchmarks.store import in_turns
+from benchmarks.store_live import SEARCHES
 from web_stand_in import reply, web_server
 
 
@@ -116,6 +117,18 @@ def test_everyone_finds_the_same(kept):
         if question not in (Question.BY_SERVICE, Question.ABSENT):
             assert len(set(by_peer.values())) == 1, (question, by_peer)
             assert max(by_peer.values()) > 0, question
+
+
+def test_all_searches_can_be_asked_and_most_find_something(kept):
+    from logpith.app import ask
+    from logpith.component import build
+    from logpith.tools import tools
+
+    desk = desk_of(kept[1][0].folder)
+    answers = [ask(build(tools()["search_logs"], dict(given)), desk) for given in SEARCHES]
+
+    assert len(SEARCHES) == 30
+    assert sum(answer.found for answer in answers) >= 24
 
 
 def test_everyone_is_asked_in_turns_and_the_first_time_is_told_apart():
