@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from logpith.corpus.desk import Desk
     from logpith.tools import Tool
 
+log = logging.getLogger(__name__)
+
 
 def ask(tool: Tool, desk: Desk) -> Answer:
     """The tool's answer, within its budget.
@@ -18,7 +21,17 @@ def ask(tool: Tool, desk: Desk) -> Answer:
     Raises:
         LogpithError: it cannot be answered; the remedy says what to change.
     """
-    return fit(_without_names(tool, desk).answer(desk), tool.budget, tool.cursor_after)
+    from logpith.corpus.watch import watching  # noqa: PLC0415 - what answers need is loaded by the first question
+
+    with watching(desk.time_limit_s) as watch:
+        answer = _without_names(tool, desk).answer(desk)
+    if trouble := watch.trouble:
+        coverage = replace(answer.coverage, skipped=(trouble, *answer.coverage.skipped))
+        answer = replace(answer, coverage=coverage)
+    if desk.slow_s is not None and watch.elapsed_s >= desk.slow_s:
+        # By its name and plan only: what is asked may hold what nobody should find in a log.
+        log.warning("%s took %.0f ms: %s", tool.name, watch.elapsed_s * 1000, watch.scanned.in_words())
+    return fit(answer, tool.budget, tool.cursor_after)
 
 
 def _without_names(tool: Tool, desk: Desk) -> Tool:

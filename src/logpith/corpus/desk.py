@@ -80,7 +80,10 @@ class Desk:
         self._progress = progress
         self._default_sources = default_sources
         self._may_read_stdin = may_read_stdin
-        self._time_limit_s = time_limit_s
+        self.time_limit_s = time_limit_s
+        self.slow_s: float | None = None
+        """Questions that take as long are told in our own log, with what they looked at."""
+
         self._clock = clock
         self._unfinished: OrderedDict[tuple[object, ...], CorpusReader] = OrderedDict()
         self._kept: OrderedDict[tuple[object, ...], Corpus] = OrderedDict()
@@ -106,7 +109,7 @@ class Desk:
             NotFound, Refused, OutsideRoots: nothing of what was named can be read.
         """
         # Waiting for another question's reading is part of the time that this one may take.
-        deadline = Deadline(self._time_limit_s, self._clock) if self._time_limit_s else None
+        deadline = Deadline(self.time_limit_s, self._clock) if self.time_limit_s else None
         texts, skipped, streams = self._texts(tuple(sources) or self._default_sources)
         key = (whole_lines, skipped, tuple(_identity(text) for text in texts))
         with self._lock:  # a second question about the same text waits for the first one's reading

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.stored import SegmentText
+from logpith.corpus.watch import Scanned
 from logpith.corpus.windows import Window
 from logpith.query import (
     And,
@@ -68,26 +69,6 @@ _INSIDE = frozenset(b"./-_~%#&?=+:@$*!\\")
 """What may stand between the letters and digits of one word (`scan/words.py`)."""
 _IN_TIMES = frozenset(b"0123456789-:.tz")
 _SERVICE_NAMES = ("service", "servicename")
-
-
-@dataclass
-class Scanned:
-    """What a question has looked at."""
-
-    segments: int = 0
-    segments_skipped: int = 0
-    blocks: int = 0
-    blocks_skipped: int = 0
-    rows_rebuilt: int = 0
-    """Records whose text had to be put together."""
-
-    from_rollup: int = 0
-    """Segments that were counted without being read."""
-
-    def add(self, other: Scanned) -> None:
-        """Adds what another question has looked at."""
-        for name, count in vars(other).items():
-            setattr(self, name, getattr(self, name) + count)
 
 
 @dataclass(frozen=True)
@@ -154,7 +135,7 @@ class SegmentQuery:
         self._ask_lines = ask_lines
         self._leaves: dict[int, _Leaf] = {}
         self._texts = _texts_of(self._text)
-        self.scanned = Scanned()
+        self.scanned = Scanned(segments=1)
         self._alive = self._by_columns(predicates)
         if self._alive.any():
             self._prepare(rest)
@@ -767,4 +748,4 @@ def _any(masks: Iterator[Mask] | Sequence[Mask]) -> Mask:
     return made
 
 
-__all__ = ["Scanned", "SegmentQuery", "may_name"]
+__all__ = ["SegmentQuery", "may_name"]

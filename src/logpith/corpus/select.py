@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.segment_query import SegmentQuery, may_name
 from logpith.corpus.view import CorpusRecordView, fields_of_record
+from logpith.corpus.watch import current
 from logpith.corpus.windows import Window, map_windows
 from logpith.query import (
     And,
@@ -64,6 +65,9 @@ ALWAYS = TimeRange()
 _WORTH_ASKING_EACH = 50
 _WORTH_FINDING = 4
 _SAMPLED = 300
+_AT_ONCE = 32
+"""Blocks that are asked before the time is looked at again."""
+
 _BACKSLASH = Literal(b"\\")
 _BRACE = ord("{")
 _READ_OFF = frozenset(("plain", "json", "logfmt", "syslog 3164", "syslog 5424"))
@@ -186,13 +190,24 @@ def _in_segments(
 
     found: dict[int, NDArray[np.int64]] = {}
     work: list[tuple[int, SegmentQuery, int]] = []
-    for source, (asked, blocks) in zip(sources, workers().map(ask, sources), strict=True):
+    opened = list(workers().map(ask, sources))
+    for source, (asked, blocks) in zip(sources, opened, strict=True):
         whole = source.records if asked.is_everything else 0
         found[source.first] = np.arange(source.first, source.first + whole)
         work += [(source.first, asked, block) for block in blocks]
-    rows = workers().map(lambda one: one[1].ask(one[2]), work)
+    watch = current()
+    rows: list[NDArray[np.int64]] = []
+    # The newest come first: where time runs out, they are what is known.
+    work.reverse()
+    for begin in range(0, len(work), _AT_ONCE):
+        if watch.is_over():
+            watch.scanned.blocks_left += len(work) - begin
+            break
+        rows += workers().map(lambda one: one[1].ask(one[2]), work[begin : begin + _AT_ONCE])
+    for _, (asked, _) in zip(sources, opened, strict=True):
+        watch.scanned.add(asked.scanned)
     parts: dict[int, list[NDArray[np.int64]]] = {}
-    for (first, _, _), matching in zip(work, rows, strict=True):
+    for (first, _, _), matching in reversed(list(zip(work, rows, strict=False))):
         parts.setdefault(first, []).append(matching + first)
     return {**found, **{first: np.concatenate(some) for first, some in parts.items()}}
 

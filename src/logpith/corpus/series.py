@@ -141,7 +141,7 @@ class Series:
 
     @property
     def buckets(self) -> int:
-        return self.every.shape[1]
+        return int(self.every.shape[1])
 
     def start_of(self, bucket: int) -> int:
         """Where a bucket begins; the one before it ends there."""

@@ -134,7 +134,7 @@ def _find_unreadable(values: Any, offsets: Any, tids: Any, first_hole: Any, is_b
 
 
 @kernel
-def _is_json_number(values: Any, i: Any, end: Any) -> bool:
+def _is_json_number(values: Any, i: Any, end: Any) -> Any:
     if i < end and values[i] == 45:
         i += _ONE
     begin = i

@@ -179,6 +179,8 @@ def running_on_store(
             clock=clock,
             progress=note_progress,
         )
+        desk.time_limit_s = settings.server.time_limit_s
+        desk.slow_s = settings.search.slow_query_ms / 1000
         keep = StoreKeep(desk, keeper, pipeline)
         until_the_end.callback(keep.close)
         until_the_end.callback(live.close)
