@@ -161,6 +161,11 @@ def format_ns(timestamp_ns: int) -> str:
     )
 
 
+def format_s(timestamp_ns: int) -> str:
+    """The second in which a moment lies, as `format_ns` writes it: nobody reads on which nanosecond a question came."""
+    return format_ns(timestamp_ns // NS_PER_S * NS_PER_S)
+
+
 def format_span(span_ns: int) -> str:
     """A span as people say it, rounded to two units at most: `3.2 s`, `2 h 5 min`, `1 d`."""
     if span_ns < 0:

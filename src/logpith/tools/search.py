@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from logpith.quote import Quoter
     from logpith.timerange import TimeRange
 
-_TEXT_WIDTH = 120
+_TEXT_WIDTH = 116
 _READ_WIDTH = 4000
 _NAME_WIDTH = 60
 _MOST_NAMES = 8
@@ -82,8 +82,9 @@ class SearchTool(FilteredTool):
         start = _Cursor.read(self.cursor)
         check_filter(self.query, self.since, self.until)
         corpus = desk.open(self.sources)
-        reading = read_query(corpus, self.query, desk.now_ns())
-        period = self._period(corpus, start, desk.now_ns())
+        now_ns = desk.now_ns()
+        reading = read_query(corpus, self.query, now_ns)
+        period = self._period(corpus, start, now_ns)
         services = Services(corpus, desk.groups)
         query = all_of([reading.query, *wanted])
         matching = services.chosen(select(corpus, query, period), self.services)
@@ -104,7 +105,7 @@ class SearchTool(FilteredTool):
         behind = [_Cursor.after(corpus, hit, period, start) for hit in [*([None] * len(counts)), *shown]]
         cursors = [cursor.spelled() for cursor in behind]
         more = len(left) > len(shown)
-        summary = self._summary(corpus, len(matching), len(hits), len(shown), period, desk.now_ns())
+        summary = self._summary(corpus, len(matching), len(hits), len(shown), period, now_ns)
         return Answer(
             summary=" ".join([summary, *notes]),
             items=tuple(items),
@@ -262,7 +263,7 @@ def _id_of(corpus: Corpus, hit: Hit) -> str:
 def _hit_item(corpus: Corpus, hit: Hit, quoter: Quoter) -> dict[str, Json]:
     from logpith.corpus.hits import NO_TEMPLATE
     from logpith.scan.timestamps import NO_TIME
-    from logpith.timerange import format_ns
+    from logpith.timerange import format_s
     from logpith_emit.severity import severity_name
 
     template = None if hit.template == NO_TEMPLATE else corpus.templates.templates[hit.template]
@@ -274,8 +275,8 @@ def _hit_item(corpus: Corpus, hit: Hit, quoter: Quoter) -> dict[str, Json]:
     }
     if hit.last_ns != NO_TIME:
         if hit.count > 1:
-            item["first"] = format_ns(hit.first_ns)
-        item["last"] = format_ns(hit.last_ns)
+            item["first"] = format_s(hit.first_ns)
+        item["last"] = format_s(hit.last_ns)
     if template is not None and hit.count > 1:
         item["id"] = template.id
     return item
@@ -330,14 +331,14 @@ def _by_meaning(
 
 def _period_in_words(since: str, until: str, corpus: Corpus, period: TimeRange, now_ns: int) -> str:
     """` since TIME (10m before the last record)`: from what a span was counted back is worth telling."""
-    from logpith.timerange import format_ns, parse_time
+    from logpith.timerange import format_s, parse_time
 
     told = ""
     if since and period.start_ns is not None:
-        told = f" since {format_ns(period.start_ns)}"
+        told = f" since {format_s(period.start_ns)}"
         if parse_time(since, now_ns=0, end_ns=0) <= 0:
             from_now = parse_time(since, now_ns=now_ns) == period.start_ns
             told += " (counted back from now)" if from_now else " (counted back from the last record)"
     if until and period.end_ns is not None:
-        told += f" until {format_ns(period.end_ns)}"
+        told += f" until {format_s(period.end_ns)}"
     return told

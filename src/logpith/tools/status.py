@@ -136,12 +136,12 @@ def _source_items(states: Sequence[SourceState], now_ns: int, quoter: Quoter) ->
 def _summary(
     triage: Triage, broken: Sequence[Broken], failing_services: int, states: Sequence[SourceState]
 ) -> str:
-    from logpith.timerange import format_ns
+    from logpith.timerange import format_s
     from logpith_emit.severity import ERROR
 
     period, inside = triage.period, triage.inside
     errors = int((triage.corpus.severity[inside] >= ERROR).sum()) if len(inside) else 0
-    since = f" since {format_ns(period.start_ns)}" if period.start_ns is not None else ""
+    since = f" since {format_s(period.start_ns)}" if period.start_ns is not None else ""
     parts = [f"{len(inside):,} lines{since}: {errors:,} error{'s' * (errors != 1)}"]
     if failing_services:
         parts[0] += f" of {failing_services} service{'s' * (failing_services != 1)}"

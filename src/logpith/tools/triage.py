@@ -104,11 +104,11 @@ def _summary(triage: Triage, broken: Sequence[Broken], period: TimeRange) -> str
     import re
     from collections import Counter
 
-    from logpith.timerange import format_ns
+    from logpith.timerange import format_ns, format_s
 
     if not len(triage.corpus):
         return "There are no lines here."
-    since = f" since {format_ns(period.start_ns)}" if period.start_ns is not None else ""
+    since = f" since {format_s(period.start_ns)}" if period.start_ns is not None else ""
     counts: Counter[str] = Counter(one.what for one in broken)
     told = [
         f"{counts[what]:,} {words}"
