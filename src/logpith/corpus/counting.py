@@ -33,8 +33,9 @@ class Groups:
         return bool(self.values) and len(self.counts) > 0 and all(codes[0] < 0 for codes in self.values)
 
 
-def group_records(count: int, fields: Sequence[Field]) -> Groups:
-    """`count` records by their values in all of the fields; one group when there are no fields."""
+def group_records(count: int, fields: Sequence[Field], weights: NDArray[np.int64] | None = None) -> Groups:
+    """`count` records by their values in all of the fields; one group when there are no fields. With `weights` each
+    entry stands for so many records."""
     codes: Codes = np.zeros(count, np.int32)
     columns: tuple[NDArray[np.int64], ...] = ()
     for field in fields:
@@ -43,7 +44,8 @@ def group_records(count: int, fields: Sequence[Field]) -> Groups:
         most = (len(columns[0]) if columns else 1) * width
         kept, codes = renumbered(codes, field.codes, width, most)
         columns = (*(column[kept // width] for column in columns), kept % width - 1)
-    counts = np.bincount(codes, minlength=len(columns[0]) if columns else min(count, 1))
+    groups = len(columns[0]) if columns else min(count, 1)
+    counts = np.bincount(codes, weights, groups).astype(np.int64)
     order = np.arange(len(counts))
     if columns:
         has_any = np.logical_or.reduce([column >= 0 for column in columns])

@@ -31,7 +31,7 @@ from logpith_emit.severity import BANDS, band
 
 TEMPLATE = "template"
 
-_SERVICE_NAMES = ("service", "servicename")
+SERVICE_NAMES = ("service", "servicename")
 _LONGEST_NAME = 200
 _OF_KEYS_AND_VALUES = frozenset(("plain", "json", "logfmt", "syslog 3164", "syslog 5424"))
 _BRACE = ord("{")
@@ -114,7 +114,7 @@ def _is_column(name: str) -> bool:
         name == TEMPLATE
         or is_severity(name)
         or column_named(name) == SOURCE
-        or normalised(name) in _SERVICE_NAMES
+        or normalised(name) in SERVICE_NAMES
         or _slice_width_ns(name) is not None
     )
 

@@ -14,12 +14,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from logpith.corpus.fields import SERVICE_NAMES, Field
 from logpith.corpus.records import Corpus
 from logpith.corpus.segment_query import SegmentQuery
 from logpith.corpus.select import ALWAYS, ask_window
-from logpith.query import Query, column_predicates
+from logpith.corpus.selection import Selection
+from logpith.query import Everything, Query, column_predicates
+from logpith.query.fields import SOURCE, column_named, is_severity
 from logpith.store.segment_writer import UNDATED_MINUTE
 from logpith.timerange import NS_PER_MIN, TimeRange
+from logpith_emit.record import normalised
+from logpith_emit.severity import BANDS, band
 
 Known = Literal["service", "severity", "source"]
 """What all records of a template have in common."""
@@ -52,6 +57,42 @@ def count_by(
         for number in np.flatnonzero(totals).tolist():
             found[names[number]] += int(totals[number])
     return found
+
+
+def rolled_fields(
+    selection: Selection, names: Sequence[str]
+) -> tuple[tuple[Field, ...], NDArray[np.int64]] | None:
+    """Fields of all records of a store as `read_fields` gives them, but with an entry for each combination of values
+    that occurs, and how many records have it. None for what the templates do not tell."""
+    known = [_known(name) for name in names]
+    told = [name for name in known if name is not None]
+    if selection.chosen is not None or not is_rolled(selection.corpus) or not names or len(told) < len(names):
+        return None
+    counted = count_by(selection.corpus, Everything(), told)
+    weights = np.array(list(counted.values()), np.int64)
+    fields = [
+        _field(name, kind, [key[place] for key in counted])
+        for place, (name, kind) in enumerate(zip(names, told, strict=True))
+    ]
+    return tuple(fields), weights
+
+
+def _known(name: str) -> Known | None:
+    if is_severity(name):
+        return "severity"
+    if column_named(name) == SOURCE:
+        return "source"
+    return "service" if normalised(name) in SERVICE_NAMES else None
+
+
+def _field(name: str, kind: Known, values: Sequence[str | int]) -> Field:
+    if kind == "severity":
+        codes = [band(int(number)) - 1 for number in values]
+        return Field(name=name, kind="severity", codes=np.array(codes, np.int32), texts=BANDS[1:])
+    places: dict[str, int] = {}
+    codes = [places.setdefault(str(value), len(places)) if value else -1 for value in values]
+    shown = "source" if kind == "source" else "text"
+    return Field(name=name, kind=shown, codes=np.array(codes, np.int32), texts=tuple(places))
 
 
 def histogram(

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from logpith.answer import Answer, Json
     from logpith.corpus.counting import Groups
     from logpith.corpus.desk import Desk
@@ -71,17 +74,24 @@ class CountTool(FilteredTool):
         from logpith.answer import Answer
         from logpith.corpus.counting import group_records
         from logpith.corpus.fields import read_fields
+        from logpith.corpus.rollups import rolled_fields
 
         aggregates = self._checked()
         selection = self.select(desk)
         quoter = desk.quoter()
-        read = read_fields(selection, [*self.by, *(aggregate.of for aggregate in aggregates)])
-        fields, values = read[: len(self.by)], read[len(self.by) :]
-        groups = group_records(len(selection), fields)
-        items = _items(selection, fields, groups, aggregates, values, self.top, quoter)
+        rolled = None if aggregates else rolled_fields(selection, self.by)
+        if rolled is not None:
+            fields, weights = rolled
+            values: tuple[Field, ...] = ()
+        else:
+            read = read_fields(selection, [*self.by, *(aggregate.of for aggregate in aggregates)])
+            fields, values = read[: len(self.by)], read[len(self.by) :]
+            weights = None
+        groups = group_records(len(selection if weights is None else weights), fields, weights)
+        items = _items(selection, fields, groups, aggregates, values, self.top, quoter, weights)
+        summary = _summary(selection, self.by, fields, groups, self.top, weights)
         return Answer(
-            summary=" ".join([_summary(selection, self.by, fields, groups, self.top), *selection.notes])
-            + _not_numbers(aggregates, values),
+            summary=" ".join([summary, *selection.notes]) + _not_numbers(aggregates, values),
             items=tuple(items),
             coverage=selection.coverage(quoter),
             next=self._next_calls(len(groups.counts) - groups.begins_empty),
@@ -133,6 +143,7 @@ def _items(
     values: Sequence[Field],
     top: int,
     quoter: Quoter,
+    weights: NDArray[np.int64] | None,
 ) -> list[dict[str, Json]]:
     import numpy as np
 
@@ -142,7 +153,7 @@ def _items(
     rows = shown + (len(groups.counts) > shown)
     # What is not shown is one group of its own, so that its aggregates are exact too.
     codes = np.minimum(groups.codes, shown)
-    counts = np.bincount(codes, minlength=rows)
+    counts = np.bincount(codes, weights, rows).astype(np.int64)
     reckoned = [
         (aggregate.column, reckon(aggregate.what, value, codes, rows))
         for aggregate, value in zip(aggregates, values, strict=True)
@@ -214,7 +225,12 @@ def _number(value: float) -> Json:
 
 
 def _summary(
-    selection: Selection, by: Sequence[str], fields: Sequence[Field], groups: Groups, top: int
+    selection: Selection,
+    by: Sequence[str],
+    fields: Sequence[Field],
+    groups: Groups,
+    top: int,
+    weights: NDArray[np.int64] | None,
 ) -> str:
     total = len(selection.corpus)
     if not total:
@@ -226,7 +242,7 @@ def _summary(
     if not by:
         return f"{said}."
     missing = [
-        f"{int((column.codes < 0).sum()):,} without {name}"
+        f"{_total(column.codes < 0, weights):,} without {name}"
         for name, column in zip(by, fields, strict=True)
         if (column.codes < 0).any()
     ]
@@ -237,6 +253,11 @@ def _summary(
         "; ".join([f"{said} in {count:,} group{'s' * (count != 1)} by {', '.join(by)}", *missing, *more])
         + "."
     )
+
+
+def _total(chosen: NDArray[np.bool_], weights: NDArray[np.int64] | None) -> int:
+    """How many records some entries stand for."""
+    return int((chosen if weights is None else weights[chosen]).sum())
 
 
 def _not_numbers(aggregates: Sequence[_Aggregate], values: Sequence[Field]) -> str:
