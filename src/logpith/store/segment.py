@@ -435,11 +435,14 @@ def read_head(folder: Path, data: bytes) -> Head:
     body, _, rest = data.partition(b"\n")
     if rest != digest(body).encode() + b"\n":
         raise Damaged(f"{folder.name}/{HEAD} is damaged", remedy=_RESTORE)
-    head = msgspec.json.decode(body, type=Head)
+    remedy = "Use the version of logpith that wrote it, or a later one"
+    try:
+        head = msgspec.json.decode(body, type=Head)
+    except msgspec.MsgspecError as error:  # whole, but not as we write it
+        raise Refused(f"{folder.name}/{HEAD} is of another version: {error}", remedy=remedy) from error
     if head.format != FORMAT:
         raise Refused(
-            f"segment {head.id} has format {head.format}; this logpith reads {FORMAT}",
-            remedy="Use the version of logpith that wrote it, or a later one",
+            f"segment {head.id} has format {head.format}; this logpith reads {FORMAT}", remedy=remedy
         )
     return head
 
