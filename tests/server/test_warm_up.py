@@ -53,3 +53,42 @@ def test_real_questions_find_every_kernel_loaded(tmp_path):
 
     before, after = map(int, done.stdout.split())
     assert before == after > 0
+
+
+STORED = """
+import sys
+from pathlib import Path
+from numba.core.dispatcher import Dispatcher
+import logpith.server.mcp as mcp
+from logpith.settings import Settings, StoreSettings
+from logpith.tools import tools
+
+def compiled():
+    return {
+        (name, signature)
+        for module_name, module in list(sys.modules.items()) if module_name.startswith("logpith.")
+        for name, value in vars(module).items() if isinstance(value, Dispatcher)
+        for signature in value.signatures
+    }
+
+source = {"type": "file", "paths": ["app.log"]}
+settings = Settings(store=StoreSettings(folder=Path("data/store").absolute()), sources={"app": source})
+desk = mcp.LazyDesk(["."], settings=settings)
+desk.load(tools())
+before = compiled()
+for name, given in (("search_logs", {"query": "quota"}), ("log_overview", {}), ("triage", {})):
+    assert not mcp.answer_call(desk, tools()[name], given).is_error
+print(len(before), sorted(name for name, _ in compiled() - before))
+"""
+
+
+def test_questions_about_a_store_find_every_kernel_loaded(tmp_path):
+    (tmp_path / "app.log").write_text("2026-11-20 13:45:02,123 ERROR app quota gone\n" * 20)
+
+    done = subprocess.run(
+        [sys.executable, "-c", STORED], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+
+    count, _, missed = done.stdout.strip().partition(" ")
+    assert int(count) > 0
+    assert missed == "[]"

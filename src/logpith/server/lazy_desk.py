@@ -71,4 +71,4 @@ class LazyDesk:
         from logpith.server.warm_up import warm_up  # noqa: PLC0415 - brings numpy and numba
 
         self.get()
-        warm_up(offered)
+        warm_up(offered, stored=self.is_stored)

@@ -96,7 +96,9 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
             until_the_end.enter_context(playing(player))
         offered = _offered(options)
         app = make_app(running, offered, _http(settings, options, listening))
-        threading.Thread(target=warm_up, args=[offered], name="warm-up", daemon=True).start()
+        threading.Thread(
+            target=warm_up, args=[offered], kwargs={"stored": True}, name="warm-up", daemon=True
+        ).start()
         bound.listen(1024)
         _say(f"serving at {listening.url} (MCP at {listening.url}/mcp), data in {folder}")
         Server(app, running.live, listening).run(sockets=[bound])

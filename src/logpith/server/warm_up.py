@@ -9,7 +9,7 @@ from logpith.app import ask
 from logpith.component import build, describe, mend
 from logpith.corpus.desk import Desk
 from logpith.corpus.reading import CorpusReader
-from logpith.corpus.records import Corpus
+from logpith.corpus.records import Corpus, join_tables
 from logpith.corpus.select import read_query, select
 from logpith.files.text import TextStream
 from logpith.scan.words import split_words
@@ -28,18 +28,40 @@ _QUERIES = ("a", '"a 1" OR /a [0-9]/', "level>=info NOT b* msg:a timestamp>=10m"
 class _WarmUpDesk(Desk):
     """Whatever is asked for, these few lines are it."""
 
-    def __init__(self) -> None:
+    def __init__(self, corpus: Corpus) -> None:
         super().__init__()
-        self._corpus = CorpusReader().read([TextStream.drain(io.BytesIO(_TEXT), "warm-up", 0)])
+        self._corpus = corpus
 
     def open(self, sources: Sequence[str] = (), *, whole_lines: bool = False) -> Corpus:
         return self._corpus
 
 
-def warm_up(offered: Mapping[str, type[Tool]]) -> None:
-    """Loads or compiles what these tools need."""
-    desk = _WarmUpDesk()
-    corpus = desk.open()
+def warm_up(offered: Mapping[str, type[Tool]], *, stored: bool = False) -> None:
+    """Loads or compiles what these tools need; with `stored` also what they need of a store."""
+    _ask_all(offered, CorpusReader().read([TextStream.drain(io.BytesIO(_TEXT), "warm-up", 0)]))
+    if stored:
+        _ask_all(offered, _stored_lines())
+
+
+def _stored_lines() -> Corpus:
+    """The lines as they are in a store, which they have come to as all do."""
+    # All this brings Arrow, which files do without.
+    from logpith.corpus.stored import source_of_segment  # noqa: PLC0415
+    from logpith.pipeline import open_stages, stages_of  # noqa: PLC0415
+    from logpith.settings import Settings  # noqa: PLC0415
+    from logpith.sources.reading import LineReader  # noqa: PLC0415
+    from logpith.store.rows import rows_of, table_of  # noqa: PLC0415
+    from logpith.store.segment import Segment  # noqa: PLC0415
+    from logpith.store.segment_writer import build_segment  # noqa: PLC0415
+
+    with open_stages(stages_of(Settings())) as chain:
+        batch = chain(LineReader("warm-up").read_text(_TEXT, 0).batch).batch
+    built = build_segment(rows_of(table_of([batch])), "warm-up", 0, 0, level=1)
+    return join_tables([source_of_segment(Segment.of(built))])
+
+
+def _ask_all(offered: Mapping[str, type[Tool]], corpus: Corpus) -> None:
+    desk = _WarmUpDesk(corpus)
     for text in _QUERIES:
         select(corpus, read_query(corpus, text, 0).query)
     split_words(b"a 1")  # what mining needs, which a process before may have done for these lines
