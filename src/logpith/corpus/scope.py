@@ -35,7 +35,8 @@ class ScopedDesk(Desk):
     """A desk behind which only the records of some services are."""
 
     def __init__(self, desk: Desk, services: frozenset[str]) -> None:
-        super().__init__(desk.roots, embedding=desk.embedding)
+        super().__init__(desk.roots, embedding=desk.embedding, time_limit_s=desk.time_limit_s)
+        self.slow_s = desk.slow_s
         self._whole = desk
         self._scope = _Scope(services)
         self._last: tuple[Corpus, Corpus] | None = None

@@ -50,7 +50,10 @@ class LazyDesk:
         """The desk of what was collected, and of files where those are named."""
         from logpith.collected import collected_desk  # noqa: PLC0415 - brings Arrow
 
-        return collected_desk(settings, files=files, progress=note_progress)
+        desk = collected_desk(settings, files=files, progress=note_progress)
+        desk.time_limit_s = self._time_limit_s
+        desk.slow_s = settings.search.slow_query_ms / 1000
+        return desk
 
     def close(self) -> None:
         """Ends the programs that sources of it have started, before a process that ends without its farewells."""
