@@ -850,6 +850,17 @@ def _retention(parsed: Parsed) -> int:
     return _show_report(report_retention(store, now_ns(), apply=parsed.words[0] == "apply"), parsed)
 
 
+def _explain(parsed: Parsed) -> int:
+    if len(parsed.words) != 1:
+        raise BadArgument("give one query", remedy="logpith explain 'level>=error AND quota'")
+    from logpith.timerange import now_ns  # noqa: PLC0415 - as above
+    from logpith.upkeep import report_plan  # noqa: PLC0415 - brings the scan
+
+    store = _settings_found(parsed).settings.store
+    since, until = parsed.options.get("since", ""), parsed.options.get("until", "")
+    return _show_report(report_plan(store, parsed.words[0], since, until, now_ns()), parsed)
+
+
 def _store(parsed: Parsed) -> int:
     _require_word(parsed, ("segments", "check"), "store")
     from logpith.timerange import now_ns  # noqa: PLC0415 - as above
@@ -1173,6 +1184,22 @@ _COMMANDS: Mapping[str, Command] = {
                 "logpith snapshot restore before-upgrade --into ./restored",
             ),
             run=_snapshot,
+        ),
+        Command(
+            name="explain",
+            summary="What a query would read of the store, and what it leaves out.",
+            usage="logpith explain QUERY [options]",
+            doc="Tells for each segment whether it is left out, counted without being read, or read, and how many "
+            "of its blocks. Nothing is collected first.",
+            options=(
+                Option(name="since", value="TIME", doc="Only records from then on: 10m, 2026-11-20T13:00."),
+                Option(name="until", value="TIME", doc="Only records before then."),
+                _CONFIG,
+                _DATA_DIR,
+                JSON,
+            ),
+            examples=("logpith explain 'level>=error AND quota' --since 1d",),
+            run=_explain,
         ),
         Command(
             name="store",

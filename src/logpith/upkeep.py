@@ -10,6 +10,10 @@ from pathlib import Path
 import msgspec
 
 from logpith.answer import Json
+from logpith.corpus.rollups import plans
+from logpith.corpus.select import read_query
+from logpith.corpus.selection import period_of
+from logpith.corpus.store_corpus import StoreCorpus
 from logpith.ingest import Ingested, ingest
 from logpith.pipeline import redaction_key, stages_of
 from logpith.progress import Progress, size_in_words
@@ -35,6 +39,7 @@ from logpith.store.disk import FORMAT, check_format
 from logpith.store.keeping import copy_manifest, disk_room, policy_of, trash_bytes
 from logpith.store.manifest import Entry, Manifest, read_manifest
 from logpith.store.places import Place, place_at
+from logpith.store.reader import StoreReader
 from logpith.store.retention import Plan, Policy, plan_in_words, plan_retention, plan_rows
 from logpith.timerange import NS_PER_D, format_ns
 from logpith_emit.disk import Disk
@@ -54,6 +59,50 @@ class Report:
     data: Json
     is_good: bool = True
     """Whether nobody needs to do anything about it."""
+
+
+# ── Plans ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def report_plan(settings: StoreSettings, text: str, since: str, until: str, now_ns: int) -> Report:
+    """What a query would read of the store, segment by segment, and what it leaves out and why.
+
+    Raises:
+        NotFound: there is no store.
+        BadArgument: the query or the period cannot be read.
+    """
+    corpus = StoreCorpus(StoreReader(settings.folder)).open(now_ns)
+    query = read_query(corpus, text, now_ns).query
+    period = period_of(corpus, since, until, now_ns)
+    rows: list[Json] = []
+    left_out = blocks = rolled = 0
+    for asked, sure, doubtful, wanted in plans(corpus, query, period):
+        segment = asked.segment
+        how = "read" if wanted else "counted by its rollup" if sure else "left out"
+        left_out += how == "left out"
+        rolled += how == "counted by its rollup"
+        blocks += wanted
+        rows.append(
+            {
+                "segment": segment.name,
+                "how": how,
+                "templates": len(segment.templates),
+                "sure": sure,
+                "in_doubt": doubtful,
+                "blocks": wanted,
+                "of_blocks": segment.blocks,
+            }
+        )
+    told = [
+        f"{query}: of {len(rows):,} segments {left_out:,} are left out by time, service, severity, templates or words, "
+        f"{rolled:,} are counted by their rollup, of the others {blocks:,} blocks are read."
+    ]
+    told += [
+        "{segment}  {how}; of {templates:,} templates {sure:,} match, {in_doubt:,} are in doubt; "
+        "{blocks} of {of_blocks} blocks".format(**row)  # type: ignore[arg-type]  # each is a mapping
+        for row in rows
+    ]
+    return Report(text="\n".join(told), data={"query": str(query), "segments": rows})
 
 
 # ── Retention ───────────────────────────────────────────────────────────────────────────────────────────────

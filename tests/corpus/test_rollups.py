@@ -7,7 +7,7 @@ import pytest
 
 from logpith.batch import make_batch
 from logpith.corpus.fields import read_fields
-from logpith.corpus.rollups import count_by, count_matching, histogram, rolled_fields
+from logpith.corpus.rollups import count_by, count_matching, histogram, plans, rolled_fields
 from logpith.corpus.select import select
 from logpith.corpus.selection import Selection
 from logpith.corpus.store_corpus import StoreCorpus
@@ -87,3 +87,15 @@ def text_of(field, code):
 def test_what_templates_do_not_tell_is_not_rolled(corpus):
     assert rolled_fields(Selection(corpus), ["status"]) is None
     assert rolled_fields(Selection(corpus, np.arange(3)), ["service"]) is None
+
+
+def test_a_plan_says_what_must_be_read(corpus):
+    (_, *nowhere), (_, *by_template), (_, *by_value) = (
+        plans(corpus, parse(text, now_ns=NOW))[0] for text in ("nowhere", "done", "user-46")
+    )
+
+    assert nowhere == [0, 0, 0]
+    assert by_template[0] > 0
+    assert by_template[1:] == [0, 0]
+    assert by_value[1] > 0
+    assert by_value[2] == 1

@@ -22,7 +22,7 @@ from logpith.corpus.selection import Selection
 from logpith.query import Everything, Query, column_predicates
 from logpith.query.fields import SOURCE, column_named, is_severity
 from logpith.store.segment_writer import UNDATED_MINUTE
-from logpith.timerange import NS_PER_MIN, TimeRange
+from logpith.timerange import TimeRange
 from logpith_emit.record import normalised
 from logpith_emit.severity import BANDS, band
 
@@ -122,9 +122,11 @@ def histogram(
     return np.flatnonzero(holds) + low, by_minute[holds]
 
 
-def minute_start_ns(minute: int) -> int:
-    """Where a minute begins."""
-    return minute * NS_PER_MIN
+def plans(
+    corpus: Corpus, query: Query, period: TimeRange = ALWAYS
+) -> list[tuple[SegmentQuery, int, int, int]]:
+    """For each segment what a question would read of it: see `SegmentQuery.plan`."""
+    return [(asked, *asked.plan()) for asked in _asked(corpus, query, period)]
 
 
 def _asked(corpus: Corpus, query: Query, period: TimeRange) -> Iterator[SegmentQuery]:

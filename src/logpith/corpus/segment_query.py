@@ -177,6 +177,16 @@ class SegmentQuery:
         matching: NDArray[np.int64] = np.flatnonzero(found) + first
         return matching
 
+    def plan(self) -> tuple[int, int, int]:
+        """(templates that match for certain, templates in doubt, blocks that must be read) of this segment."""
+        if not self._alive.any():
+            return 0, 0, 0
+        sure, possible = self._by_template(self._rest)
+        sure, possible = sure & self._alive, possible & self._alive
+        if self._is_within_time and not (possible & ~sure).any():
+            return int(sure.sum()), 0, 0
+        return int(sure.sum()), int((possible & ~sure).sum()), len(self.blocks())
+
     def count_by_template(self) -> NDArray[np.int64]:
         """How many records of each template match. Templates that match for certain are not read."""
         counts = np.zeros(len(self.segment.templates), np.int64)
