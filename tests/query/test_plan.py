@@ -161,7 +161,7 @@ def test_literals_are_small_ascii_and_few(query):
         ("user:ali*", (b"ali",)),
         ("user:al*", None),
         ("service:checkout", None),
-        ("host=web1", None),
+        ("host=web1", (b"web1",)),
         ("level:error", None),
         ("source:app.log", None),
         ("timestamp>=2026-11-20", None),

@@ -38,7 +38,7 @@ CONCEPTS: tuple[str, ...] = (
     "network, bandwidth, packet, packets, link, bad network, poor connection, weak connection, buffered",
     "audio, sound, voice, speech, jitter, choppy, stutter, crackling, tts, asr, recogniser, recognition, codec",
     "caller, customer, client, user, guest, visitor, somebody, someone",
-    "dns, name resolution, resolve, resolved, resolver, getaddrinfo, enotfound, nxdomain, servfail, unknown host,"
+    "dns, name resolution, resolve, resolved, resolver, getaddrinfo, enotfound, nxdomain, unknown host,"
     " no such host, name or service not known, hostname, lookup",
     "! firewall, iptables, nftables, blocked, denied by policy, security group, packet filter, drop in",
     "backend, upstream, origin, downstream, dependency, service behind",
@@ -113,7 +113,7 @@ CONCEPTS: tuple[str, ...] = (
     "webhook, hook, callback, notification url",
     "! too large, too big, payload too large, entity too large, body, 413, max size, size limit",
     "upload, uploads, file upload, client intended to send, attachment",
-    "clock, time offset, time skew, clock skew, ntp, chrony, system time, stepping, clock was stepped, drift,"
+    "clock, time offset, time skew, clock skew, ntp, chrony, system time, stepping, clock stepped, drift,"
     " wrong time",
     "call, phone call, dial, ringing, connected, caller",
     "! rejected, could not be connected, not connected, call failed, call rejected, unanswered",

@@ -40,8 +40,8 @@ class SearchTool(FilteredTool):
     command: ClassVar[str] = "search"
     toolset: ClassVar[str] = "aggregate"
     examples: ClassVar[tuple[str, ...]] = (
-        "logpith search 'error OR quota OR failed' logs/ --since 10m",
-        "logpith search quota_exceeded logs/ --services voice-pipeline",
+        "logpith search 'error OR quota OR failed' --since 10m   # in all that is collected",
+        "logpith search connection_refused logs/ --services gateway",
         "logpith search --meaning 'ran out of credits' logs/",
     )
     positional: ClassVar[tuple[str, ...]] = ("query", "sources")
@@ -185,7 +185,7 @@ class SearchTool(FilteredTool):
         if shown:
             return (f'log_fetch(refs=["{ref}"], before=5, after=5)',)
         if self.query and re.fullmatch(r"\w{2,40}", self.query):
-            # `quota` is no whole word of `quota_exceeded`.
+            # `refused` is no whole word of `connection_refused`.
             return (replace(self, query=f"{self.query}*").call("search_logs"), "log_overview()")
         return ("log_overview()",)
 
