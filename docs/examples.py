@@ -21,6 +21,7 @@ import io
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from logpith.cli import main
+from logpith.settings import DATA_VARIABLE
 
 ROOT = Path(__file__).parents[1]
 PAGES = tuple(sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("emit/*.md")]))
@@ -152,8 +154,23 @@ def session(text: str, folder: Path) -> str:
                 shown += _shown(done.output.replace(f"{folder}/", ""), fence)
         return f"```console{fence.told}\n" + "\n".join(shown) + "\n```"
 
-    with inside(folder):
+    with inside(folder), _collecting_in(folder.with_name(f"{folder.name}-data")):
         return _FENCE.sub(rendered, text)
+
+
+@contextlib.contextmanager
+def _collecting_in(folder: Path) -> Iterator[None]:
+    """What a page collects is no reader's, and what a reader has collected is on no page."""
+    before = os.environ.get(DATA_VARIABLE)
+    os.environ[DATA_VARIABLE] = str(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if before is None:
+            del os.environ[DATA_VARIABLE]
+        else:
+            os.environ[DATA_VARIABLE] = before
 
 
 def _shown(output: str, fence: Fence) -> list[str]:

@@ -35,7 +35,7 @@ class CallTool(Tool):
     command: ClassVar[str] = "call"
     toolset: ClassVar[str] = "aggregate"
     examples: ClassVar[tuple[str, ...]] = (
-        "logpith call CA1678fb0732dac8edd1ea929e292743f2 logs/",
+        "logpith call CA1678fb0732dac8edd1ea929e292743f2   # in all that is collected",
         "logpith call req-2744b318cb9e logs/ --hops 2",
     )
     positional: ClassVar[tuple[str, ...]] = ("call_id", "sources")

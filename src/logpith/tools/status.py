@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from logpith.corpus.triage import Broken, Triage
     from logpith.quote import Quoter
 
-_TEXT_WIDTH = 90
+_TEXT_WIDTH = 80
 _NAME_WIDTH = 40
-_PROBLEM_WIDTH = 80
+_FEWEST_BROKEN = 2
 _MOST_BROKEN = 3
-_MOST_SERVICES = 5
+_MOST_SERVICES = 6
 _MOST_QUOTAS = 2
 _MOST_SOURCES = 8
 
@@ -43,7 +43,7 @@ class StatusTool(Tool):
     """Most tokens the answer may take, a token being 4 bytes."""
 
     def answer(self, desk: Desk) -> Answer:
-        """A row for each thing that broke, each service with errors, each allowance and each source."""
+        """A row for each thing that broke, and one each for errors by service and for the sources."""
         from logpith.answer import Answer
         from logpith.corpus.selection import check_filter, period_of
         from logpith.corpus.services import Services
@@ -59,15 +59,17 @@ class StatusTool(Tool):
         broken = sorted(bad, key=lambda one: not (one.what == "new" and one.severity >= ERROR))
         states = sorted(desk.states(), key=lambda state: not state.is_failing)
         quoter = desk.quoter()
-        errors = list(_error_items(triage, quoter))
+        errors = _errors(triage)
+        rows = list(_broken_items(triage, broken[:_MOST_BROKEN], quoter))
         items = [
-            *_broken_items(triage, broken[:_MOST_BROKEN], quoter),
-            *errors[:_MOST_SERVICES],
-            *_quota_items(broken, quoter),
-            *_source_items(states, desk.now_ns(), quoter),
+            *rows[:_FEWEST_BROKEN],
+            *_error_items(errors, quoter),
+            *_quota_items(broken[_FEWEST_BROKEN:], quoter),
+            *_source_items(states, quoter),
+            *rows[_FEWEST_BROKEN:],
         ]
         return Answer(
-            summary=_summary(triage, broken, len(errors), states),
+            summary=_summary(triage, broken, errors, states),
             items=tuple(items),
             coverage=corpus.coverage(quoter),
             next=("triage()",) if len(broken) > _MOST_BROKEN else (),
@@ -89,67 +91,74 @@ def _broken_items(triage: Triage, shown: Sequence[Broken], quoter: Quoter) -> It
             "service": quoter.quote(one.service, _NAME_WIDTH),
             "ref": line.ref,
             "text": quoter.quote(text, _TEXT_WIDTH),
+            "left": str(one.quota) if one.quota else "",
         }
         if line.flag:
             item["flag"] = line.flag
-        yield item
+        yield {name: value for name, value in item.items() if value != ""}
 
 
-def _error_items(triage: Triage, quoter: Quoter) -> Iterator[dict[str, Json]]:
-    """Each service with errors, the one with the most first."""
+def _errors(triage: Triage) -> dict[str, int]:
+    """Errors of the period by service, the one with the most first."""
     import numpy as np
 
     from logpith_emit.severity import ERROR
 
-    inside = triage.inside
+    inside, services = triage.inside, triage.services
     failed = inside[triage.corpus.severity[inside] >= ERROR]
-    counts = np.bincount(triage.services.of(failed), minlength=len(triage.services.names))
-    for place in np.argsort(-counts, kind="stable").tolist():
-        if counts[place]:
-            name = quoter.quote(triage.services.names[place], _NAME_WIDTH) or "unknown"
-            yield {"kind": "errors", "service": name, "errors": int(counts[place])}
+    counts = np.bincount(services.of(failed), minlength=len(services.names))
+    order = np.argsort(-counts, kind="stable").tolist()
+    return {services.names[place]: int(counts[place]) for place in order if counts[place]}
+
+
+def _error_items(errors: Mapping[str, int], quoter: Quoter) -> Iterator[dict[str, Json]]:
+    if errors:
+        told = list(errors.items())
+        shown = {quoter.quote(name, _NAME_WIDTH) or "unknown": count for name, count in told[:_MOST_SERVICES]}
+        others = sum(count for _, count in told[_MOST_SERVICES:])
+        yield {"kind": "errors", "services": {**shown, **({"others": others} if others else {})}}
 
 
 def _quota_items(broken: Sequence[Broken], quoter: Quoter) -> Iterator[dict[str, Json]]:
+    """The allowances whose rows may not be shown."""
     told = {(one.service, str(one.quota)) for one in broken if one.quota}
     for service, left in sorted(told)[:_MOST_QUOTAS]:
         yield {"kind": "quota", "service": quoter.quote(service, _NAME_WIDTH), "left": left}
 
 
-def _source_items(states: Sequence[SourceState], now_ns: int, quoter: Quoter) -> Iterator[dict[str, Json]]:
-    """Each source of the settings, those that cannot be read first."""
-    from logpith.timerange import format_span
+def _source_items(states: Sequence[SourceState], quoter: Quoter) -> Iterator[dict[str, Json]]:
+    """How the sources of the settings are; why one fails stands in the coverage."""
+    by_state: dict[str, Json] = {}
+    for state in ("failing", "not read yet", "ok"):
+        names = [quoter.quote(one.name, _NAME_WIDTH) for one in states if _state(one) == state]
+        more = [f"{len(names) - _MOST_SOURCES} more"] if len(names) > _MOST_SOURCES else []
+        if names:
+            by_state[state] = [*names[:_MOST_SOURCES], *more]
+    if by_state:
+        yield {"kind": "sources", **by_state}
 
-    for state in states[:_MOST_SOURCES]:
-        age = format_span(max(now_ns - state.success_ns, 0)) if state.success_ns else "never"
-        item: dict[str, Json] = {
-            "kind": "source",
-            "name": quoter.quote(state.name, _NAME_WIDTH),
-            "state": "failing" if state.is_failing else "ok" if state.success_ns else "not read yet",
-            "read_ago": age,
-        }
-        if state.is_failing:
-            item["problem"] = quoter.quote(state.problem, _PROBLEM_WIDTH)
-        yield item
+
+def _state(source: SourceState) -> str:
+    return "failing" if source.is_failing else "ok" if source.success_ns else "not read yet"
 
 
 def _summary(
-    triage: Triage, broken: Sequence[Broken], failing_services: int, states: Sequence[SourceState]
+    triage: Triage, broken: Sequence[Broken], errors: Mapping[str, int], states: Sequence[SourceState]
 ) -> str:
     from logpith.timerange import format_s
-    from logpith_emit.severity import ERROR
 
-    period, inside = triage.period, triage.inside
-    errors = int((triage.corpus.severity[inside] >= ERROR).sum()) if len(inside) else 0
+    period = triage.period
     since = f" since {format_s(period.start_ns)}" if period.start_ns is not None else ""
-    parts = [f"{len(inside):,} lines{since}: {errors:,} error{'s' * (errors != 1)}"]
-    if failing_services:
-        parts[0] += f" of {failing_services} service{'s' * (failing_services != 1)}"
+    parts = [f"{len(triage.inside):,} lines{since}: {_counted(sum(errors.values()), 'error')}"]
+    if errors:
+        parts[0] += f" of {_counted(len(errors), 'service')}"
     new = sum(one.what == "new" for one in broken)
-    parts[0] += (
-        f", {len(broken):,} thing{'s' * (len(broken) != 1)} broke, {new:,} of them new." if broken else "."
-    )
-    failing = sum(state.is_failing for state in states)
+    parts[0] += f", {_counted(len(broken), 'thing')} broke, {new:,} of them new." if broken else "."
     if states:
-        parts.append(f"{len(states)} source{'s' * (len(states) != 1)}, {failing or 'none'} of them failing.")
+        failing = sum(state.is_failing for state in states)
+        parts.append(f"{_counted(len(states), 'source')}, {failing or 'none'} of them failing.")
     return " ".join(parts)
+
+
+def _counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'s' * (number != 1)}"

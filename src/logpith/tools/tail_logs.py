@@ -32,7 +32,7 @@ class TailTool(Tool):
     command: ClassVar[str] = "last"
     toolset: ClassVar[str] = "aggregate"
     examples: ClassVar[tuple[str, ...]] = (
-        "logpith last logs/ --services voice-pipeline --lines 20",
+        "logpith last --services voice-pipeline --lines 20   # of all that is collected",
         "logpith tail -f logs/*.log   # to watch",
     )
     flags: ClassVar[Mapping[str, str]] = {"lines": "n"}

@@ -30,7 +30,7 @@ class TriageTool(Tool):
     command: ClassVar[str] = "triage"
     toolset: ClassVar[str] = "aggregate"
     examples: ClassVar[tuple[str, ...]] = (
-        "logpith triage logs/",
+        "logpith triage   # of all that is collected",
         "logpith triage logs/ --since 2h",
     )
 
