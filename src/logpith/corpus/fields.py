@@ -210,7 +210,9 @@ def _read_texts(selection: Selection, names: Sequence[str]) -> list[Field]:
             low, high = np.searchsorted(selection.records, (source.first, source.first + source.records))
             if low < high:
                 rows = selection.records[low:high] - source.first
-                unread = [reading for reading in readings if not _read_column(source, rows, low, reading)]
+                unread = [
+                    reading for reading in readings if not _read_column(selection, source, low, high, reading)
+                ]
                 if not unread:
                     continue
                 wanted = np.zeros(source.records, np.bool_)
@@ -225,15 +227,22 @@ def _read_texts(selection: Selection, names: Sequence[str]) -> list[Field]:
     ]
 
 
-def _read_column(source: Source, rows: NDArray[np.int64], low: int, reading: _Reading) -> bool:
-    """Reads a field of rows of a segment that has it as a column of numbers; whether that tells all."""
-    numbers = numbers_of(source, rows, reading.name)
-    if numbers is None:
+def _read_column(selection: Selection, source: Source, low: int, high: int, reading: _Reading) -> bool:
+    """Reads a field of the selection's records from `low` to `high`, all of a segment that has it as a column of
+    numbers; whether there was such. What the column does not tell is read from the texts of those records alone."""
+    told = numbers_of(source, selection.records[low:high] - source.first, reading.name)
+    if told is None or told[1].all():
         return False
-    known = ~np.isnan(numbers)
+    numbers, undecided = told
+    of_these = reading.codes[low:high]
+    known = ~np.isnan(numbers) & ~undecided
     distinct, places = np.unique(numbers[known], return_inverse=True)
     codes = [reading.place_of(_number_text(number)) for number in distinct.tolist()]
-    reading.codes[low : low + len(rows)][known] = np.array(codes, np.int32)[places]
+    of_these[known] = np.array(codes, np.int32)[places]
+    if undecided.any():
+        (rest,) = _read_texts(selection.only(np.flatnonzero(undecided) + low), [reading.name])
+        codes = [*(reading.place_of(text) for text in rest.texts), -1]
+        of_these[undecided] = np.array(codes, np.int32)[rest.codes]
     return True
 
 

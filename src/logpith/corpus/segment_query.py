@@ -698,9 +698,11 @@ def _runs(text: bytes) -> list[bytes]:
     return [word for word in bytes(byte if BYTE_KIND[byte] else 32 for byte in text).split(b" ") if word]
 
 
-def numbers_of(source: Source, rows: NDArray[np.int64], field: str) -> NDArray[np.float64] | None:
-    """A field of some rows of a segment as its column has it, NaN where there is none; None when that may not be all,
-    or the source is no segment."""
+def numbers_of(
+    source: Source, rows: NDArray[np.int64], field: str
+) -> tuple[NDArray[np.float64], Mask] | None:
+    """(numbers, rows that only their text tells of): a field of some rows of a segment as its column has it, NaN where
+    there is none; None when no column tells, or the source is no segment."""
     if not source.is_segment:
         return None
     text: Any = source.text
@@ -713,14 +715,13 @@ def numbers_of(source: Source, rows: NDArray[np.int64], field: str) -> NDArray[n
     texts = _texts_of(text)
     elsewhere = texts.may_name(field) | texts.is_whole
     elsewhere[told] = False
-    if elsewhere.any() and elsewhere[text.columns["template"][rows]].any():
-        return None
+    undecided = elsewhere[text.columns["template"][rows]]
     blocks = np.unique(rows // segment.head.block_records)
     column = segment.column(f"number:{field}", blocks.tolist())
     numbers = column.cast("double").fill_null(np.nan).to_numpy(zero_copy_only=False)
     firsts = np.searchsorted(blocks, rows // segment.head.block_records) * segment.head.block_records
     found: NDArray[np.float64] = numbers[firsts + rows % segment.head.block_records]
-    return found
+    return found, undecided
 
 
 def may_name(extra: Mapping[str, object], field: str) -> bool:
