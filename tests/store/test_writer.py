@@ -234,6 +234,16 @@ def test_small_segments_are_put_together_and_the_old_ones_go_after_a_while(store
     assert list(trash.iterdir()) == []
 
 
+def test_the_trash_of_a_clock_that_was_ahead_goes_too(store):
+    store.append(batch_of("a"))
+    store.seal(NOW_NS)
+    store.drop({store.manifest.segments[0].id: "age"}, 2 * NOW_NS)
+
+    store.empty_trash(NOW_NS)
+
+    assert list((store.folder / "trash").iterdir()) == []
+
+
 def test_records_of_different_days_are_not_put_together(store):
     for day in range(4):
         store.append(batch_of("a", day=day))

@@ -374,12 +374,13 @@ class Store:
         return Segment.open(segment_folder(self.folder, entry), self.disk)
 
     def empty_trash(self, now_ns: int) -> None:
-        """Removes what was dropped so long ago that nobody can still be reading it."""
+        """Removes what was dropped so long ago that nobody can still be reading it; and what a clock that was ahead
+        says will be dropped."""
         trash = self.folder / TRASH
         with _telling(self.folder):
             for name in self.disk.names(trash):
                 stamp = name.partition("-")[0]
-                if not stamp.isdigit() or int(stamp) + TRASH_GRACE_NS <= now_ns:
+                if not stamp.isdigit() or abs(now_ns - int(stamp)) >= TRASH_GRACE_NS:
                     self.disk.remove_folder(trash / name)
 
     # ── Steps ───────────────────────────────────────────────────────────────────────────────────────────────
