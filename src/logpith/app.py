@@ -7,12 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logpith.answer import Answer, fit
+from logpith_emit.errors import Damaged
 
 if TYPE_CHECKING:
     from logpith.corpus.desk import Desk
     from logpith.tools import Tool
 
 log = logging.getLogger(__name__)
+
+_MOST_DAMAGED = 64
 
 
 def ask(tool: Tool, desk: Desk) -> Answer:
@@ -24,7 +27,7 @@ def ask(tool: Tool, desk: Desk) -> Answer:
     from logpith.corpus.watch import watching  # noqa: PLC0415 - what answers need is loaded by the first question
 
     with watching(desk.time_limit_s) as watch:
-        answer = _without_names(tool, desk).answer(desk)
+        answer = _answer(_without_names(tool, desk), desk)
     if trouble := watch.trouble:
         coverage = replace(answer.coverage, skipped=(trouble, *answer.coverage.skipped))
         answer = replace(answer, coverage=coverage)
@@ -32,6 +35,16 @@ def ask(tool: Tool, desk: Desk) -> Answer:
         # By its name and plan only: what is asked may hold what nobody should find in a log.
         log.warning("%s took %.0f ms: %s", tool.name, watch.elapsed_s * 1000, watch.scanned.in_words())
     return fit(answer, tool.budget, tool.cursor_after)
+
+
+def _answer(tool: Tool, desk: Desk) -> Answer:
+    """The answer, without what turns out to be damaged: asked again, that is left out, and `skipped` tells of it."""
+    for _ in range(_MOST_DAMAGED):
+        try:
+            return tool.answer(desk)
+        except Damaged as error:
+            log.warning("%s. %s", error.problem, error.remedy)
+    return tool.answer(desk)
 
 
 def _without_names(tool: Tool, desk: Desk) -> Tool:

@@ -317,7 +317,7 @@ class _Routes:
         except NobodyWaits as error:
             raise Wrong(status=503, code="cancelled", message="nobody waited for the answer") from error
         if "text/plain" in request.headers.get("accept", ""):
-            return reply_text(to_text(answer))
+            return reply_text(to_text(answer) + "\n")
         return reply(to_json(answer))
 
     # ── Bringing ────────────────────────────────────────────────────────────────────────────────────────────

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +30,7 @@ from logpith.app import ask
 from logpith.component import build, json_schema
 from logpith.quote import shorten, show_hidden
 from logpith.server.lazy_desk import LazyDesk
+from logpith.server.leaving import end_without_threads
 from logpith.server.prompts import PROMPTS, write_prompt
 from logpith.server.resources import EVIDENCE_URI_TEMPLATE, NEIGHBOURS, QUERY_SYNTAX_URI, Page, read_page
 from logpith.server.toolsets import choose_tools, instructions
@@ -97,11 +96,8 @@ def serve_stdio(
         anyio.run(_serve, make_server(desk, offered or choose_tools()))
     except* (BrokenPipeError, ConnectionResetError):
         log.info("the client left in the middle of an answer")
-    if threading.active_count() > 1:
-        # A thread still compiles, or works for nobody. Python's own end would stop it within LLVM, which aborts.
-        desk.close()
-        sys.stderr.flush()
-        os._exit(0)
+    desk.close()
+    end_without_threads()
     return 0
 
 

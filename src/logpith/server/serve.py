@@ -17,6 +17,7 @@ from logpith.server.bodies import BodyLimits
 from logpith.server.guard import GuardSettings
 from logpith.server.hosts import LOOPBACK, AllowedHosts
 from logpith.server.http import HttpSettings, make_app
+from logpith.server.leaving import end_without_threads
 from logpith.server.listening import Listening, Server, check_listening, open_socket
 from logpith.server.playing import Player, playing
 from logpith.server.running import running_on_store
@@ -103,6 +104,7 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         _say(f"serving at {listening.url} (MCP at {listening.url}/mcp), data in {folder}")
         Server(app, running.live, listening).run(sockets=[bound])
     _say("ended")
+    end_without_threads()
     return 0
 
 
