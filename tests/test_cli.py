@@ -431,6 +431,16 @@ def test_a_first_word_that_names_a_source_is_no_query(tmp_path, monkeypatch, cap
     assert {item["severity"]: item["count"] for item in items} == {"info": 1, "error": 1}
 
 
+@pytest.mark.parametrize("name", ["log-overview", "log_overview", "overview"])
+def test_a_tool_may_be_called_as_agents_call_it_with_dashes_or_without(tmp_path, capsys, name):
+    path = tmp_path / "app.log"
+    path.write_text("2026-11-20 13:00:00 INFO started\n")
+
+    assert main([name, str(path), "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["coverage"]["lines"] == 1
+
+
 def test_a_misspelled_command_is_told_with_the_nearest(capsys):
     assert main(["ovreview", "app.log"]) == 2
 

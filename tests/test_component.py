@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpith.component import REQUIRED, Argument, build, configure, describe, json_schema
+from logpith.component import REQUIRED, Argument, bring_down, build, configure, describe, json_schema
 from logpith_emit.errors import BadArgument
 
 
@@ -237,3 +237,24 @@ def test_a_table_within_is_a_list_of_names_and_values_and_text_is_read():
 
     assert found.sources == ("a=b", "n=1", "t=true")
     assert found.budget == 200
+
+
+@given(st.integers(1, 10**40))
+def test_more_than_the_most_is_taken_and_brought_down(wanted):
+    @dataclass(frozen=True, kw_only=True)
+    class Few(Place):
+        limit: int = field(default=20, metadata={"minimum": 1, "most": 200})
+
+    few, told = bring_down(build(Few, {"limit": wanted}))
+
+    assert few.limit == min(wanted, 200)
+    assert told == (() if wanted <= 200 else ("limit to 200",))
+
+
+def test_less_than_the_least_is_refused_where_more_than_the_most_is_not():
+    @dataclass(frozen=True, kw_only=True)
+    class Few(Place):
+        limit: int = field(default=20, metadata={"minimum": 1, "most": 200})
+
+    with pytest.raises(BadArgument, match=r"limit must be a whole number of at least 1, not 0"):
+        build(Few, {"limit": 0})

@@ -52,6 +52,8 @@ class Coverage:
 
     redacted: int = 0
     flagged: int = 0
+    lowered: tuple[str, ...] = ()
+    """`limit to 200` for each argument that asked for more than there may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +128,7 @@ def to_json(answer: Answer) -> dict[str, Any]:
                     "skipped": list(coverage.skipped),
                     "redacted": coverage.redacted,
                     "flagged": coverage.flagged,
+                    "lowered": list(coverage.lowered),
                 }
             ),
         },
@@ -204,6 +207,7 @@ def coverage_in_words(coverage: Coverage) -> str:
     said += [f"{coverage.undated:.2%} without a time"] if coverage.undated else []
     said += [f"{coverage.redacted:,} redacted"] if coverage.redacted else []
     said += [f"{coverage.flagged:,} flagged as instruction-like"] if coverage.flagged else []
+    said += [f"lowered {', '.join(coverage.lowered)}, the most there may be"] if coverage.lowered else []
     said += [f"skipped: {'; '.join(coverage.skipped)}"] if coverage.skipped else []
     return ", ".join(said)
 

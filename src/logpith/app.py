@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from logpith.answer import Answer, fit
+from logpith.component import bring_down
 from logpith_emit.errors import Damaged
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ def ask(tool: Tool, desk: Desk) -> Answer:
     """
     from logpith.corpus.watch import watching  # noqa: PLC0415 - what answers need is loaded by the first question
 
+    tool, lowered = bring_down(tool)
     with watching(desk.time_limit_s) as watch:
         answer = _answer(_without_names(tool, desk), desk)
-    if trouble := watch.trouble:
-        coverage = replace(answer.coverage, skipped=(trouble, *answer.coverage.skipped))
-        answer = replace(answer, coverage=coverage)
+    trouble = (watch.trouble,) if watch.trouble else ()
+    if trouble or lowered:
+        skipped = (*trouble, *answer.coverage.skipped)
+        answer = replace(answer, coverage=replace(answer.coverage, skipped=skipped, lowered=lowered))
     if desk.slow_s is not None and watch.elapsed_s >= desk.slow_s:
         # By its name and plan only: what is asked may hold what nobody should find in a log.
         log.warning("%s took %.0f ms: %s", tool.name, watch.elapsed_s * 1000, watch.scanned.in_words())

@@ -218,15 +218,18 @@ def _run(words: list[str]) -> int:
 def _command_first(words: list[str]) -> tuple[str, list[str]]:
     """The command and the words that are left; `overview` when none is named.
 
-    Options may stand before a command. A file of a command's name is written `./grep`.
+    Options may stand before a command; a tool may be called as agents call it, `search-logs`. A file of a command's
+    name is written `./grep`.
     """
-    names = {*_tools(), *_COMMANDS}
+    names = {name: name for name in (*_tools(), *_COMMANDS)}
+    for command, tool in _tools().items():
+        names |= {tool.name: command, tool.name.replace("_", "-"): command}
     for place, word in enumerate(words):
         if word in names:
-            return word, words[:place] + words[place + 1 :]
+            return names[word], words[:place] + words[place + 1 :]
         is_option = word.startswith("-") and word not in {"-", "--"}
         if not is_option and words[max(place - 1, 0)] != "--budget":
-            _refuse_misspelled(word, names)
+            _refuse_misspelled(word, {*_tools(), *_COMMANDS})
             break
     return "overview", words
 

@@ -2,7 +2,8 @@
 
 From the class alone come the arguments of a tool, their JSON Schema, their `--help` and the check of what a
 caller gives. A field is written as a bool, int, float, str or `Literal` of texts, as a tuple of one of them,
-or as one of them `| None`; the string under it says what it is, its metadata may hold `minimum`, `maximum`.
+or as one of them `| None`; the string under it says what it is, its metadata may hold `minimum`, `maximum`,
+and `most`: more than that is no mistake, but gives no more.
 A `Secret` is given as text, and no error shows it.
 """
 
@@ -66,6 +67,8 @@ class Argument:
     doc: str = ""
     minimum: float | None = None
     maximum: float | None = None
+    most: float | None = None
+    """More than this may be given, and means this; `bring_down` tells so."""
 
     @property
     def required(self) -> bool:
@@ -156,6 +159,19 @@ def build(cls: type[Built], given: Mapping[str, object]) -> Built:
         hints.append(f"Call {spell_call(cls, fitting | mended)}")
         raise BadArgument("; ".join(problems), remedy=" ".join(filter(None, hints)))
     return cls(**fitting)
+
+
+def bring_down(component: Built) -> tuple[Built, tuple[str, ...]]:
+    """The component with no argument above its `most`, and of each that was what it is now: `limit to 200`."""
+    lowered: dict[str, Any] = {}
+    for argument in describe(type(component)):
+        value = getattr(component, argument.name)
+        if argument.most is not None and value is not None and value > argument.most:
+            lowered[argument.name] = argument.kind(argument.most)
+    if not lowered:
+        return component, ()
+    told = tuple(f"{name} to {value:,}" for name, value in lowered.items())
+    return dataclasses.replace(typing.cast("Any", component), **lowered), told
 
 
 def _by_own_names(cls: type, given: Mapping[str, object]) -> dict[str, object]:
@@ -284,6 +300,7 @@ def _argument(setting: dataclasses.Field[Any], owner: type) -> Argument:
         doc=field_docs(owner).get(setting.name, ""),
         minimum=setting.metadata.get("minimum"),
         maximum=setting.metadata.get("maximum"),
+        most=setting.metadata.get("most"),
     )
 
 

@@ -13,7 +13,10 @@ def test_the_core_is_offered_unless_told_otherwise():
     assert list(choose_tools()) == sorted(name for name, tool in tools().items() if tool.toolset == "core")
 
 
-@pytest.mark.parametrize("names", ["log_overview,log_fetch", " fetch , overview ", "overview,log_fetch,,"])
+@pytest.mark.parametrize(
+    "names",
+    ["log_overview,log_fetch", " fetch , overview ", "overview,log_fetch,,", "log-fetch,log-overview"],
+)
 def test_named_tools_are_offered_in_the_order_of_their_names(names):
     assert list(choose_tools("core", names)) == ["log_fetch", "log_overview"]
 

@@ -203,3 +203,21 @@ def test_pages_of_a_timeline_join(answer):
         row["ref"]
         for row in timeline(answer("get_call_logs", STORY, call_id=CALL, hops=3, around="10m", budget=20_000))
     ]
+
+
+def test_of_more_lines_than_were_wanted_the_first_are_told(answer):
+    later_first = "".join(f"2026-11-20T10:00:{30 - i:02d}Z INFO step {i} of {CALL}\n" for i in range(30))
+
+    told = answer("get_call_logs", later_first, call_id=CALL, limit=3, budget=20_000)
+
+    assert call(told)["total_logs"] == 30
+    assert call(told)["from"].startswith("2026-11-20T10:00:01")
+    assert sum(row.get("alike", 1) for row in timeline(told)) == 3
+    assert "Only the first 3 are told." in told.summary
+
+
+def test_more_lines_than_there_may_be_are_no_mistake(answer):
+    told = answer("get_call_logs", STORY, call_id=CALL, limit=10**9)
+
+    assert told.coverage.lowered == ("limit to 5,000",)
+    assert call(told)["total_logs"] == 1

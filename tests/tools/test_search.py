@@ -4,11 +4,12 @@ import re
 
 import pytest
 
-from logpith.answer import tokens
+from logpith.answer import to_json, to_text, tokens
 from logpith.app import ask
 from logpith.component import build
 from logpith.corpus.desk import Desk
 from logpith.demo import Day, write_day
+from logpith.server.mcp import definition
 from logpith.timerange import parse_time
 from logpith.tools import tools
 from logpith_emit.errors import BadArgument, BadQuery, NotFound
@@ -228,3 +229,24 @@ def test_a_search_by_meaning_ranks_the_cause_first(day):
 def test_a_meaning_without_words_is_refused(answer):
     with pytest.raises(BadArgument, match="no word"):
         answer("search_logs", TEXT, meaning="…")
+
+
+def test_the_limits_that_count_when_nobody_says_one_stand_in_the_schema():
+    defaults = {
+        name: definition(tools()[name]).input_schema["properties"]["limit"]["default"]
+        for name in ("search_logs", "get_call_logs")
+    }
+
+    assert defaults == {"search_logs": 20, "get_call_logs": 1000}
+
+
+def test_more_hits_than_there_may_be_are_brought_down_to_the_most_and_the_answer_says_so(answer):
+    told = answer("search_logs", TEXT, query="request OR pool", limit=5000)
+
+    assert told.coverage.lowered == ("limit to 200",)
+    assert "lowered limit to 200, the most there may be" in to_text(told)
+    assert to_json(told)["coverage"]["lowered"] == ["limit to 200"]
+
+
+def test_as_many_hits_as_there_may_be_are_no_reason_to_warn(answer):
+    assert answer("search_logs", TEXT, query="request", limit=200).coverage.lowered == ()

@@ -27,6 +27,7 @@ from logpith.corpus.services import Services
 from logpith.corpus.view import fields_of_record
 from logpith.query import Comparison, Query, Wildcard, Word, any_of
 from logpith.quote import decode
+from logpith.scan.tally import time_ranks
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import NS_PER_S, TimeRange
 from logpith_emit.severity import ERROR, WARN
@@ -79,7 +80,7 @@ class Story:
     corpus: Corpus
     services: Services
     records: NDArray[np.int64]
-    """In the order of time, then of their sources; at most MOST_LINES."""
+    """In the order of time, then of their sources; no more than were wanted."""
 
     time_ns: NDArray[np.int64]
     """As told by each record, or by the one before it in its source."""
@@ -91,7 +92,7 @@ class Story:
     """For each record that does not hold the id itself, the one through which it came."""
 
     total: int
-    """Lines there are, also those beyond MOST_LINES."""
+    """Lines there are, also those beyond what was wanted."""
 
     followed: tuple[Followed, ...] = ()
 
@@ -132,22 +133,33 @@ class Story:
         return {place + 1: int(steps[place]) for place in long.tolist()}
 
 
-def tell_story(corpus: Corpus, services: Services, asked: Id, *, hops: int, around_ns: int) -> Story:
-    """The lines of an id; of `hops` more than one also those tied to them by other ids, not further away in time
-    than `around_ns` from those before."""
+def tell_story(
+    corpus: Corpus,
+    services: Services,
+    asked: Id,
+    *,
+    hops: int,
+    around_ns: int,
+    most_lines: int = MOST_LINES,
+) -> Story:
+    """The lines of an id, the first `most_lines` of them; of `hops` more than one also those tied to them by other
+    ids, not further away in time than `around_ns` from those before."""
     exact = select(corpus, query_of(asked))
-    kept = exact[:MOST_LINES]
+    kept = exact
+    if len(exact) > most_lines:
+        first = np.argsort(time_ranks(corpus.columns.time_ns[exact]), kind="stable")[:most_lines]
+        kept = np.sort(exact[first])
     via: dict[int, str] = {}
     followed: list[Followed] = []
     met = {asked.value.lower()}
     newest = kept
     for _ in range(1, min(hops, MOST_HOPS)):
-        if not len(newest) or len(kept) >= MOST_LINES:
+        if not len(newest) or len(kept) >= most_lines:
             break
         added = _next_hop(corpus, kept, newest, met, around_ns, via, followed)
-        newest = added[: MOST_LINES - len(kept)]
+        newest = added[: most_lines - len(kept)]
         kept = np.union1d(kept, newest)
-    total = len(exact) + len(kept) - min(len(exact), MOST_LINES)
+    total = len(exact) + len(kept) - min(len(exact), most_lines)
     return _in_order(corpus, services, kept, via, total, tuple(followed))
 
 

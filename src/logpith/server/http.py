@@ -41,7 +41,7 @@ from logpith.server.tokens import ADMIN, ASKING, READER, WRITER, Role
 from logpith.server.waiting import CURRENT, NobodyWaits, Waiting
 from logpith.telemetry import CONTENT_TYPE
 from logpith.timerange import now_ns
-from logpith.tools import Tool
+from logpith.tools import Tool, tool_named
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, nearest
 
 if TYPE_CHECKING:
@@ -302,11 +302,9 @@ class _Routes:
 
     def _tool(self, name: str) -> type[Tool]:
         """The tool of that name: as agents call it, with dashes instead, or as its command."""
-        wanted = name.replace("-", "_")
-        for tool in self._offered.values():
-            if wanted in {tool.name, tool.command.replace("-", "_")}:
-                return tool
-        hint = nearest(wanted, self._offered).strip()
+        if tool := tool_named(name, self._offered):
+            return tool
+        hint = nearest(name.replace("-", "_"), self._offered).strip()
         remedy = " ".join(filter(None, [hint, f"The tools are {', '.join(self._offered)}"]))
         raise NotFound("there is no such tool", remedy=remedy)
 

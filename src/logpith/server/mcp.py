@@ -111,7 +111,7 @@ def make_server(desk: LazyDesk, offered: Mapping[str, type[Tool]]) -> Server[Any
         return types.ListToolsResult(tools=[definition(tool) for tool in offered.values()])
 
     async def call_tool(context: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
-        tool = offered.get(params.name)
+        tool = offered.get(params.name.replace("-", "_"))
         if tool is None:
             hint = nearest(params.name, offered).strip()
             remedy = " ".join(filter(None, [hint, f"The tools are {', '.join(offered)}"]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from logpith.tools import Tool, tools
+from logpith.tools import Tool, tool_named, tools
 from logpith_emit.errors import BadArgument, nearest
 
 TOOLSETS_VARIABLE = "LOGPITH_TOOLSETS"
@@ -32,7 +32,7 @@ _ROUTES: Mapping[str, str] = {
 def choose_tools(toolsets: str = DEFAULT_TOOLSETS, names: str = "") -> Mapping[str, type[Tool]]:
     """The tools of the named toolsets, or exactly the named tools, by name and in the order of their names.
 
-    Both are lists with commas between; a tool may be named by its command, too.
+    Both are lists with commas between; a tool may be named by its command, or with dashes, too.
 
     Raises:
         BadArgument: there is no such toolset or tool, or none is named.
@@ -40,8 +40,10 @@ def choose_tools(toolsets: str = DEFAULT_TOOLSETS, names: str = "") -> Mapping[s
     every = tools()
     if names:
         commands = {tool.command for tool in every.values()}
-        wanted = _listed(names, "tool", commands, also=set(every))
-        return {name: tool for name, tool in every.items() if wanted & {name, tool.command}}
+        dashed = {name.replace("_", "-") for name in every}
+        wanted = _listed(names, "tool", commands, also=set(every) | dashed)
+        meant = {tool_named(name, every) for name in wanted}
+        return {name: tool for name, tool in every.items() if tool in meant}
     wanted = _listed(toolsets, "toolset", {tool.toolset for tool in every.values()})
     return {name: tool for name, tool in every.items() if tool.toolset in wanted}
 

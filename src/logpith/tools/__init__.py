@@ -119,3 +119,10 @@ def tools() -> Mapping[str, type[Tool]]:
             if isinstance(value, type) and issubclass(value, Tool) and value.__module__ == module.__name__:
                 found[value.name] = value
     return dict(sorted(found.items()))
+
+
+def tool_named(name: str, among: Mapping[str, type[Tool]]) -> type[Tool] | None:
+    """The tool that is meant: as agents call it, with dashes instead (`search-logs`), or by its command."""
+    wanted = name.replace("-", "_")
+    of_command = (tool for tool in among.values() if tool.command.replace("-", "_") == wanted)
+    return among.get(wanted) or next(of_command, None)

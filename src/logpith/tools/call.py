@@ -53,6 +53,9 @@ class CallTool(Tool):
     around: str = "30s"
     """How far from the others a linked line may be."""
 
+    limit: int = field(default=1000, metadata={"minimum": 1, "most": 5000})
+    """Most lines to tell, the first of them."""
+
     offset: int = field(default=0, metadata={"minimum": 0})
     """How many rows to pass over."""
 
@@ -68,11 +71,11 @@ class CallTool(Tool):
         from logpith.quote import shorten, show_hidden
 
         asked = self._checked(read_id(self.call_id))
-        around_ns = _span_ns(self.around)
+        _span_ns(self.around)  # a mistake is told before anything is read
         corpus = desk.open(self.sources)
         services = Services(corpus, desk.groups)
         quoter = desk.quoter()
-        story, notes = _story_or_completed(corpus, services, asked, self.hops, around_ns)
+        story, notes = self._story_or_completed(corpus, services, asked)
         shown_id = show_hidden(shorten(asked.value, _VIA_WIDTH)) if not notes else notes[0]
         if not len(story):
             return Answer(
@@ -107,6 +110,34 @@ class CallTool(Tool):
             )
         return asked
 
+    def _story_or_completed(
+        self, corpus: Corpus, services: Services, asked: Id
+    ) -> tuple[Story, tuple[str, ...]]:
+        """The story of the id, or of the only one that begins so; then its whole value as a note.
+
+        Raises:
+            BadArgument: several begin so.
+        """
+        from logpith.corpus.correlation import completions
+        from logpith.corpus.ids import Id
+        from logpith_emit.errors import BadArgument
+
+        story = self._story(corpus, services, asked)
+        if len(story):
+            return story, ()
+        whole = completions(corpus, asked.value, _MOST_OFFERED)
+        if len(whole) > 1:
+            raise BadArgument("several ids begin so", remedy=f"Give one of them whole: {', '.join(whole)}")
+        if not whole:
+            return story, ()
+        return self._story(corpus, services, Id(whole[0])), (whole[0],)
+
+    def _story(self, corpus: Corpus, services: Services, asked: Id) -> Story:
+        from logpith.corpus.correlation import tell_story
+
+        around_ns = _span_ns(self.around)
+        return tell_story(corpus, services, asked, hops=self.hops, around_ns=around_ns, most_lines=self.limit)
+
     def _next_calls(self, story: Story, shown_id: str) -> tuple[str, ...]:
         import json
 
@@ -124,29 +155,6 @@ def _span_ns(text: str) -> int:
     if span is None:
         raise BadArgument("`around` is no span of time", remedy="Write 30s, 5m, 1h")
     return span
-
-
-def _story_or_completed(
-    corpus: Corpus, services: Services, asked: Id, hops: int, around_ns: int
-) -> tuple[Story, tuple[str, ...]]:
-    """The story of the id, or of the only one that begins so; then its whole value as a note.
-
-    Raises:
-        BadArgument: several begin so.
-    """
-    from logpith.corpus.correlation import completions, tell_story
-    from logpith.corpus.ids import Id
-    from logpith_emit.errors import BadArgument
-
-    story = tell_story(corpus, services, asked, hops=hops, around_ns=around_ns)
-    if len(story):
-        return story, ()
-    whole = completions(corpus, asked.value, _MOST_OFFERED)
-    if len(whole) > 1:
-        raise BadArgument("several ids begin so", remedy=f"Give one of them whole: {', '.join(whole)}")
-    if not whole:
-        return story, ()
-    return tell_story(corpus, services, Id(whole[0]), hops=hops, around_ns=around_ns), (whole[0],)
 
 
 def _rows(story: Story, asked: str, quoter: Quoter) -> Iterator[tuple[int, dict[str, Json]]]:

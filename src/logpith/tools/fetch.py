@@ -44,7 +44,7 @@ class FetchTool(FilteredTool):
     offset: int = field(default=0, metadata={"minimum": 0})
     """How many records to pass over first."""
 
-    limit: int = field(default=50, metadata={"minimum": 1, "maximum": 1000})
+    limit: int = field(default=50, metadata={"minimum": 1, "most": 1000})
     """Most records to show."""
 
     budget: int = field(default=2000, metadata={"minimum": 100, "maximum": 20_000})

@@ -57,8 +57,8 @@ class SearchTool(FilteredTool):
     meaning: str = ""
     """Rank by what lines mean, in your own words: ran out of credits."""
 
-    limit: int = field(default=20, metadata={"minimum": 1, "maximum": 200})
-    """Most hits to show."""
+    limit: int = field(default=20, metadata={"minimum": 1, "most": 200})
+    """Most hits to show, up to 200."""
 
     cursor: str = ""
     """Where the answer before has ended."""

@@ -40,7 +40,7 @@ class SqlTool(FilteredTool):
     statement: str
     """One statement that begins with SELECT, WITH, FROM or DESCRIBE."""
 
-    limit: int = field(default=100, metadata={"minimum": 1, "maximum": 10_000})
+    limit: int = field(default=100, metadata={"minimum": 1, "most": 10_000})
     """Most rows to show; the others are counted."""
 
     time_limit: int = field(default=20, metadata={"minimum": 1, "maximum": 600})

@@ -41,7 +41,7 @@ class TailTool(Tool):
     services: tuple[str, ...] = ()
     """Services, or groups of them; none means all."""
 
-    lines: int = field(default=50, metadata={"minimum": 1, "maximum": 500})
+    lines: int = field(default=50, metadata={"minimum": 1, "most": 500})
     """Most lines of each service."""
 
     cursor: str = ""
