@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 
 from logpith.batch import make_batch
+from logpith.corpus import rollups
 from logpith.corpus.fields import read_fields
-from logpith.corpus.rollups import count_by, count_matching, histogram, plans, rolled_fields
-from logpith.corpus.select import select
+from logpith.corpus.rollups import plans, roll
+from logpith.corpus.select import ALWAYS, select
 from logpith.corpus.selection import Selection
 from logpith.corpus.store_corpus import StoreCorpus
 from logpith.query import parse
 from logpith.store import StoreLimits, open_store
 from logpith.store.reader import StoreReader
-from logpith.timerange import NS_PER_MIN, NS_PER_S
+from logpith.timerange import NS_PER_MIN, NS_PER_S, TimeRange
 
 NOW = 1_790_000_000 * NS_PER_S
 TEXTS = (
@@ -47,46 +48,75 @@ def corpus(tmp_path):
         yield StoreCorpus(StoreReader(tmp_path / "store", store=store)).open(NOW)
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["*", "quota", "level>=error", "call OR done", "NOT quota", "status:103", "service:db quota", "user-46"],
-)
-def test_matches_are_counted_as_they_are_selected(corpus, text):
-    query = parse(text, now_ns=NOW)
-    chosen = select(corpus, query)
-
-    assert count_matching(corpus, query) == len(chosen)
-    services = [corpus.service_of(record) for record in chosen.tolist()]
-    severities = corpus.severity[chosen].tolist()
-    assert count_by(corpus, query, ["service", "severity"]) == Counter(zip(services, severities, strict=True))
-    minutes, table = histogram(corpus, query)
-    times = corpus.columns.time_ns[chosen]
-    dated = times > 0
-    assert minutes.tolist() == np.unique(times[dated] // NS_PER_MIN).tolist()
-    assert table.sum() == dated.sum()
-
-
-@pytest.mark.parametrize("names", [["service"], ["level"], ["source", "service"]])
-def test_fields_of_all_records_weigh_what_reading_them_counts(corpus, names):
-    rolled = rolled_fields(Selection(corpus), names)
-
-    assert rolled is not None
-    fields, weights = rolled
-    read = read_fields(Selection(corpus), names)
-    counted = Counter(zip(*([text_of(one, code) for code in one.codes] for one in read), strict=True))
+def counted(fields, weights):
+    """How many records have which values, None for none."""
     found = Counter()
     for place, weight in enumerate(weights.tolist()):
         found[tuple(text_of(one, one.codes[place]) for one in fields)] += weight
-    assert found == counted
+    return found
 
 
 def text_of(field, code):
-    return field.texts[code] if code >= 0 else ""
+    return field.texts[code] if code >= 0 else None
 
 
-def test_what_templates_do_not_tell_is_not_rolled(corpus):
-    assert rolled_fields(Selection(corpus), ["status"]) is None
-    assert rolled_fields(Selection(corpus, np.arange(3)), ["service"]) is None
+@pytest.mark.parametrize(
+    "names",
+    [
+        [],
+        ["service"],
+        ["level"],
+        ["template"],
+        ["source", "service"],
+        ["time:1m"],
+        ["time:5m", "level"],
+        ["service", "time:1h", "template"],
+    ],
+)
+@pytest.mark.parametrize(
+    "text", ["*", "done", "level>=error", "source:app level:info", "NOT done", "source:app"]
+)
+def test_fields_of_records_weigh_what_reading_them_counts(corpus, text, names):
+    query = parse(text, now_ns=NOW)
+    selection = Selection(corpus, select(corpus, query))
+
+    rolled = roll(corpus, query, names)
+
+    assert rolled is not None
+    assert len(rolled) == len(selection)
+    read = read_fields(selection, names)
+    assert counted(rolled.fields, rolled.weights) == counted(read, np.ones(len(selection), np.int64))
+
+
+def test_so_many_cells_that_a_table_would_be_large_are_counted_without_one(corpus, monkeypatch):
+    monkeypatch.setattr(rollups, "_MOST_CELLS", 10)
+
+    rolled = roll(corpus, parse("*", now_ns=NOW), ["time:1m", "level"])
+
+    read = read_fields(Selection(corpus), ["time:1m", "level"])
+    assert counted(rolled.fields, rolled.weights) == counted(read, np.ones(len(corpus), np.int64))
+
+
+def test_slices_of_time_are_as_wide_as_those_of_records(corpus):
+    wide = roll(corpus, parse("*", now_ns=NOW), ["time"])
+
+    assert wide is not None
+    assert list(wide.fields[0].texts) == list(read_fields(Selection(corpus), ["time"])[0].texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "period"),
+    [
+        ("*", ["status"], ALWAYS),
+        ("*", ["time:30s"], ALWAYS),
+        ("*", ["time:90s"], ALWAYS),
+        ("user-46", ["service"], ALWAYS),
+        ("done", ["time"], ALWAYS),
+        ("*", ["service"], TimeRange(NOW + NS_PER_MIN, None)),
+    ],
+)
+def test_what_templates_and_minutes_do_not_tell_is_not_rolled(corpus, text, names, period):
+    assert roll(corpus, parse(text, now_ns=NOW), names, period) is None
 
 
 def test_a_plan_says_what_must_be_read(corpus):

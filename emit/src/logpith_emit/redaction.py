@@ -528,11 +528,7 @@ class Redactor:
         # Only hashes are kept: whoever gets to see this memory must not find the secrets of a day in it.
         self._numbers: dict[int, int] = {}
         self._placeholder = re.compile(rf"<(?:{'|'.join(kinds)}):[0-9]{{1,12}}>")
-        self._groups = [
-            _Group([(place, rule) for place, rule in enumerate(self.rules) if rule.run == run], _HAS_RUN[run])
-            for run in ("", "word", "digits")
-            if any(rule.run == run for rule in self.rules)
-        ]
+        self._groups = _groups_of(self.rules)
 
     def redact(self, text: str) -> str:
         """`text` with its secrets blanked out; doing it again changes nothing."""
@@ -630,6 +626,15 @@ class Redactor:
                 self._numbers.pop(next(iter(self._numbers)), None)
         self.counts[kind] += 1
         return f"<{kind}:{number}>"
+
+
+@lru_cache(maxsize=16)
+def _groups_of(rules: tuple[Rule, ...]) -> tuple[_Group, ...]:
+    return tuple(
+        _Group([(place, rule) for place, rule in enumerate(rules) if rule.run == run], _HAS_RUN[run])
+        for run in ("", "word", "digits")
+        if any(rule.run == run for rule in rules)
+    )
 
 
 class _Group:

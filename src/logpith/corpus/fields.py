@@ -11,11 +11,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.records import Source
+from logpith.corpus.records import Corpus, Source
 from logpith.corpus.segment_query import numbers_of
 from logpith.corpus.selection import Selection
 from logpith.corpus.view import fields_of_record
@@ -58,7 +59,7 @@ class Field:
     codes: NDArray[np.int32]
     """For each record the place of its value in `texts`; -1 where it has none."""
 
-    texts: tuple[str, ...]
+    texts: Sequence[str]
     """The distinct values, in no promised order. Log text where `kind` is `text` or `template`."""
 
     def numbers(self) -> NDArray[np.float64]:
@@ -66,6 +67,27 @@ class Field:
         read = [number_in(text) for text in self.texts]
         of_text = np.array([*(np.nan if number is None else float(number) for number in read), np.nan])
         return of_text[self.codes]
+
+
+class Moments(Sequence[str]):
+    """Times in ns as answers write them, written when they are shown: of thousands of slices few are."""
+
+    def __init__(self, times_ns: NDArray[np.int64]) -> None:
+        self._times_ns = times_ns
+
+    def __len__(self) -> int:
+        return len(self._times_ns)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, place: int | slice) -> str | Sequence[str]:
+        if isinstance(place, slice):
+            return Moments(self._times_ns[place])
+        return format_ns(int(self._times_ns[place]))
 
 
 def check_field(name: str) -> None:
@@ -83,7 +105,7 @@ def check_field(name: str) -> None:
             "this is no name of a field",
             remedy=f"Write at most {_LONGEST_NAME} characters, all of them Unicode",
         )
-    _slice_width_ns(name)
+    slices_named(name)
 
 
 def read_fields(selection: Selection, names: Sequence[str]) -> tuple[Field, ...]:
@@ -115,12 +137,16 @@ def _is_column(name: str) -> bool:
         or is_severity(name)
         or column_named(name) == SOURCE
         or normalised(name) in SERVICE_NAMES
-        or _slice_width_ns(name) is not None
+        or slices_named(name) is not None
     )
 
 
-def _slice_width_ns(name: str) -> int | None:
-    """The width that `time:5m` names, 0 for a bare `time`; None for another field."""
+def slices_named(name: str) -> int | None:
+    """The width in ns that `time:5m` names, 0 for a bare `time`; None for another field.
+
+    Raises:
+        BadArgument: it is no width.
+    """
     match = _TIME.fullmatch(name)
     if match is None or not is_timestamp(match["name"]):
         return None
@@ -137,21 +163,33 @@ def _slice_width_ns(name: str) -> int | None:
 
 def _column(selection: Selection, name: str) -> Field:
     corpus = selection.corpus
-    width = _slice_width_ns(name)
+    width = slices_named(name)
     if width is not None:
         span = selection.span_ns
         codes, starts = time_slices(selection, width or slice_width_ns(span[1] - span[0] if span else 0, 20))
-        return Field(name=name, kind="time", codes=codes, texts=tuple(map(format_ns, starts)))
+        return Field(name=name, kind="time", codes=codes, texts=Moments(np.array(starts, np.int64)))
     if name == TEMPLATE:
-        texts = tuple(template.typed for template in corpus.templates.templates)
-        return Field(name=name, kind=TEMPLATE, codes=selection.template, texts=texts)
+        return column_field(corpus, name, selection.template)
     if is_severity(name):
         of_number = np.array([band(number) - 1 for number in range(25)], np.int32)
-        return Field(name=name, kind="severity", codes=of_number[selection.severity], texts=BANDS[1:])
+        return column_field(corpus, name, of_number[selection.severity])
     if column_named(name) == SOURCE:
-        return Field(name=name, kind="source", codes=selection.origin, texts=corpus.origins)
+        return column_field(corpus, name, selection.origin)
     services = corpus.columns.service
-    codes = (services if selection.chosen is None else services[selection.chosen]) - 1
+    return column_field(
+        corpus, name, (services if selection.chosen is None else services[selection.chosen]) - 1
+    )
+
+
+def column_field(corpus: Corpus, name: str, codes: NDArray[np.int32]) -> Field:
+    """What a corpus knows of each record as a field: the template, the severity's band, the source or the service."""
+    if name == TEMPLATE:
+        texts = tuple(template.typed for template in corpus.templates.templates)
+        return Field(name=name, kind=TEMPLATE, codes=codes, texts=texts)
+    if is_severity(name):
+        return Field(name=name, kind="severity", codes=codes, texts=BANDS[1:])
+    if column_named(name) == SOURCE:
+        return Field(name=name, kind="source", codes=codes, texts=corpus.origins)
     return Field(name=name, kind="text", codes=codes, texts=corpus.services[1:])
 
 

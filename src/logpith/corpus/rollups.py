@@ -1,125 +1,81 @@
 """Counting records of a store without reading them: what templates and minutes tell.
 
-A query is asked of each segment's templates first; where those say all, their counts are the answer. Elsewhere only
-the blocks in doubt are read.
+A query is asked of each segment's templates; where those say all, the counts that segments keep are the answer.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.fields import SERVICE_NAMES, Field
+from logpith.corpus.fields import (
+    SERVICE_NAMES,
+    TEMPLATE,
+    Field,
+    Moments,
+    column_field,
+    slice_width_ns,
+    slices_named,
+)
 from logpith.corpus.records import Corpus
 from logpith.corpus.segment_query import SegmentQuery
 from logpith.corpus.select import ALWAYS, ask_window
-from logpith.corpus.selection import Selection
-from logpith.query import Everything, Query, column_predicates
+from logpith.corpus.watch import current
+from logpith.query import Query, column_predicates
 from logpith.query.fields import SOURCE, column_named, is_severity
+from logpith.scan.buckets import count_minutes
 from logpith.store.segment_writer import UNDATED_MINUTE
-from logpith.timerange import TimeRange
+from logpith.timerange import NS_PER_MIN, TimeRange
 from logpith_emit.record import normalised
-from logpith_emit.severity import BANDS, band
+from logpith_emit.severity import band
 
-Known = Literal["service", "severity", "source"]
-"""What all records of a template have in common."""
-
-
-def is_rolled(corpus: Corpus) -> bool:
-    """Whether all of a corpus can be counted so: it is a store."""
-    return bool(corpus.sources) and all(source.is_segment for source in corpus.sources)
+_SLICES = 20
+_MOST_CELLS = 1 << 22
 
 
-def count_matching(corpus: Corpus, query: Query, period: TimeRange = ALWAYS) -> int:
-    """How many records of a store match in a period."""
-    return sum(int(asked.count_by_template().sum()) for asked in _asked(corpus, query, period))
+@dataclass(frozen=True)
+class Rolled:
+    """Fields of the records of a store: one entry for many records that have the same values."""
+
+    fields: tuple[Field, ...]
+    weights: NDArray[np.int64]
+    """How many records each entry stands for. Several may have the same values."""
+
+    def __len__(self) -> int:
+        """How many records there are."""
+        return int(self.weights.sum())
 
 
-def count_by(
-    corpus: Corpus, query: Query, by: Sequence[Known], period: TimeRange = ALWAYS
-) -> Counter[tuple[str | int, ...]]:
-    """How many records of a store match in a period, by what their templates have in common."""
-    found = Counter[tuple[str | int, ...]]()
-    for asked in _asked(corpus, query, period):
-        counts = asked.count_by_template()
-        place = np.zeros(len(counts), np.int64)
-        names: list[tuple[str | int, ...]] = [()]
-        for name in by:
-            known, codes = _of_templates(asked, name)
-            place = place * len(known) + codes
-            names = [(*before, one) for before in names for one in known]
-        totals = np.bincount(place, counts, len(names)).astype(np.int64)
-        for number in np.flatnonzero(totals).tolist():
-            found[names[number]] += int(totals[number])
-    return found
-
-
-def rolled_fields(
-    selection: Selection, names: Sequence[str]
-) -> tuple[tuple[Field, ...], NDArray[np.int64]] | None:
-    """Fields of all records of a store as `read_fields` gives them, but with an entry for each combination of values
-    that occurs, and how many records have it. None for what the templates do not tell."""
-    known = [_known(name) for name in names]
-    told = [name for name in known if name is not None]
-    if selection.chosen is not None or not is_rolled(selection.corpus) or not names or len(told) < len(names):
+def roll(corpus: Corpus, query: Query, names: Sequence[str], period: TimeRange = ALWAYS) -> Rolled | None:
+    """Fields of the records of a store that match in a period; None for what templates and minutes do not tell."""
+    if not corpus.sources or not all(source.is_segment for source in corpus.sources):
         return None
-    counted = count_by(selection.corpus, Everything(), told)
-    weights = np.array(list(counted.values()), np.int64)
-    fields = [
-        _field(name, kind, [key[place] for key in counted])
-        for place, (name, kind) in enumerate(zip(names, told, strict=True))
-    ]
-    return tuple(fields), weights
-
-
-def _known(name: str) -> Known | None:
-    if is_severity(name):
-        return "severity"
-    if column_named(name) == SOURCE:
-        return "source"
-    return "service" if normalised(name) in SERVICE_NAMES else None
-
-
-def _field(name: str, kind: Known, values: Sequence[str | int]) -> Field:
-    if kind == "severity":
-        codes = [band(int(number)) - 1 for number in values]
-        return Field(name=name, kind="severity", codes=np.array(codes, np.int32), texts=BANDS[1:])
-    places: dict[str, int] = {}
-    codes = [places.setdefault(str(value), len(places)) if value else -1 for value in values]
-    shown = "source" if kind == "source" else "text"
-    return Field(name=name, kind=shown, codes=np.array(codes, np.int32), texts=tuple(places))
-
-
-def histogram(
-    corpus: Corpus, query: Query, period: TimeRange = ALWAYS
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(minutes, counts by severity): the minutes since 1970 that hold matches, ascending, and (minutes, 25) of how many
-    by severity number. Records without a time are in none."""
-    parts = []
-    for asked in _asked(corpus, query, period):
-        minute, template, count = asked.count_by_minute()
-        severity = asked.severity_of_template[template]
-        dated = minute != UNDATED_MINUTE
-        if not dated.all():
-            minute, severity, count = minute[dated], severity[dated], count[dated]
-        if len(minute):
-            parts.append((minute, severity, count))
-    if not parts:
-        return np.empty(0, np.int64), np.empty((0, 25), np.int64)
-    low = min(int(minute.min()) for minute, _, _ in parts)
-    width = max(int(minute.max()) for minute, _, _ in parts) - low + 1
-    table = np.zeros(25 * width, np.int64)
-    for minute, severity, count in parts:
-        places = (minute - low).astype(np.int64) * 25 + severity
-        table += np.bincount(places, count, 25 * width).astype(np.int64)
-    by_minute = table.reshape(-1, 25)
-    holds = by_minute.any(axis=1)
-    return np.flatnonzero(holds) + low, by_minute[holds]
+    slices = [name for name in names if slices_named(name) is not None]
+    if len(slices) > 1 or not all(name in slices or _is_of_template(name) for name in names):
+        return None
+    asked: list[SegmentQuery] = []
+    for one in _asked(corpus, query, period):
+        if not one.is_certain:
+            return None
+        asked.append(one)
+    width_ns = _width_ns(corpus, slices[0], asked) if slices else 0
+    if slices and (not width_ns or width_ns % NS_PER_MIN):
+        return None
+    others = [name for name in names if name not in slices]
+    parts = [_entries(corpus, place, one, others, width_ns) for place, one in enumerate(asked)]
+    current().scanned.from_rollup += len(asked)
+    weights, *columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    codes = dict(zip([*slices, *others], columns, strict=True))
+    fields = tuple(
+        _slices(name, codes[name], width_ns)
+        if name in slices
+        else column_field(corpus, name, codes[name].astype(np.int32))
+        for name in names
+    )
+    return Rolled(fields, weights)
 
 
 def plans(
@@ -136,13 +92,80 @@ def _asked(corpus: Corpus, query: Query, period: TimeRange) -> Iterator[SegmentQ
         yield SegmentQuery(corpus, source, predicates, rest, ask_window)
 
 
-def _of_templates(
-    asked: SegmentQuery, name: Known
-) -> tuple[Sequence[str] | Sequence[int], NDArray[np.int64]]:
-    """(values, place of each template's value): what the records of templates have in common."""
-    templates = asked.segment.templates
-    if name == "severity":
-        return range(25), asked.severity_of_template.astype(np.int64)
-    if name == "service":
-        return templates.services, templates.service.astype(np.int64)
-    return templates.sources, templates.source.astype(np.int64)
+def _is_of_template(name: str) -> bool:
+    """Whether all records of a template have the same."""
+    return (
+        name == TEMPLATE
+        or is_severity(name)
+        or column_named(name) == SOURCE
+        or normalised(name) in SERVICE_NAMES
+    )
+
+
+def _width_ns(corpus: Corpus, name: str, asked: Sequence[SegmentQuery]) -> int:
+    """The width of slices of time; 0 where it depends on the times of single records."""
+    if width_ns := slices_named(name):
+        return width_ns
+    span = corpus.span_ns
+    if span is None or not all(one.certain.all() for one in asked):
+        return 0
+    return slice_width_ns(span[1] - span[0], _SLICES)
+
+
+def _entries(
+    corpus: Corpus, place: int, asked: SegmentQuery, names: Sequence[str], width_ns: int
+) -> tuple[NDArray[np.int64], ...]:
+    """(weights, number of the slice of time when there is a width, codes of each name) of a segment."""
+    segment = asked.segment
+    codes = [_of_templates(corpus, place, asked, name) for name in names]
+    if not width_ns:
+        chosen = np.flatnonzero(asked.certain)
+        return segment.templates.records[chosen].astype(np.int64), *(column[chosen] for column in codes)
+    # Templates that have the same in common are one column of a table, whose rows are minutes.
+    told = np.zeros(len(segment.templates), np.int64)
+    for column in codes:
+        told = told * (int(column.max(initial=0)) + 2) + column + 1
+    _, first, kind_of_template = np.unique(told, return_index=True, return_inverse=True)
+    kind_of_template = np.where(asked.certain, kind_of_template, -1)
+    rollup = segment.rollup
+    undated = int(np.searchsorted(rollup.minute, UNDATED_MINUTE, side="right"))
+    low = int(rollup.minute[undated]) if undated < len(rollup.minute) else 0
+    high = int(rollup.minute[-1]) if undated < len(rollup.minute) else 0
+    if (high - low + 2) * len(first) > _MOST_CELLS:
+        kind = kind_of_template[rollup.template]
+        chosen = np.flatnonzero(kind >= 0)
+        weights, kind = rollup.records[chosen].astype(np.int64), kind[chosen]
+        row = np.maximum(rollup.minute[chosen].astype(np.int64) - low + 1, 0)
+    else:
+        table = np.zeros((high - low + 2, len(first)), np.int64)
+        count_minutes(rollup.minute, rollup.template, rollup.records, kind_of_template, low, table)
+        row, kind = np.nonzero(table)
+        weights = table[row, kind]
+    slices = np.where(row > 0, (row + (low - 1)) // (width_ns // NS_PER_MIN), _UNDATED)
+    return weights, slices, *(column[first[kind]] for column in codes)
+
+
+_UNDATED = np.iinfo(np.int64).min
+
+
+def _of_templates(corpus: Corpus, place: int, asked: SegmentQuery, name: str) -> NDArray[np.int64]:
+    """What the records of each template have in common: places in the texts of the field, -1 for none."""
+    templates, columns = asked.segment.templates, asked.columns
+    if name == TEMPLATE:
+        of_shape = np.append(corpus.templates.of_shape, -1)
+        places = corpus.codes.shapes[place]
+        codes = of_shape[places[np.minimum(columns.shape_of_template, len(places) - 1)]]
+    elif is_severity(name):
+        codes = np.array([band(number) - 1 for number in range(25)])[asked.severity_of_template]
+    elif column_named(name) == SOURCE:
+        codes = corpus.codes.origins[place][templates.source]
+    else:
+        codes = corpus.codes.services[place][columns.service_of_template] - 1
+    return codes.astype(np.int64)
+
+
+def _slices(name: str, numbers: NDArray[np.int64], width_ns: int) -> Field:
+    found, places = np.unique(numbers, return_inverse=True)
+    undated = int(len(found) > 0 and found[0] == _UNDATED)
+    starts = found[undated:] * width_ns
+    return Field(name=name, kind="time", codes=(places - undated).astype(np.int32), texts=Moments(starts))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.stored import SegmentText
+from logpith.corpus.stored import SegmentColumns, SegmentText
 from logpith.corpus.watch import Scanned
 from logpith.corpus.windows import Window
 from logpith.query import (
@@ -50,8 +50,6 @@ from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import is_kept
 from logpith.scan.words import BYTE_KIND
 from logpith.store.segment import Segment, Values, times_of, values_of
-from logpith.store.segment_writer import UNDATED_MINUTE
-from logpith.timerange import NS_PER_MIN
 from logpith_emit.record import normalised
 
 if TYPE_CHECKING:
@@ -187,58 +185,22 @@ class SegmentQuery:
             return int(sure.sum()), 0, 0
         return int(sure.sum()), int((possible & ~sure).sum()), len(self.blocks())
 
-    def count_by_template(self) -> NDArray[np.int64]:
-        """How many records of each template match. Templates that match for certain are not read."""
-        counts = np.zeros(len(self.segment.templates), np.int64)
-        if not self._alive.any():
-            return counts
-        if not self._is_within_time:
-            for block in self.blocks():
-                self._count_rows(counts, block, np.zeros_like(self._alive))
-            return counts
-        sure, possible = self._by_template(self._rest)
-        sure &= self._alive
-        counts[sure] = self.segment.templates.records[sure]
-        left = possible & self._alive & ~sure
-        if not left.any():
-            self.scanned.from_rollup += 1
-        else:
-            for block in np.flatnonzero(self._possible_blocks(self._rest, left)).tolist():
-                self._count_rows(counts, block, sure)
-        return counts
+    @property
+    def is_certain(self) -> bool:
+        """Whether templates say of every record whether it matches."""
+        return not self._alive.any() or (self._is_within_time and self._sure_by_template)
 
-    def count_by_minute(self) -> tuple[NDArray[Any], NDArray[np.int32], NDArray[Any]]:
-        """(minute since 1970, template, how many records match): one entry for each pair that occurs, out of the rollup
-        where templates match for certain. A record without a time has UNDATED_MINUTE."""
+    @cached_property
+    def certain(self) -> Mask:
+        """The templates all of whose records match, whatever their values are, as long as times let them through."""
         if not self._alive.any():
-            return np.empty(0, np.int64), np.empty(0, np.int32), np.empty(0, np.int64)
-        if self._is_within_time and self._sure_by_template:
-            sure, _ = self._by_template(self._rest)
-            rollup = self.segment.rollup
-            self.scanned.from_rollup += 1
-            if (sure & self._alive).all():
-                return rollup.minute, rollup.template, rollup.records
-            chosen = (sure & self._alive)[rollup.template]
-            return (
-                rollup.minute[chosen],
-                rollup.template[chosen],
-                rollup.records[chosen],
-            )
-        rows = np.concatenate([np.empty(0, np.int64), *map(self.ask, self.blocks())])
-        columns = self._text.columns
-        minutes = np.where(
-            columns["time_ns"][rows] == NO_TIME, UNDATED_MINUTE, columns["time_ns"][rows] // NS_PER_MIN
-        )
-        return minutes, columns["template"][rows], np.ones(len(rows), np.int64)
+            return self._alive
+        return self._alive & self._by_template(self._rest)[0]
 
-    def _count_rows(self, counts: NDArray[np.int64], block: int, but: Mask) -> None:
-        rows = self.ask(block)
-        if len(rows):
-            template = self.segment.column("template", [block]).to_numpy()[
-                rows - self.segment.rows_of(block).start
-            ]
-            found = np.bincount(template, minlength=len(counts))
-            counts += np.where(but, 0, found)
+    @property
+    def columns(self) -> SegmentColumns:
+        """The segment's columns, as the corpus knows them."""
+        return self._text.columns
 
     # ── Columns ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -53,6 +53,29 @@ def count_buckets(
     return counts, severe, int(undated)
 
 
+@kernel
+def _count_minutes(
+    minute: Any, template: Any, records: Any, column_of_template: Any, low: int, table: Any
+) -> None:
+    for i in range(minute.shape[0]):
+        column = column_of_template[template[i]]
+        if column >= 0:
+            table[max(np.int64(minute[i]) - low + 1, 0), column] += records[i]
+
+
+def count_minutes(
+    minute: NDArray[np.int32],
+    template: NDArray[np.int32],
+    records: NDArray[np.int32],
+    column_of_template: NDArray[np.int64],
+    low: int,
+    table: NDArray[np.int64],
+) -> None:
+    """Adds up records by minute, from `low` on in the second row of the table, and by the column that their template
+    has, if not -1. What is before `low`, such as what has no time, comes into the first row."""
+    _count_minutes(minute, template, records, column_of_template, low, table)
+
+
 @dataclass(frozen=True, kw_only=True)
 class SideTally:
     """Records by side (0 before, 1 now) and group."""

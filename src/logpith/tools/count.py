@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from logpith.corpus.counting import Groups
     from logpith.corpus.desk import Desk
     from logpith.corpus.fields import Field
-    from logpith.corpus.selection import Selection
+    from logpith.corpus.records import Corpus
     from logpith.quote import Quoter
 
 _TEXT_WIDTH = 160
@@ -74,28 +74,34 @@ class CountTool(FilteredTool):
         from logpith.answer import Answer
         from logpith.corpus.counting import group_records
         from logpith.corpus.fields import read_fields
-        from logpith.corpus.rollups import rolled_fields
+        from logpith.corpus.rollups import roll
+        from logpith.corpus.select import read_query
+        from logpith.corpus.selection import check_filter, period_of, select_records
 
         aggregates = self._checked()
-        selection = self.select(desk)
-        quoter = desk.quoter()
-        rolled = None if aggregates else rolled_fields(selection, self.by)
-        if rolled is not None:
-            fields, weights = rolled
-            values: tuple[Field, ...] = ()
+        check_filter(self.query, self.since, self.until)
+        corpus, now_ns, quoter = desk.open(self.sources), desk.now_ns(), desk.quoter()
+        reading = read_query(corpus, self.query, now_ns)
+        period = period_of(corpus, self.since, self.until, now_ns)
+        rolled = None if aggregates else roll(corpus, reading.query, self.by, period)
+        values: tuple[Field, ...] = ()
+        if rolled:
+            matched, notes, fields, weights = len(rolled), reading.notes, rolled.fields, rolled.weights
+            groups = group_records(len(weights), fields, weights)
         else:
+            selection = select_records(corpus, self.query, self.since, self.until, now_ns)
+            matched, notes, weights = len(selection), selection.notes, None
             read = read_fields(selection, [*self.by, *(aggregate.of for aggregate in aggregates)])
             fields, values = read[: len(self.by)], read[len(self.by) :]
-            weights = None
-        groups = group_records(len(selection if weights is None else weights), fields, weights)
-        items = _items(selection, fields, groups, aggregates, values, self.top, quoter, weights)
-        summary = _summary(selection, self.by, fields, groups, self.top, weights)
+            groups = group_records(matched, fields)
+        items = _items(corpus, matched, fields, groups, aggregates, values, self.top, quoter, weights)
+        summary = _summary(len(corpus), matched, self.by, fields, groups, self.top, weights)
         return Answer(
-            summary=" ".join([summary, *selection.notes]) + _not_numbers(aggregates, values),
+            summary=" ".join([summary, *notes]) + _not_numbers(aggregates, values),
             items=tuple(items),
-            coverage=selection.coverage(quoter),
+            coverage=corpus.coverage(quoter),
             next=self._next_calls(len(groups.counts) - groups.begins_empty),
-            found=len(selection) > 0,
+            found=matched > 0,
         )
 
     def _checked(self) -> tuple[_Aggregate, ...]:
@@ -136,7 +142,8 @@ class CountTool(FilteredTool):
 
 
 def _items(
-    selection: Selection,
+    corpus: Corpus,
+    matched: int,
     fields: Sequence[Field],
     groups: Groups,
     aggregates: Sequence[_Aggregate],
@@ -160,10 +167,10 @@ def _items(
     ]
     items: list[dict[str, Json]] = []
     for row in _in_order(fields, groups, shown):
-        items.append(_group(selection, fields, groups, row, quoter))
+        items.append(_group(corpus, fields, groups, row, quoter))
     items += [{"group": "other"}] * (rows - shown)
     return [
-        _with_numbers(item, int(counts[row]), len(selection), {c: float(r[row]) for c, r in reckoned})
+        _with_numbers(item, int(counts[row]), matched, {c: float(r[row]) for c, r in reckoned})
         for row, item in zip([*_in_order(fields, groups, shown), *range(shown, rows)], items, strict=True)
     ]
 
@@ -190,7 +197,7 @@ def _with_numbers(
 
 
 def _group(
-    selection: Selection, fields: Sequence[Field], groups: Groups, group: int, quoter: Quoter
+    corpus: Corpus, fields: Sequence[Field], groups: Groups, group: int, quoter: Quoter
 ) -> dict[str, Json]:
     """What the records of a group have in common. Values that are log text stand under `text`."""
     row: dict[str, Json] = {}
@@ -201,7 +208,7 @@ def _group(
         if code < 0:
             without.append(column.name)
         elif column.kind == "template":
-            row["id"] = selection.corpus.templates.templates[code].id
+            row["id"] = corpus.templates.templates[code].id
             row["template"] = quoter.quote(column.texts[code], _TEXT_WIDTH)
         elif column.kind == "text":
             texts[column.name] = quoter.quote(column.texts[code], _TEXT_WIDTH)
@@ -225,20 +232,20 @@ def _number(value: float) -> Json:
 
 
 def _summary(
-    selection: Selection,
+    total: int,
+    matched: int,
     by: Sequence[str],
     fields: Sequence[Field],
     groups: Groups,
     top: int,
     weights: NDArray[np.int64] | None,
 ) -> str:
-    total = len(selection.corpus)
     if not total:
         return "There are no lines here."
-    if not len(selection):
+    if not matched:
         return f"None of {total:,} records match."
-    share = f" of {total:,}" if len(selection) < total else ""
-    said = f"{len(selection):,}{share} record{'s' * (len(selection) != 1)}"
+    share = f" of {total:,}" if matched < total else ""
+    said = f"{matched:,}{share} record{'s' * (matched != 1)}"
     if not by:
         return f"{said}."
     missing = [
