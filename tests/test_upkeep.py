@@ -1,6 +1,7 @@
 """What is done with a store at the command line: put files in, see what there is, copy it, restore it, check it."""
 
 import json
+import tomllib
 
 import pytest
 
@@ -165,6 +166,37 @@ def test_a_snapshot_is_created_listed_verified_and_restored(folder, run, asked):
     assert "${SERVER_TOKENS_0_TOKEN}" in settings
     everything = b"".join(path.read_bytes() for path in (folder / "data").rglob("*") if path.is_file())
     assert b"tok_0123456789abcdef" not in everything
+
+
+def test_what_was_restored_of_the_settings_shows_what_config_show_has_shown(folder, run, monkeypatch):
+    keep(folder, 1)
+    settings = folder / "logpith.toml"
+    settings.write_text(
+        '[store]\nretention = "90d"\nclasses = [{ name = "errors", query = "level>=error", retention = "365d" }]\n'
+        '[[server.tokens]]\nname = "a"\ntoken = "tok_0123456789abcdef"\n'
+        '[sources.app]\ntype = "file"\npaths = ["*.log"]\n'
+        '[[stages]]\ntype = "map"\nrename = { lvl = "log_level" }\n'
+    )
+    formats = folder / "own" / "formats.toml"
+    formats.parent.mkdir()
+    own_format = '[[format]]\nname = "own"\nregex = "(?P<message>.*)"\n'
+    formats.write_text(own_format)
+    code, shown, err = run("config", "show")
+    assert code == 0, err
+
+    assert run("snapshot", "create", "first")[0] == 0
+    settings.unlink()
+    formats.unlink()
+    assert run("config", "show")[1] != shown
+    run("snapshot", "restore", "first", "--into", "new")
+    for file, name in ((settings, "logpith.toml"), (formats, "formats.toml")):
+        file.write_text((folder / "new" / "settings-of-first" / name).read_text())
+
+    code, _, err = run("config", "show")
+    assert (code, "SERVER_TOKENS_0_TOKEN is not set" in err) == (2, True)  # no secret has come along
+    monkeypatch.setenv("SERVER_TOKENS_0_TOKEN", "tok_0123456789abcdef")
+    assert run("config", "show")[1] == shown
+    assert tomllib.loads(formats.read_text()) == tomllib.loads(own_format)
 
 
 def test_a_snapshot_without_a_name_is_called_after_its_time(folder, asked):

@@ -825,6 +825,29 @@ def _check(parsed: Parsed) -> int:
     return FOUND if all(finding.is_ok for finding in findings) else NOTHING
 
 
+def _config(parsed: Parsed) -> int:
+    _require_word(parsed, ("show",), "config")
+    import json  # noqa: PLC0415 - as above
+
+    from logpith.settings import DATA_VARIABLE  # noqa: PLC0415 - as above
+    from logpith.settings_shown import as_toml, find_origins, shown_settings  # noqa: PLC0415 - brings the scan
+
+    form = parsed.options.get("format", "json" if "json" in parsed.options else "toml")
+    if form not in ("toml", "json"):
+        raise BadArgument(f"there is no format '{form}'", remedy="Write --format toml or --format json")
+    found = _settings_found(parsed)
+    for warning in found.warnings:
+        sys.stderr.write(f"logpith: {warning}\n")
+    options = {DATA_VARIABLE: "--data-dir"} if "data-dir" in parsed.options else {}
+    origins = find_origins(found, options) if "sources" in parsed.options else None
+    if form == "toml":
+        print(as_toml(found, origins), end="")  # noqa: T201 - see _run
+        return FOUND
+    told = {"file": str(found.path) if found.path else None, "settings": shown_settings(found)}
+    print(json.dumps(told | ({} if origins is None else {"sources": origins}), default=str))  # noqa: T201 - as above
+    return FOUND
+
+
 def _ingest(parsed: Parsed) -> int:
     if not parsed.words:
         raise BadArgument("there is nothing to read", remedy="Write logpith ingest PATH…")
@@ -1100,6 +1123,29 @@ _COMMANDS: Mapping[str, Command] = {
             options=(_CONFIG, JSON),
             examples=("logpith check", "logpith check --config logpith.toml --json"),
             run=_check,
+        ),
+        Command(
+            name="config",
+            summary="The settings that count here, and where each of them was said.",
+            usage="logpith config show [options]",
+            doc="Prints all settings as TOML, with the defaults that count where nothing is said, and secrets as ***; "
+            "what sources and stages are told by ${VAR} counts as secret. With --sources each has a comment: the line "
+            "of the file, the variable of the environment, the option, or `default`. The file is the first of: "
+            "--config, $LOGPITH_CONFIG, logpith.toml here, [tool.logpith] in pyproject.toml here, config.toml in the "
+            "folder of settings; LOGPITH_STORE_RETENTION=7d outranks `retention` in its [store].",
+            options=(
+                Option(name="sources", doc="Where each was said."),
+                Option(name="format", value="toml|json", doc="How it is printed (default: toml)."),
+                _CONFIG,
+                _DATA_DIR,
+                Option(name="json", doc="As --format json."),
+            ),
+            examples=(
+                "logpith config show",
+                "logpith config show --sources",
+                "LOGPITH_STORE_RETENTION=7d logpith config show --sources --format json",
+            ),
+            run=_config,
         ),
         Command(
             name="pipeline",

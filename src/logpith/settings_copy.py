@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,13 +76,14 @@ def _without(value: Any, place: str, left_out: list[str]) -> Any:
         }
     if isinstance(value, list):
         return [_without(inner, f"{place}[{at}]", left_out) for at, inner in enumerate(value)]
-    if isinstance(value, str) and _is_secret(place, value):
+    if isinstance(value, str) and is_secret(place, value):
         left_out.append(place)
         return "${" + re.sub(r"\W+", "_", place).strip("_").upper() + "}"
     return value
 
 
-def _is_secret(place: str, value: str) -> bool:
+def is_secret(place: str, value: str) -> bool:
+    """Whether the text at a place of the settings is or holds one: by what the place is called, or by its looks."""
     told = _VARIABLE.sub("", value)
     if not told.strip() or _HASH.fullmatch(told):
         return False
@@ -96,26 +97,31 @@ def _is_secret(place: str, value: str) -> bool:
 # ── TOML ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def spell_toml(table: Mapping[str, Any]) -> str:
-    """A table as TOML; read again it is the same."""
-    return "\n".join(_lines(table, ())).strip("\n") + "\n"
+Told = Callable[[str], str]
+"""What is to be said of a place (`server.tokens[0].name`)."""
 
 
-def _lines(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+def spell_toml(table: Mapping[str, Any], told: Told | None = None) -> str:
+    """A table as TOML; read again it is the same. What is `told` of a value stands behind it, as a comment."""
+    return "\n".join(_lines(table, (), "", told)).strip("\n") + "\n"
+
+
+def _lines(table: Mapping[str, Any], path: tuple[str, ...], place: str, told: Told | None) -> Iterator[str]:
     tables = {name: value for name, value in table.items() if isinstance(value, dict)}
     arrays = {name: value for name, value in table.items() if _is_array_of_tables(value)}
     for name, value in table.items():
         if name not in tables and name not in arrays:
-            yield f"{_key(name)} = {_value(value)}"
+            said = f"  # {told(place + name)}" if told else ""
+            yield f"{_key(name)} = {_value(value)}{said}"
     for name, value in tables.items():
         yield ""
         yield f"[{_dotted(*path, name)}]"
-        yield from _lines(value, (*path, name))
+        yield from _lines(value, (*path, name), f"{place}{name}.", told)
     for name, values in arrays.items():
-        for value in values:
+        for at, value in enumerate(values):
             yield ""
             yield f"[[{_dotted(*path, name)}]]"
-            yield from _lines(value, (*path, name))
+            yield from _lines(value, (*path, name), f"{place}{name}[{at}].", told)
 
 
 def _is_array_of_tables(value: object) -> bool:
