@@ -183,7 +183,11 @@ http {{
   access_log {folder}/access.log combined;
   client_body_temp_path {folder}/t1; proxy_temp_path {folder}/t2; fastcgi_temp_path {folder}/t3;
   uwsgi_temp_path {folder}/t4; scgi_temp_path {folder}/t5;
-  server {{ listen 127.0.0.1:{port}; location / {{ return 200 "ok"; }} }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ return 200 "ok"; }}
+    location = /board {{ access_log off; alias {folder}/board.txt; }}
+  }}
 }}
 """
 
@@ -193,6 +197,7 @@ def nginx(folder):
     """A real nginx that writes an access log, and a way to ask it for pages."""
     folder.mkdir()
     port = free_port()
+    (folder / "board.txt").write_text(f"2026-11-20T10:00:03Z ERROR no reply for {ORDER}\n")
     (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port))
     program = outside_program("nginx", "apt-get install nginx-light")
     with subprocess.Popen(
@@ -273,20 +278,30 @@ command = ["tail", "-n", "{{lines}}", "{folder}/voice.txt"]
 service = "voice"
 allow_root = true
 
+[sources.board]
+type = "http_lines"
+url = "{address}/board"
+service = "board"
+
 [collect]
 max_staleness = "1ms"
 refresh_within = "1m"
 """
 
 
-def written(folder: Path, sshd):
+def written(folder: Path, sshd, address):
     """The settings of all places, and what they tell at first."""
     (folder / "payments.export").write_text(EXPORT)
     (folder / "shop.txt").write_text(f"2026-11-20T10:00:01Z ERROR no stock for {ORDER}\n")
     (folder / "voice.txt").write_text(f"2026-11-20T10:00:02Z WARN call about {ORDER} fell silent\n")
     (folder / "logpith.toml").write_text(
         SETTINGS.format(
-            folder=folder, port=sshd.port, user=sshd.user, key=sshd.key_file, known_hosts=sshd.known_hosts
+            folder=folder,
+            address=address,
+            port=sshd.port,
+            user=sshd.user,
+            key=sshd.key_file,
+            known_hosts=sshd.known_hosts,
         )
     )
 
@@ -299,11 +314,11 @@ def services_told(answer):
     return counts["services"]
 
 
-def test_one_question_asks_five_kinds_of_places_while_logs_rotate_and_a_place_goes(tmp_path):
+def test_one_question_asks_six_kinds_of_places_while_logs_rotate_and_a_place_goes(tmp_path):
     (tmp_path / "ssh").mkdir()
     with nginx(tmp_path / "nginx") as (web, address):
         with ssh_server(tmp_path / "ssh") as sshd:
-            written(tmp_path, sshd)
+            written(tmp_path, sshd, address)
             visit(address, f"/buy/{ORDER}?step=1")
             with serving(tmp_path, "serve", "--data-dir", "data") as server:
                 bring(server, {"time": "2026-11-20T10:00:00Z", "level": "error", "msg": f"{ORDER} lost"})
@@ -316,7 +331,7 @@ def test_one_question_asks_five_kinds_of_places_while_logs_rotate_and_a_place_go
         visit(address, f"/buy/{ORDER}?step=3")
         (alone,) = asked(over_stdio(tmp_path, "--data-dir", "data"), [QUESTION])
 
-    once = {"shop": 1, "voice": 1, "payments": 1, "gateway": 1}
+    once = {"board": 1, "shop": 1, "voice": 1, "payments": 1, "gateway": 1}
     assert services_told(before) == {**once, "web": 1}
     assert services_told(after) == {**once, "web": 2}
     assert services_told(alone) == {**once, "web": 3}

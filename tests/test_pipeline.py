@@ -1,6 +1,7 @@
 """Records on their way: none lost, none stored twice, each counted, whatever sources and stores do."""
 
 import json
+import os
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -37,7 +38,7 @@ from logpith.stages.drop import DropStage
 from logpith.stages.redact import RedactStage
 from logpith.stages.validate import ValidateStage
 from logpith.store.writer import open_store
-from logpith.timerange import NS_PER_S
+from logpith.timerange import NS_PER_MIN, NS_PER_S, format_ns
 from logpith_emit.errors import BadArgument, NotFound, Refused, Unavailable
 from secret_samples import SECRETS_IN_TEXT
 
@@ -179,6 +180,36 @@ def test_sources_are_read_when_their_time_has_come(store):
         assert read.wait(LONG_NS / NS_PER_S)
 
     assert texts(store) == [b"one", b"two"]
+
+
+def test_what_grows_is_collected_each_minute_and_nothing_twice(store, tmp_path):
+    """Three minutes of a service that writes every seven seconds, by the clock of the test."""
+    clock, log = Clock(), tmp_path / "gateway.log"
+    log.touch()
+    settings = Settings(sources={"w": {"type": "file", "paths": [str(log)]}})
+    every_ns = settings.collect.every_ns
+    written = {}
+
+    with piped(store, sources_of(settings), every_ns=every_ns, clock=clock).running() as pipeline:
+        assert wait_for(pipeline, lambda status: status.last_success_ns == NOW_NS)
+        for second in range(1, 181):
+            clock.now_ns = NOW_NS + second * NS_PER_S
+            if second % 7 == 0:
+                text = f"{format_ns(clock.now_ns)} INFO request {second}"
+                written[text.encode()] = clock.now_ns
+                with log.open("a") as growing:
+                    growing.write(text + "\n")
+                os.utime(log, ns=(clock.now_ns, clock.now_ns))
+            pipeline.wake()
+            if second % 60 == 0:
+                assert wait_for(pipeline, lambda status: status.last_success_ns == clock.now_ns)
+        polls = pipeline.telemetry.value(POLLS, outcome="ok")
+
+    kept = {row["line"]: row["observed_timestamp"] for row in rows(store)}
+    assert every_ns == NS_PER_MIN
+    assert polls == 4  # at the start, and once a minute
+    assert sorted(texts(store)) == sorted(written)
+    assert all(0 <= kept[text] - written[text] <= NS_PER_MIN for text in written)
 
 
 def wait_for(pipeline, is_met):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from contextlib import contextmanager
 
 import jsonschema
 import pytest
@@ -12,6 +13,7 @@ from logpith.app import ask
 from logpith.batch import make_batch
 from logpith.server.bodies import BodyLimits
 from logpith.server.toolsets import choose_tools
+from logpith.settings import CollectSettings, Settings
 from logpith.tools import tools
 from logpith_emit.errors import Refused
 
@@ -357,21 +359,58 @@ def test_a_relay_takes_only_known_services_and_a_number_of_lines(door, asked, co
     assert (answered.status_code, error_of(answered)["code"]) == (400, code)
 
 
-def test_a_relay_whose_source_fails_says_so_without_a_trace(door):
-    bring(door, said("a"))
-    door.running.newest_lines = lambda _service, _lines: (_ for _ in ()).throw(
-        Refused("the disk is gone", remedy="Put it back")
-    )
-
-    with door.as_(READER) as client:
-        answered = client.post("/logs/fetch", json={"service": "gateway", "lines": 3})
-
-    assert answered.status_code == 502
-    assert error_of(answered) == {
-        "code": "source_failed",
-        "message": "the disk is gone",
-        "hint": "Put it back",
+@contextmanager
+def relaying(folder, *programs):
+    """A server whose sources are programs that run once a question, each with what it runs."""
+    sources = {
+        name: {"type": "command", "command": ["/bin/sh", str(script)], "service": name}
+        for name, script in programs
     }
+    collect = CollectSettings(max_staleness="1ns", refresh_within="1m")
+    with opened(folder / "data", collecting=Settings(sources=sources, collect=collect)) as door:
+        yield door
+
+
+def fetched(door, service, token=READER):
+    with door.as_(token) as client:
+        return client.post("/logs/fetch", json={"service": service, "lines": 3})
+
+
+def test_a_relay_whose_source_fails_says_so_without_a_trace(tmp_path):
+    gateway, auth = tmp_path / "gateway.sh", tmp_path / "auth.sh"
+    gateway.write_text("echo 2026-11-20T10:00:00Z ERROR quota_exceeded\n")
+    auth.write_text("echo 2026-11-20T10:00:00Z INFO fine\n")
+    with relaying(tmp_path, ("gateway", gateway), ("auth", auth)) as door:
+        before = fetched(door, "gateway")
+        gateway.write_text("echo the disk is gone >&2; exit 7\n")
+        failed = fetched(door, "gateway")
+        scoped = fetched(door, "gateway", GATEWAY_ONLY)
+        other = fetched(door, "auth")
+        unknown = fetched(door, "billing")
+
+    assert (before.status_code, before.json()) == (
+        200,
+        {"logs": "2026-11-20T10:00:00Z ERROR quota_exceeded\n"},
+    )
+    assert failed.status_code == 502
+    told = error_of(failed)
+    assert told["code"] == "source_failed"
+    assert told["message"].startswith("gateway: /bin/sh failed with status 7: the disk is gone")
+    assert "ask again" in told["hint"]
+    assert (scoped.status_code, error_of(scoped)["message"]) == (
+        502,
+        "a source of this server cannot be read",
+    )
+    assert (other.status_code, other.json()) == (200, {"logs": "2026-11-20T10:00:00Z INFO fine\n"})
+    assert unknown.status_code == 502  # the source that fails may be where it comes from
+
+
+def test_a_relay_whose_source_never_worked_says_so_too(tmp_path):
+    with relaying(tmp_path, ("gateway", tmp_path / "is-not-there.sh")) as door:
+        failed = fetched(door, "gateway")
+
+    assert (failed.status_code, error_of(failed)["code"]) == (502, "source_failed")
+    assert "is-not-there.sh" in error_of(failed)["message"]
 
 
 def test_without_tokens_nothing_is_relayed(tmp_path):

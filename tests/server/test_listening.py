@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from http_door import ADMIN, NDJSON, READER, ndjson, opened, said
+from logpith.cli import main
 from logpith.server import listening
 from logpith.server.listening import Listening, check_listening, is_loopback, open_socket
 from logpith_emit.errors import Refused, Unavailable
@@ -295,6 +296,39 @@ def test_what_it_cannot_do_safely_it_does_not_start(tmp_path, alone, options, to
     assert run.returncode == 2
     assert told in run.stderr
     assert "Traceback" not in run.stderr
+
+
+ANSWERS = '[[server.tokens]]\nname = "edge"\ntoken = "${EDGE_TOKEN}"\n'
+ASKS = (
+    '[sources.edge]\ntype = "relay"\nurl = "https://edge.example.org/logs/fetch"\nservices = ["gateway"]\n'
+    'token = "${EDGE_TOKEN}"\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "token", "told"),
+    [
+        (ANSWERS, None, "server.tokens[0].token: the environment variable EDGE_TOKEN is not set. Set it"),
+        (ANSWERS, "", "the token of 'edge' is no token. Take 16 characters or more"),
+        (ASKS, None, "sources.edge.token: the environment variable EDGE_TOKEN is not set. Set it"),
+    ],
+)
+def test_a_relay_whose_token_is_not_set_is_not_started(
+    tmp_path, alone, monkeypatch, capsys, settings, token, told
+):
+    (tmp_path / "logpith.toml").write_text(settings)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("EDGE_TOKEN", raising=False)
+    if token is not None:
+        monkeypatch.setenv("EDGE_TOKEN", token)
+
+    code = main(["serve", "--data-dir", "data", "--listen", "127.0.0.1:0"])
+
+    said_why = capsys.readouterr().err
+    assert code == 2
+    assert said_why.startswith(f"logpith: {told}")
+    assert "serving at" not in said_why
+    assert not (tmp_path / "data" / "store").exists()
 
 
 def test_settings_and_the_environment_name_tokens(tmp_path, alone, monkeypatch):

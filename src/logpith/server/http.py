@@ -440,6 +440,14 @@ class _Routes:
             ) from error
         except LogpithError as error:
             raise Wrong(status=502, code="source_failed", message=error.problem, hint=error.remedy) from error
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            raise Wrong(
+                status=502,
+                code="source_failed",
+                message=f"what was collected cannot be read: {why}",
+                hint="See after the disk of this server, and ask again",
+            ) from error
         return reply({"logs": "\n".join([*told, ""]) if told else ""})
 
     # ── Listening ───────────────────────────────────────────────────────────────────────────────────────────

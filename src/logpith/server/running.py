@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from logpith.corpus.desk import Desk
 from logpith.corpus.masking import without_secrets
 from logpith.corpus.scope import ScopedDesk
 from logpith.corpus.services import Services
+from logpith.corpus.states import SourceState
 from logpith.pipeline import Pipeline, redaction_key, sources_of, stages_of
 from logpith.scan.tally import time_ranks
 from logpith.server.live import Live
@@ -35,7 +36,7 @@ from logpith.store import Store
 from logpith.store.keeping import Keeper, disk_room
 from logpith.store.reader import StoreReader
 from logpith.telemetry import Family, Metric, Telemetry
-from logpith_emit.errors import LogpithError, Unavailable
+from logpith_emit.errors import LogpithError, NotFound, Unavailable
 
 INGESTED_RECORDS = Metric(
     name="logpith_ingest_records_total", doc="Records that requests brought, by what became of them."
@@ -45,6 +46,7 @@ INGESTED_BYTES = Metric(
 )
 LISTENERS = Metric(name="logpith_live_listeners", doc="Who listens to the live tail.", kind="gauge")
 MAINTAIN_EVERY_S = 1.0
+_MOST_TOLD = 3
 
 log = logging.getLogger(__name__)
 
@@ -129,10 +131,20 @@ class Running:
 
         Raises:
             NotFound: there is no such service, or who asks may not see it; the two look the same.
+            Unavailable: the sources that it comes from cannot be read, so its last lines are not known.
         """
         desk = self.desk()
         corpus = desk.open()
-        chosen = Services(corpus, desk.groups).chosen(np.arange(len(corpus)), [service])
+        failing = [state for state in self.keep.desk().states() if state.is_failing]
+        try:
+            chosen = Services(corpus, desk.groups).chosen(np.arange(len(corpus)), [service])
+        except NotFound as error:
+            if failing:  # one of them may be where it comes from
+                raise _not_told(failing) from error
+            raise
+        came_from = {corpus.origins[place] for place in np.unique(corpus.columns.origin[chosen]).tolist()}
+        if came_from <= {state.name for state in failing}:
+            raise _not_told([state for state in failing if state.name in came_from])
         newest = chosen[np.argsort(time_ranks(corpus.columns.time_ns[chosen]))][-count:].tolist()
         return [without_secrets(text).decode("utf-8", "replace") for text in corpus.texts(newest)]
 
@@ -143,6 +155,14 @@ class Running:
     def _families(self) -> Iterable[Family]:
         self.telemetry.set(LISTENERS, len(self.live))
         return self.keep.families()
+
+
+def _not_told(failing: Sequence[SourceState]) -> Unavailable:
+    """Why lines cannot be told; who sees some services only learns no names of sources."""
+    told = "; ".join(f"{state.name}: {state.problem}" for state in failing[:_MOST_TOLD])
+    if ASKING.get().services is not None:
+        told = "a source of this server cannot be read"
+    return Unavailable(told, remedy="Mend it there, and ask again: it is read anew by itself")
 
 
 # ── Over the store ──────────────────────────────────────────────────────────────────────────────────────────
