@@ -20,6 +20,6 @@ def test_compiled_code_is_kept_only_where_there_is_room_for_it(tmp_path, monkeyp
 def test_compiled_code_that_is_there_is_used_on_a_full_disk(tmp_path, monkeypatch):
     monkeypatch.setattr(kernel, "kernel_folder", lambda: tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(2**31, 2**31, 0))
-    (tmp_path / "made.nbi").touch()
+    (tmp_path / "made.code").touch()
 
     assert kernel._can_keep.__wrapped__()

@@ -14,23 +14,16 @@ CALLS = [
 
 SCRIPT = """
 import json, sys
-from numba.core.dispatcher import Dispatcher
 import logpith.server.mcp as mcp
+from logpith.scan.kernel import loaded
 from logpith.tools import tools
-
-def compiled():
-    return sum(
-        len(value.signatures)
-        for name, module in list(sys.modules.items()) if name.startswith("logpith.")
-        for value in vars(module).values() if isinstance(value, Dispatcher)
-    )
 
 desk = mcp.LazyDesk(["."])
 desk.load(tools())
-before = compiled()
+before = loaded()
 for name, given in json.loads(sys.argv[1]):
     assert not mcp.answer_call(desk, tools()[name], given).is_error
-print(before, compiled())
+print(len(before), len(loaded()))
 """
 
 
@@ -58,27 +51,19 @@ def test_real_questions_find_every_kernel_loaded(tmp_path):
 STORED = """
 import sys
 from pathlib import Path
-from numba.core.dispatcher import Dispatcher
 import logpith.server.mcp as mcp
+from logpith.scan.kernel import loaded
 from logpith.settings import Settings, StoreSettings
 from logpith.tools import tools
-
-def compiled():
-    return {
-        (name, signature)
-        for module_name, module in list(sys.modules.items()) if module_name.startswith("logpith.")
-        for name, value in vars(module).items() if isinstance(value, Dispatcher)
-        for signature in value.signatures
-    }
 
 source = {"type": "file", "paths": ["app.log"]}
 settings = Settings(store=StoreSettings(folder=Path("data/store").absolute()), sources={"app": source})
 desk = mcp.LazyDesk(["."], settings=settings)
 desk.load(tools())
-before = compiled()
+before = loaded()
 for name, given in (("search_logs", {"query": "quota"}), ("log_overview", {}), ("triage", {})):
     assert not mcp.answer_call(desk, tools()[name], given).is_error
-print(len(before), sorted(name for name, _ in compiled() - before))
+print(len(before), sorted(name for name, _ in loaded() - before))
 """
 
 

@@ -1,6 +1,7 @@
 """Scan: the loops over bytes. The only place with numba; what is slow anywhere else is done here.
 
     kernel.py        how functions are compiled, and where the compiled code is kept
+    machine_code.py  how it is called from there, without numba
     words.py         what a word is, which words are values, and the shape of a body
     timestamps.py    timestamp layouts, run as little programs
     layouts.py       the text of a layout → its program

@@ -1,27 +1,31 @@
 """Kernels: functions that numba compiles to machine code, once for each machine.
 
-The compiled code is kept in our cache folder. numba checks that a function's own file has not changed since,
-but not the files of the functions that it calls; so the folder is named after the text of everything in
-`scan/`, and a change anywhere in it begins an empty one. Where that folder cannot be written, kernels are
-compiled anew by each process.
+The compiled code is kept in our cache folder (`machine_code.py`), from where it is called without numba; that is loaded
+only to compile. numba keeps what it made too, so that kernels which call each other are not compiled twice. It checks
+that a function's own file has not changed since, but not the files of the functions that it calls; so the folder is
+named after the text of everything in `scan/`, and a change anywhere in it begins an empty one. Where that folder cannot
+be written, kernels are compiled anew by each process.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
 import sys
 import threading
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from logpith.config import cache_dir
+from logpith.scan.machine_code import Kind, MachineCode, linked, machine, parse, spell, take_apart
 
 _PACKAGE = "logpith."
+_SUFFIX = ".code"
 _KEPT_VERSIONS = 4
 _LEAST_ROOM = 64 * 2**20
 """What must be free before kernels are kept, several times what they take: numba fails where the disk fills up."""
@@ -57,7 +61,7 @@ def _can_keep() -> bool:
         room = shutil.disk_usage(folder).free
     except OSError:
         return False
-    return os.access(folder, os.W_OK) and (room >= _LEAST_ROOM or any(folder.rglob("*.nbi")))
+    return os.access(folder, os.W_OK) and (room >= _LEAST_ROOM or any(folder.glob(f"*{_SUFFIX}")))
 
 
 def _forget_old(home: Path) -> None:
@@ -69,59 +73,142 @@ def _forget_old(home: Path) -> None:
 
 def is_compiled() -> bool:
     """Whether kernels were compiled and kept before, so that the first question need not wait for them."""
-    return _can_keep() and any(kernel_folder().rglob("*.nbi"))
+    return _can_keep() and any(kernel_folder().glob(f"*{_SUFFIX}"))
 
 
-class _Waiting:
-    """A kernel that nobody has called yet. numba costs a third of a second to load, and many answers need none."""
+class _Kernel:
+    """A kernel. Its code is looked for when it is called with some kinds of arguments for the first time."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._compiled: Any = None
+        self._linked: dict[tuple[Kind, ...], Callable[[Sequence[Any]], Any]] = {}
+        self._linking = threading.Lock()
 
     def __call__(self, *arguments: Any) -> Any:
-        if self._compiled is None:
-            _compile_all()
-        return self._compiled(*arguments)
+        kinds, handed = take_apart(arguments)
+        run = self._linked.get(kinds)
+        if run is None:
+            with self._linking:
+                run = self._linked.get(kinds) or linked(self._code(kinds, arguments), kinds)
+                self._linked[kinds] = run
+        return run(handed)
 
-    def compile(self) -> Any:
+    def _code(self, kinds: tuple[Kind, ...], arguments: Sequence[Any]) -> MachineCode:
+        function = self._function
+        name = f"{function.__module__}.{function.__qualname__}-{_digest(function, kinds)}"
+        path = kernel_folder() / f"{name}{_SUFFIX}"
+        if _can_keep():
+            with contextlib.suppress(OSError):
+                kept = parse(path.read_bytes())
+                if kept is not None:
+                    return kept
+        with _compiling:
+            code = _compiled(self._dispatcher, arguments)
+        if _can_keep():
+            with contextlib.suppress(OSError):
+                beside = path.with_name(f"{path.name}.{os.getpid()}")
+                beside.write_bytes(spell(code))
+                beside.replace(path)
+        return code
+
+    @cached_property
+    def _dispatcher(self) -> Any:
         """The function as numba has it."""
-        if self._compiled is None:
-            self._compiled = _compiled(self._function)
-        return self._compiled
+        import numba  # noqa: PLC0415  only who compiles needs it
+
+        if _can_keep():
+            numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # made at run time
+        # Kernels check no bounds, and Python never calls them by numba's way: they need no wrappers. numba's types do
+        # not know these options.
+        options: Any = {
+            "error_model": "numpy",
+            "boundscheck": False,
+            "_nrt": False,
+            "no_cpython_wrapper": True,
+            "no_cfunc_wrapper": True,
+        }
+        return numba.njit(nogil=True, cache=_can_keep(), **options)(self._function)
+
+    @property
+    def _numba_type_(self) -> Any:
+        """What numba takes it for where a kernel calls it."""
+        from numba import types  # noqa: PLC0415  only who compiles needs it
+
+        return types.Dispatcher(self._dispatcher)
+
+    @property
+    def kinds(self) -> frozenset[tuple[Kind, ...]]:
+        """The kinds of arguments that its code is loaded for."""
+        return frozenset(self._linked)
 
 
-_lock = threading.Lock()
-_is_loaded = False
+_compiling = threading.Lock()
 
 
-def _compile_all() -> None:
-    """Puts what numba makes in the place of each waiting kernel: kernels call each other by their names."""
-    global _is_loaded  # noqa: PLW0603  whether numba is there is a fact of the process
-    with _lock:
-        _is_loaded = True
-        for name, module in list(sys.modules.items()):
-            if name.startswith(_PACKAGE) and module is not None:
-                for attribute, value in list(vars(module).items()):
-                    if isinstance(value, _Waiting):
-                        setattr(module, attribute, value.compile())
+def _digest(function: Callable[..., Any], kinds: tuple[Kind, ...]) -> str:
+    # The folder's name tells all of `scan/`, and a kernel of a test is somewhere else.
+    body = function.__code__.co_code, function.__code__.co_names, function.__code__.co_consts
+    return hashlib.blake2b(f"{body} {kinds} {machine()}".encode(), digest_size=8).hexdigest()
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
-    import numba  # noqa: PLC0415  loaded by the first kernel that runs
+def _compiled(dispatcher: Any, arguments: Sequence[Any]) -> MachineCode:
+    """What numba makes of a function for such arguments."""
+    signature = tuple(_type_of(argument) for argument in arguments)
+    dispatcher.compile(signature)
+    made = dispatcher.overloads[signature]
+    module = made.library._get_module_for_linking().clone()
+    entry = made.fndesc.llvm_func_name
+    for function in module.functions:
+        if function.is_declaration and not function.name.startswith("llvm."):
+            raise RuntimeError(f"{entry} calls {function.name}, which is not in it")
+        # Several kernels have the same small ones in them.
+        if not function.is_declaration:
+            function.linkage = "external" if function.name == entry else "internal"
+    results = _results(made.fndesc.restype)
+    octets = made.library._codegen._tm.emit_object(module)
+    return MachineCode(entry, "".join(results or ()), isinstance(results, list), octets)
 
-    if _can_keep():
-        numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # made at run time
-    # Kernels check no bounds and run without the interpreter's lock. numba's types do not know `_nrt`.
-    options: Any = {"error_model": "numpy", "boundscheck": False, "_nrt": False}
-    return numba.njit(nogil=True, cache=_can_keep(), **options)(function)
+
+def _type_of(argument: Any) -> Any:
+    """What numba takes an argument for."""
+    import numba  # noqa: PLC0415  only who compiles needs it
+
+    told: Any = numba.typeof(argument)  # type: ignore[no-untyped-call]  # numba's
+    is_array = isinstance(told, numba.types.Array)
+    # `take_apart` tells those apart that stand without gaps, and no others.
+    return told.copy(layout="A") if is_array and told.layout == "F" else told
+
+
+def _results(told: Any) -> tuple[str, ...] | list[str]:
+    """A letter for each number of a result: a list where it is a tuple."""
+    from numba import types  # noqa: PLC0415  only who compiles needs it
+    from numba.np.numpy_support import as_dtype  # noqa: PLC0415  as above
+
+    if told == types.none:
+        return ()
+    if hasattr(told, "types"):
+        return [as_dtype(one).char for one in told.types]
+    return (as_dtype(told).char,)
 
 
 def kernel(function: Function) -> Function:
-    """`function`, compiled when the first kernel of the process is called.
+    """`function`, compiled when it is called for the first time.
 
     It must not make arrays: its callers bring them. In return nobody counts references to them (`_nrt`), which took
-    half of the time of reading a log: an atomic step for each array at each call that is not put in line.
+    half of the time of reading a log: an atomic step for each array at each call that is not put in line. It takes
+    arrays and numbers, and gives back nothing, a number or a tuple of them.
     """
-    waiting: Any = _compiled(function) if _is_loaded else _Waiting(function)
-    return cast("Function", waiting)
+    made: Any = _Kernel(function)
+    return cast("Function", made)
+
+
+def loaded() -> frozenset[tuple[str, tuple[Kind, ...]]]:
+    """The kernels, each with the kinds of arguments, whose code is loaded in this process."""
+    return frozenset(
+        (value._function.__qualname__, kinds)
+        for name, module in list(sys.modules.items())
+        if name.startswith(_PACKAGE) and module is not None
+        for value in vars(module).values()
+        if isinstance(value, _Kernel)
+        for kinds in value.kinds
+    )
