@@ -3,6 +3,7 @@
 import io
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, assume, given, reject, settings
@@ -13,7 +14,7 @@ from logpith.batch import make_batch, with_column
 from logpith.corpus.reading import CorpusReader
 from logpith.corpus.records import join_tables
 from logpith.corpus.segment_query import SegmentQuery
-from logpith.corpus.select import ask_window, newest, select
+from logpith.corpus.select import ALWAYS, ask_window, newest, select
 from logpith.corpus.store_corpus import StoreCorpus
 from logpith.corpus.stored import source_of_segment
 from logpith.corpus.view import CorpusRecordView
@@ -24,8 +25,8 @@ from logpith.store import StoreLimits, open_store
 from logpith.store.reader import StoreReader
 from logpith.store.rows import rows_of, table_of
 from logpith.store.segment import Segment
-from logpith.store.segment_writer import UNDATED_MINUTE, build_segment
-from logpith.timerange import NS_PER_D, NS_PER_MIN, TimeRange
+from logpith.store.segment_writer import build_segment
+from logpith.timerange import NS_PER_D, TimeRange
 from logpith_emit.errors import Refused
 from strategies import queries
 
@@ -208,30 +209,21 @@ def test_any_query_finds_what_its_meaning_says(parts, asked, period, limit):
 
 @QUICK
 @given(RECORDS, QUERIES, PERIODS)
-def test_counting_by_template_and_minute_counts_what_is_found(records, asked, period):
+def test_what_templates_say_for_certain_is_what_is_found(records, asked, period):
     corpus = corpus_of(records)
     (source,) = corpus.sources
     columns = source.table.columns
     for query in asked:
         predicates, rest = column_predicates(query)
         predicates = replace(predicates, time=predicates.time.intersect(period))
-        chosen = select(corpus, query, period)
         asking = SegmentQuery(corpus, source, predicates, rest, ask_window)
+        chosen = select(corpus, query, period)
 
-        by_template = asking.count_by_template().tolist()
-        minutes, templates, counts = (column.tolist() for column in asking.count_by_minute())
-
-        found = columns["template"][chosen].tolist()
-        assert by_template == [found.count(template) for template in range(len(by_template))], str(query)
-        told = {}
-        for minute, template, count in zip(minutes, templates, counts, strict=True):
-            told[minute, template] = told.get((minute, template), 0) + count
-        expected = {}
-        for record, template in zip(chosen.tolist(), found, strict=True):
-            time = int(columns["time_ns"][record])
-            key = UNDATED_MINUTE if time == NO_TIME else time // NS_PER_MIN, template
-            expected[key] = expected.get(key, 0) + 1
-        assert {key: count for key, count in told.items() if count} == expected, str(query)
+        expected = asking.certain[columns["template"]]
+        if asking.is_certain:
+            assert chosen.tolist() == np.flatnonzero(expected).tolist(), str(query)
+        elif period == ALWAYS:
+            assert set(np.flatnonzero(expected)) <= set(chosen.tolist()), str(query)
 
 
 # ── Files ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logpith.query.regex import compile_regex, literals_of
+from logpith.query.regex import compile_own, compile_regex, literals_of, mark_matching
 from logpith_emit.errors import BadArgument
 
 
@@ -69,7 +70,7 @@ def test_what_re2_does_not_read_is_refused_with_what_to_write(pattern, advice):
 def test_the_longest_literal_of_each_branch_is_required(pattern, literals):
     compile_regex(pattern)
 
-    assert literals_of(pattern) == literals
+    assert literals_of(pattern) == (None if literals is None else tuple(literals))
 
 
 ATOMS = st.sampled_from(
@@ -114,3 +115,25 @@ def test_a_text_with_a_match_has_one_of_the_literals(pattern, text):
     if literals is not None and find(text):
         lowered = text.encode().lower().decode()
         assert any(literal in lowered for literal in literals)
+
+
+LINES = st.lists(
+    st.text("abABkKsS\u017f\u212a.-é1", max_size=8).map(str.encode) | st.binary(max_size=4), max_size=6
+)
+
+
+@given(PATTERNS, LINES)
+def test_lines_that_are_marked_are_those_in_which_a_match_is_found(pattern, lines):
+    try:
+        compile_regex(pattern)
+    except BadArgument:
+        return
+    lines = [line.replace(b"\n", b"") for line in lines]
+    buf = np.frombuffer(b"".join(line + b"\n" for line in lines), np.uint8)
+    ends = np.flatnonzero(buf == ord("\n"))
+    starts = np.append(0, ends[:-1] + 1)[: len(lines)]
+
+    marked = mark_matching(pattern, buf, starts, ends)
+
+    find = compile_own(pattern)
+    assert marked.tolist() == [find(line.decode("utf-8", "surrogateescape")) for line in lines]

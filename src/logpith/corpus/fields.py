@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import overload
 
 import numpy as np
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.segment_query import numbers_of
+from logpith.corpus.select import workers
 from logpith.corpus.selection import Selection
 from logpith.corpus.view import fields_of_record
 from logpith.corpus.windows import Window, windows
@@ -243,34 +245,54 @@ def _read_texts(selection: Selection, names: Sequence[str]) -> list[Field]:
         )
         for name in names
     ]
-    if readings:
-        for source in selection.corpus.sources:
-            low, high = np.searchsorted(selection.records, (source.first, source.first + source.records))
-            if low < high:
-                rows = selection.records[low:high] - source.first
-                unread = [
-                    reading for reading in readings if not _read_column(selection, source, low, high, reading)
-                ]
-                if not unread:
-                    continue
-                wanted = np.zeros(source.records, np.bool_)
-                wanted[rows] = True
-                for window in windows(selection.corpus, source, wanted):
-                    _read_window(selection, window, unread)
-                for reading in unread:
-                    _read_extras(source, rows, reading.codes[low:high], reading)
+    if not readings:
+        return []
+    parts: list[tuple[Source, int, int]] = []
+    for source in selection.corpus.sources:
+        low, high = np.searchsorted(selection.records, (source.first, source.first + source.records)).tolist()
+        if low < high:
+            parts.append((source, low, high))
+    told = list(workers().map(partial(_columns_of, selection, names), *zip(*parts, strict=True)))
+    for (source, low, high), columns in zip(parts, told, strict=True):
+        unread = [reading for reading in readings if columns[reading.name] is None]
+        for reading in readings:
+            if (numbers := columns[reading.name]) is not None:
+                _take_numbers(selection, low, high, numbers, reading)
+        if not unread:
+            continue
+        rows = selection.records[low:high] - source.first
+        wanted = np.zeros(source.records, np.bool_)
+        wanted[rows] = True
+        for window in windows(selection.corpus, source, wanted):
+            _read_window(selection, window, unread)
+        for reading in unread:
+            _read_extras(source, rows, reading.codes[low:high], reading)
     return [
         Field(name=reading.name, kind="text", codes=reading.codes, texts=tuple(reading.places))
         for reading in readings
     ]
 
 
-def _read_column(selection: Selection, source: Source, low: int, high: int, reading: _Reading) -> bool:
-    """Reads a field of the selection's records from `low` to `high`, all of a segment that has it as a column of
-    numbers; whether there was such. What the column does not tell is read from the texts of those records alone."""
-    told = numbers_of(source, selection.records[low:high] - source.first, reading.name)
-    if told is None or told[1].all():
-        return False
+_Numbers = tuple[NDArray[np.float64], NDArray[np.bool_]]
+
+
+def _columns_of(
+    selection: Selection, names: Sequence[str], source: Source, low: int, high: int
+) -> dict[str, _Numbers | None]:
+    """What a segment has of the selection's records from `low` to `high` as columns of numbers; None for what it has
+    not, or where these tell of no record."""
+    found: dict[str, _Numbers | None] = dict.fromkeys(names)
+    if source.is_segment:
+        rows = selection.records[low:high] - source.first
+        for name in names:
+            told = numbers_of(source, rows, name)
+            found[name] = None if told is None or told[1].all() else told
+    return found
+
+
+def _take_numbers(selection: Selection, low: int, high: int, told: _Numbers, reading: _Reading) -> None:
+    """Takes a column of numbers for the field of some records; what it does not tell is read from the texts of those
+    records alone."""
     numbers, undecided = told
     of_these = reading.codes[low:high]
     known = ~np.isnan(numbers) & ~undecided
@@ -281,7 +303,6 @@ def _read_column(selection: Selection, source: Source, low: int, high: int, read
         (rest,) = _read_texts(selection.only(np.flatnonzero(undecided) + low), [reading.name])
         codes = [*(reading.place_of(text) for text in rest.texts), -1]
         of_these[undecided] = np.array(codes, np.int32)[rest.codes]
-    return True
 
 
 def _number_text(number: float) -> str:

@@ -21,6 +21,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpith.corpus.stored import SegmentColumns, SegmentText
@@ -49,7 +50,7 @@ from logpith.scan.split import HOLE, TIME, WHOLE
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import is_kept
 from logpith.scan.words import BYTE_KIND
-from logpith.store.segment import Segment, Values, times_of, values_of
+from logpith.store.segment import Segment, Values, plain_numbers, times_of, values_of
 from logpith_emit.record import normalised
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ AskLines = Callable[[Window, Query, Mask], Mask]
 """Which of a window's records match, told from their text."""
 
 _BACKSLASH = 92
+_MOST_TOGETHER = 8
+"""Blocks of which only templates and numbers are read; of one block alone these take less than asking takes."""
 _MOST_PIECES = 40
 _LEAST_HALF = 3
 _INSIDE = frozenset(b"./-_~%#&?=+:@$*!\\")
@@ -70,21 +73,26 @@ _SERVICE_NAMES = ("service", "servicename")
 
 
 @dataclass(frozen=True)
-class _Block:
-    """The rows of a block, with what was read of them."""
+class _Rows:
+    """The rows of a piece, with what was read of them."""
 
-    number: int
+    blocks: range
     template: NDArray[np.int32]
     columns: Mapping[str, Any]
     first: int
+
+    def are_in(self, blocks: Mask) -> bool:
+        """Whether some of them are of these blocks."""
+        return bool(blocks[self.blocks.start : self.blocks.stop].any())
 
     @cached_property
     def values(self) -> Values:
         return values_of(self.columns["values"])
 
     @cached_property
-    def has_backslash(self) -> Mask:
-        return self.marked(Literal(b"\\"))
+    def has_backslash(self) -> Mask | None:
+        """The rows with one among their values; None where there is none, which is told sooner than where."""
+        return self.marked(Literal(b"\\")) if b"\\" in self.values.buf.tobytes() else None
 
     @cached_property
     def _marked(self) -> dict[Literal, Mask]:
@@ -111,7 +119,7 @@ class _Leaf:
     blocks: Mask
     """Blocks among whose rows there may be other matches, told by `ask`."""
 
-    ask: Callable[[_Block], tuple[Mask, Mask]] | None
+    ask: Callable[[_Rows], tuple[Mask, Mask]] | None
     """(matches, may match) of the rows of a block, told by `column`."""
 
     column: str = "values"
@@ -154,14 +162,29 @@ class SegmentQuery:
             possible &= self._possible_blocks(self._rest, self._alive)
         return np.flatnonzero(possible).tolist()
 
-    def ask(self, block: int) -> NDArray[np.int64]:
-        """The rows of a block that match, by their numbers in the segment, in order."""
-        names = ["template", *self._columns(block)]
+    def pieces(self) -> list[range]:
+        """The blocks that may hold a match, in order; behind each other those that are read together."""
+        pieces: list[range] = []
+        blocks = self.blocks()
+        most = _MOST_TOGETHER if blocks and not self._is_in_doubt and "values" not in self._wanted else 1
+        for block in blocks:
+            if pieces and pieces[-1].stop == block and len(pieces[-1]) < most:
+                pieces[-1] = range(pieces[-1].start, block + 1)
+            else:
+                pieces.append(range(block, block + 1))
+        return pieces
+
+    def ask(self, blocks: range) -> NDArray[np.int64]:
+        """The rows of a piece that match, by their numbers in the segment, in order."""
         must_look_at_time = not self._is_within_time
-        columns = self.segment.columns([*names, *(["timestamp"] if must_look_at_time else [])], [block])
-        self.scanned.blocks += 1
-        first = self.segment.rows_of(block).start
-        rows = _Block(block, columns["template"].to_numpy(), columns, first)
+        # What is in doubt is put together of values and times: reading all at once saves two calls.
+        names = ["template", *self._columns(blocks), *(["timestamp", "values"] if self._is_in_doubt else [])]
+        columns = self.segment.columns(
+            list(dict.fromkeys([*names, *(["timestamp"] if must_look_at_time else [])])), blocks
+        )
+        self.scanned.blocks += len(blocks)
+        first = self.segment.rows_of(blocks[0]).start
+        rows = _Rows(blocks, columns["template"].to_numpy(), columns, first)
         within = self._alive[rows.template]
         if must_look_at_time:
             within &= _in_time(times_of(columns["timestamp"]), self._time)
@@ -171,7 +194,7 @@ class SegmentQuery:
         doubtful = np.flatnonzero(within & possible & ~sure)
         found = within & sure
         if len(doubtful):
-            found[doubtful] = self._ask_text(block, rows, doubtful)
+            found[doubtful] = self._ask_text(rows, doubtful)
         matching: NDArray[np.int64] = np.flatnonzero(found) + first
         return matching
 
@@ -262,12 +285,23 @@ class SegmentQuery:
         sure, possible = self._by_template(self._rest)
         return not (possible & ~sure & self._alive).any()
 
-    def _columns(self, block: int) -> list[str]:
-        """What must be read of a block besides templates."""
+    def _columns(self, blocks: range) -> list[str]:
+        """What must be read of some blocks besides templates."""
         if self._sure_by_template:
             return []
-        leaves = self._leaves.values()
-        return sorted({leaf.column for leaf in leaves if leaf.ask is not None and leaf.blocks[block]})
+        asking = (leaf for leaf in self._leaves.values() if leaf.ask is not None)
+        return sorted({leaf.column for leaf in asking if leaf.blocks[blocks.start : blocks.stop].any()})
+
+    @cached_property
+    def _wanted(self) -> list[str]:
+        """What must be read of any block besides templates."""
+        return self._columns(range(self.segment.blocks))
+
+    @cached_property
+    def _is_in_doubt(self) -> bool:
+        """Whether there are templates of which only the text of each record tells."""
+        opened = [leaf.open for leaf in self._leaves.values() if leaf.open.any()]
+        return bool(opened) and bool((_any(opened) & self._alive).any())
 
     def _prepare(self, query: Query) -> None:
         match query:
@@ -315,7 +349,7 @@ class SegmentQuery:
 
     # ── Rows ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _ask_rows(self, query: Query, rows: _Block) -> tuple[Mask, Mask]:
+    def _ask_rows(self, query: Query, rows: _Rows) -> tuple[Mask, Mask]:
         match query:
             case And():
                 parts = [self._ask_rows(operand, rows) for operand in query.operands]
@@ -330,26 +364,25 @@ class SegmentQuery:
                 leaf = self._leaves[id(query)]
                 sure, possible = leaf.sure[rows.template], (leaf.sure | leaf.open)[rows.template]
                 # What is not read does not matter: templates say all.
-                if leaf.ask is not None and leaf.blocks[rows.number] and leaf.column in rows.columns:
+                if leaf.ask is not None and rows.are_in(leaf.blocks) and leaf.column in rows.columns:
                     by_value = leaf.ask(rows)
                     sure, possible = sure | by_value[0], possible | by_value[0] | by_value[1]
                 return sure, possible
 
-    def _ask_text(self, block: int, rows: _Block, doubtful: NDArray[np.int64]) -> Mask:
+    def _ask_text(self, rows: _Rows, doubtful: NDArray[np.int64]) -> Mask:
         """Which of some rows match, told by their lines."""
         self.scanned.rows_rebuilt += len(doubtful)
         times = (
             times_of(rows.columns["timestamp"])
             if "timestamp" in rows.columns
-            else self.segment.times([block])
+            else self.segment.times(rows.blocks)
         )
-        values = rows.values if "values" in rows.columns else self.segment.values([block])
+        values = rows.values if "values" in rows.columns else self.segment.values(rows.blocks)
         buf, starts, end = self.segment.lines(doubtful, rows.template, times, values)
         ends = np.append(starts[1:], end) - 1
-        newlines = np.flatnonzero(buf[:end] == 10)
-        lines = np.searchsorted(newlines, ends, side="right") - np.searchsorted(newlines, starts)
         records = doubtful + rows.first + self._source.first
-        window = Window(self._corpus, buf, int(records[0]), starts, ends, lines == 1, records)
+        is_one_line = ~self._texts.may_have_lines[rows.template[doubtful]]
+        window = Window(self._corpus, buf, int(records[0]), starts, ends, is_one_line, records)
         return self._ask_lines(window, self._rest, np.ones(len(doubtful), np.bool_))
 
     # ── Leaves ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -400,9 +433,9 @@ class SegmentQuery:
         # Elsewhere it can only be where its name stands.
         opened = (self._texts.may_name(name) | self._texts.is_whole) & ~by_column
 
-        def ask(rows: _Block) -> tuple[Mask, Mask]:
+        def ask(rows: _Rows) -> tuple[Mask, Mask]:
             column = rows.columns[f"number:{name}"]
-            numbers = column.fill_null(0).to_numpy(zero_copy_only=False)
+            numbers = plain_numbers(column)
             told = by_column[rows.template]
             found = told
             for test in tests:
@@ -421,10 +454,10 @@ class SegmentQuery:
         parts = [self._substring_leaf(literal, ignore_case=True) for literal in literals]
         blocks = _any([self._nowhere, *(part.blocks for part in parts)])
 
-        def ask(rows: _Block) -> tuple[Mask, Mask]:
+        def ask(rows: _Rows) -> tuple[Mask, Mask]:
             possible = np.zeros(len(rows.template), np.bool_)
             for part in parts:
-                if part.ask is not None and part.blocks[rows.number]:
+                if part.ask is not None and rows.are_in(part.blocks):
                     sure, perhaps = part.ask(rows)
                     possible |= sure | perhaps
             return np.zeros_like(possible), possible
@@ -444,7 +477,7 @@ class SegmentQuery:
 
         is_value = self._may_be_value(text)
 
-        def ask(rows: _Block) -> tuple[Mask, Mask]:
+        def ask(rows: _Rows) -> tuple[Mask, Mask]:
             found = rows.marked(literal) if is_value else np.zeros(len(rows.template), np.bool_)
             return found, found | _halved(rows, halves)
 
@@ -463,11 +496,13 @@ class SegmentQuery:
         opened |= straddling | self._texts.may_stand_in_time(text)
         is_value = self._may_be_value(text)
 
-        def ask(rows: _Block) -> tuple[Mask, Mask]:
+        def ask(rows: _Rows) -> tuple[Mask, Mask]:
             halved = _halved(rows, halves)
             if not is_value:
                 return np.zeros(len(rows.template), np.bool_), halved
-            return rows.marked(whole), halved | (rows.marked(part) & rows.has_backslash)
+            if rows.has_backslash is not None:
+                halved = halved | (rows.marked(part) & rows.has_backslash)
+            return rows.marked(whole), halved
 
         return _Leaf(sure, opened, self._blocks_of(text, _words_of(text), halves), ask)
 
@@ -525,6 +560,12 @@ class _Texts:
     @cached_property
     def has_backslash(self) -> Mask:
         return self.hold(Literal(b"\\"))
+
+    @cached_property
+    def may_have_lines(self) -> Mask:
+        """Templates whose records may have several lines: holes have none, unless they are all of a record."""
+        found: Mask = self.hold(Literal(b"\n")) | self.is_whole
+        return found
 
     @cached_property
     def has_escape_before_hole(self) -> Mask:
@@ -631,7 +672,7 @@ def _compare(compare: Callable[[Any, float], Any], wanted: float, numbers: NDArr
     return found
 
 
-def _halved(rows: _Block, halves: Sequence[_Half]) -> Mask:
+def _halved(rows: _Rows, halves: Sequence[_Half]) -> Mask:
     """The rows in which a literal may stand half in a hole."""
     found = np.zeros(len(rows.template), np.bool_)
     for half in halves:
@@ -678,11 +719,10 @@ def numbers_of(
     elsewhere = texts.may_name(field) | texts.is_whole
     elsewhere[told] = False
     undecided = elsewhere[text.columns["template"][rows]]
-    blocks = np.unique(rows // segment.head.block_records)
+    blocks, place = np.unique(rows // segment.head.block_records, return_inverse=True)
     column = segment.column(f"number:{field}", blocks.tolist())
-    numbers = column.cast("double").fill_null(np.nan).to_numpy(zero_copy_only=False)
-    firsts = np.searchsorted(blocks, rows // segment.head.block_records) * segment.head.block_records
-    found: NDArray[np.float64] = numbers[firsts + rows % segment.head.block_records]
+    column = column.take(pa.array(place * segment.head.block_records + rows % segment.head.block_records))
+    found: NDArray[np.float64] = column.cast("double").fill_null(np.nan).to_numpy(zero_copy_only=False)
     return found, undecided
 
 

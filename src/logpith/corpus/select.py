@@ -47,7 +47,7 @@ from logpith.query import (
 )
 from logpith.query.fields import FIELD_NAMES, column_named, column_spelled, spellings_of
 from logpith.query.plan import ALL_SEVERITIES
-from logpith.query.regex import compile_block_regex
+from logpith.query.regex import compile_block_regex, mark_matching
 from logpith.query.tree import FieldTest, TextTerm
 from logpith.quote import shorten, show_hidden
 from logpith.scan.field_values import ASK, BARE, TEXT, FieldName, find_values
@@ -66,7 +66,7 @@ _WORTH_ASKING_EACH = 50
 _WORTH_FINDING = 4
 _SAMPLED = 300
 _AT_ONCE = 32
-"""Blocks that are asked before the time is looked at again."""
+"""Pieces that are asked before the time is looked at again."""
 
 _BACKSLASH = Literal(b"\\")
 _BRACE = ord("{")
@@ -151,7 +151,7 @@ def _from_the_end(
     asked = SegmentQuery(corpus, source, predicates, rest, ask_window)
     count = 0
     for block in reversed(asked.blocks()):
-        rows = asked.ask(block)
+        rows = asked.ask(range(block, block + 1))
         if len(rows):
             times = asked.segment.times([block])[rows - asked.segment.rows_of(block).start]
             yield rows + source.first, times
@@ -184,24 +184,24 @@ def _in_segments(
 ) -> dict[int, NDArray[np.int64]]:
     """The records of some segments that match, by the segment's first record: all blocks on all cores."""
 
-    def ask(source: Source) -> tuple[SegmentQuery, list[int]]:
+    def ask(source: Source) -> tuple[SegmentQuery, list[range]]:
         asked = SegmentQuery(corpus, source, predicates, rest, ask_window)
-        return asked, [] if asked.is_everything else asked.blocks()
+        return asked, [] if asked.is_everything else asked.pieces()
 
     found: dict[int, NDArray[np.int64]] = {}
-    work: list[tuple[int, SegmentQuery, int]] = []
+    work: list[tuple[int, SegmentQuery, range]] = []
     opened = list(workers().map(ask, sources))
-    for source, (asked, blocks) in zip(sources, opened, strict=True):
+    for source, (asked, pieces) in zip(sources, opened, strict=True):
         whole = source.records if asked.is_everything else 0
         found[source.first] = np.arange(source.first, source.first + whole)
-        work += [(source.first, asked, block) for block in blocks]
+        work += [(source.first, asked, piece) for piece in pieces]
     watch = current()
     rows: list[NDArray[np.int64]] = []
     # The newest come first: where time runs out, they are what is known.
     work.reverse()
     for begin in range(0, len(work), _AT_ONCE):
         if watch.is_over():
-            watch.scanned.blocks_left += len(work) - begin
+            watch.scanned.blocks_left += sum(len(piece) for _, _, piece in work[begin:])
             break
         rows += workers().map(lambda one: one[1].ask(one[2]), work[begin : begin + _AT_ONCE])
     for _, (asked, _) in zip(sources, opened, strict=True):
@@ -356,16 +356,30 @@ def _ask_each(window: Window, query: Query, within: Mask) -> Mask:
 
 
 def _ask_regex(window: Window, query: Regex, within: Mask) -> Mask:
-    """RE2 over the whole block where every record is wanted; each record with a hit is then asked alone.
-
-    A record holds a match only if the block has one that begins in it: RE2 finds the leftmost, so none that
-    begins before can be missed, and one that runs over a record's end is what asking alone sorts out.
-    """
-    literals = required_literals(query) or (b"",)
-    # A short literal stands nearly everywhere: RE2 is as quick as looking for it.
-    maybe = within & _may_match(window, query) if min(map(len, literals)) >= _WORTH_FINDING else within
-    if maybe.sum() * _WORTH_ASKING_EACH < len(maybe) or "\\A" in query.pattern or "\\z" in query.pattern:
+    """RE2 over the whole block where many records are wanted; each with a match that is not its own is asked alone."""
+    maybe = within
+    # A short literal stands nearly everywhere: RE2 is as quick as looking for it. Of a segment only such records
+    # are here as hold one.
+    if window.records is None and min(map(len, required_literals(query) or (b"",))) >= _WORTH_FINDING:
+        maybe = within & _may_match(window, query)
+    is_few = maybe.sum() * _WORTH_ASKING_EACH < len(maybe)
+    if is_few or "\\A" in query.pattern or "\\z" in query.pattern:
         return _ask_each(window, query, maybe & _may_match(window, query))
+    found, candidates = _of_block(window, query)
+    holds_any = b"\\" in bytes(window.buf[: int(window.ends[-1])])
+    escaped = _marked(window, _BACKSLASH) if holds_any else np.zeros_like(within)
+    return (maybe & found) | _ask_each(window, query, maybe & ~found & (candidates | escaped))
+
+
+def _of_block(window: Window, query: Regex) -> tuple[Mask, Mask]:
+    """(records that match, records that may: they have several lines, or a match that runs over their end).
+
+    Lines of a segment are each asked, in one call. A text is searched as a whole: a record of it holds a match only if
+    the block has one that begins in the record, since RE2 finds the leftmost, and none that begins before is missed.
+    """
+    if window.records is not None:
+        hit = mark_matching(query.pattern, window.buf, window.starts, window.ends)
+        return hit & window.is_one_line, hit & ~window.is_one_line
     next_match = compile_block_regex(query.pattern)
     text = bytes(window.buf[: int(window.ends[-1]) + 1])
     spans: list[tuple[int, int]] = []
@@ -380,8 +394,7 @@ def _ask_regex(window: Window, query: Regex, within: Mask) -> Mask:
     records = np.searchsorted(window.starts, hits[:, 0], side="right") - 1
     # Alone on its line, a record has the match that its block has; one that runs over its end is asked again.
     is_own = window.is_one_line[records] & (hits[:, 1] <= window.ends[records])
-    found, candidates = np.zeros_like(within), np.zeros_like(within)
+    found, candidates = np.zeros(len(window.starts), np.bool_), np.zeros(len(window.starts), np.bool_)
     found[records[is_own]] = True
     candidates[records[~is_own]] = True
-    escaped = _marked(window, _BACKSLASH) if b"\\" in text else np.zeros_like(within)
-    return (maybe & found) | _ask_each(window, query, maybe & ~found & (candidates | escaped))
+    return found, candidates

@@ -456,6 +456,12 @@ def times_of(column: Any) -> NDArray[np.int64]:
     return times
 
 
+def plain_numbers(column: Any) -> NDArray[Any]:
+    """A column of numbers as it is stored; where it is null stands any number."""
+    numbers = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+    return numbers[column.offset : column.offset + len(column)]
+
+
 def values_of(column: Any) -> Values:
     """A column of values as a buffer with offsets."""
     offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column) + 1]
