@@ -854,8 +854,11 @@ def _ingest(parsed: Parsed) -> int:
     options = parsed.options
     with _progress_line() as progress:
         from logpith.timerange import now_ns  # noqa: PLC0415 - as above
-        from logpith.upkeep import report_ingested  # noqa: PLC0415 - brings the scan
+        from logpith.upkeep import report_ingested, report_restaged  # noqa: PLC0415 - brings the scan
 
+        if "again" in options:
+            found = _settings_found(parsed)
+            return _show_report(report_restaged(found, parsed.words, now_ns(), progress=progress), parsed)
         report = report_ingested(
             _settings_found(parsed),
             parsed.words,
@@ -1179,11 +1182,20 @@ _COMMANDS: Mapping[str, Command] = {
                     value="SPAN",
                     doc="Then let go of what is older than this, and of what the settings' limits say: 30d.",
                 ),
+                Option(
+                    name="again",
+                    doc="Instead, take what is stored of these sources through the stages once more, as the settings "
+                    "say now; no file is read. A source is named as in the settings, or by the path of its file.",
+                ),
                 _CONFIG,
                 _DATA_DIR,
                 JSON,
             ),
-            examples=("logpith ingest /var/log/app", "logpith ingest --service gateway 'old/*.log.gz'"),
+            examples=(
+                "logpith ingest /var/log/app",
+                "logpith ingest --service gateway 'old/*.log.gz'",
+                "logpith ingest --again gateway   # after a stage was added",
+            ),
             run=_ingest,
         ),
         Command(

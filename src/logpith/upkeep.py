@@ -18,6 +18,7 @@ from logpith.ingest import Ingested, ingest
 from logpith.pipeline import redaction_key, stages_of
 from logpith.progress import Progress, size_in_words
 from logpith.quote import show_hidden
+from logpith.restaging import Restaged, restage
 from logpith.scan.timestamps import NO_TIME
 from logpith.settings import FILE_NAME, Found, Settings, StoreSettings
 from logpith.settings_copy import copy_settings
@@ -487,6 +488,38 @@ def report_ingested(
     return Report(text="\n".join(told), data=data, is_good=bool(done.files or done.known))
 
 
+def report_restaged(
+    found: Found, names: Sequence[str], now_ns: int, *, progress: Progress | None = None
+) -> Report:
+    """Takes what is stored of some sources through the stages once more.
+
+    Raises:
+        LogpithError: see `restage`; or a server writes the store.
+    """
+    settings = found.settings
+    folder = settings.store.folder
+    if not settings.store.is_there:
+        raise NotFound(f"there is no store in {folder}", remedy="Ingest something first")
+    stages = stages_of(settings, redaction_key(folder.parent))
+    with open_store(folder, limits=StoreLimits(classify=_classify(settings))) as store:
+        done = restage(store, names, stages, now_ns, progress)
+        store.compact(now_ns)
+        copy_manifest(store)
+    sources = f"{len(done.sources):,} source{'s' * (len(done.sources) != 1)}"
+    told = [
+        f"{done.records:,} records of {sources} went through the stages once more.",
+        *_changes_in_words(done),
+    ]
+    data: Json = {
+        "sources": list(done.sources),
+        "records": done.records,
+        "dead_letters": done.dead,
+        "dropped": dict(done.dropped),
+        "counted": {f"{stage}.{name}": count for (stage, name), count in done.counters.items()},
+    }
+    return Report(text="\n".join(told), data=data, is_good=done.records > 0)
+
+
 @contextmanager
 def _opened(settings: Settings, paths: Sequence[str]) -> Iterator[Store]:
     """The store of the settings, to be written."""
@@ -509,10 +542,7 @@ def _ingested_in_words(done: Ingested, kept: StoreSettings, now_ns: int, *, is_k
     yield f"{done.records:,} records of {_files(done.files)} are stored."
     if done.known:
         yield f"{_files(done.known)} had nothing new."
-    if done.dead:
-        yield f"{done.dead:,} of them are dead letters: search source:dead_letter shows them."
-    for reason, count in sorted(done.dropped.items()):
-        yield f"{count:,} records were dropped: {reason}."
+    yield from _changes_in_words(done)
     for reason, count in sorted(done.losses.items()):
         yield (
             f"lost before they could be read: {count:,} {reason}."
@@ -526,6 +556,14 @@ def _ingested_in_words(done: Ingested, kept: StoreSettings, now_ns: int, *, is_k
             f"Some are older than what is kept ({kept.retention}): a server lets them go. "
             "To keep them, raise retention in [store]."
         )
+
+
+def _changes_in_words(done: Ingested | Restaged) -> Iterator[str]:
+    """What stages have made of records, but for those that they kept."""
+    if done.dead:
+        yield f"{done.dead:,} of them are dead letters: search source:dead_letter shows them."
+    for reason, count in sorted(done.dropped.items()):
+        yield f"{count:,} records were dropped: {reason}."
 
 
 def _files(count: int) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from logpith.store import StoreLimits, open_store
+from logpith.store.segment import segment_table
 from power_cut import TestDisk, power_cuts
 from stores import NOW_NS, batch_of, names_in, stored_names
 
@@ -142,6 +143,17 @@ def dropped(sender):
         sender.append("c", source="f")
 
 
+def replaced(sender):
+    with sender.store() as store:
+        sender.append("a1", "a2", source="f")
+        store.seal(NOW_NS)
+        sender.append("b")
+        (entry,) = store.manifest.segments
+        store.replace(entry, segment_table(store.segment(entry)).to_batches(), NOW_NS, dropped={})
+        store.empty_trash(LATER_NS)
+        sender.append("c", source="f")
+
+
 def added(sender):
     with sender.store() as store:
         sender.append("a", source="f")
@@ -169,7 +181,7 @@ def killed(first, sync):
     return program
 
 
-PROGRAMS = [appended, sealed, reopened, compacted, dropped, added]
+PROGRAMS = [appended, sealed, reopened, compacted, dropped, replaced, added]
 
 
 def running(program):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -368,6 +369,28 @@ class Store:
                 cut = self._manifest.cut_ns if cut_ns is None else dict(cut_ns)
                 self._commit([], segments=left, dropped=dropped, cut_ns=cut)
             self._throw_away(gone, now_ns)
+
+    def replace(
+        self, entry: Entry, batches: Sequence[Batch], now_ns: int, *, dropped: Mapping[str, int]
+    ) -> None:
+        """Puts other records in the place of a segment; `dropped` are those that go, by reason.
+
+        Raises:
+            Refused: the segment is not there any more; nothing has changed.
+            Unavailable: the disk is full or fails; nothing has changed.
+        """
+        built = self.build(batches, now_ns)
+        with self._changing, _telling(self.folder):
+            if entry not in self._manifest.segments:
+                raise Refused(f"segment {entry.id} is gone", remedy="Begin again")
+            self._keep(built)
+            with self._lock:
+                at = self._manifest.segments.index(entry)
+                before, behind = self._manifest.segments[:at], self._manifest.segments[at + 1 :]
+                counts = Counter(self._manifest.dropped) + Counter(dropped)
+                made = [entry_of(one.head) for one in built]
+                self._commit(built, segments=(*before, *made, *behind), dropped=dict(counts))
+            self._throw_away([entry], now_ns)
 
     def segment(self, entry: Entry) -> Segment:
         """The segment of an entry, open."""
