@@ -72,6 +72,7 @@ def opened(
     guard: GuardSettings | None = None,
     hooks: Mapping[str, Any] | None = None,
     collecting: Settings | None = None,
+    toolsets: str = "core",
     **more: Any,
 ) -> Iterator[Opened]:
     """Opens one that keeps its records in `folder`."""
@@ -86,7 +87,7 @@ def opened(
         **more,
     )
     with running_on_store(product, tokens, hooks=hooks) as running:
-        app = make_app(running, choose_tools(), settings)
+        app = make_app(running, choose_tools(toolsets), settings)
         with serving(app, running.live, Listening(port=0)) as port:
             yield Opened(port, running, settings)
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from logpith import timerange
 from logpith.corpus.desk import Collected, Desk
 from logpith.corpus.meaning import Embedding
+from logpith.corpus.newest import Newest
 from logpith.corpus.reading import Progress
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.refs import STORE_KEY, Ref
@@ -100,6 +101,7 @@ class StoreDesk(Desk):
         clock: Callable[[], int] = timerange.now_ns,
         files: Desk | None = None,
         progress: Progress | None = None,
+        newest: Newest | None = None,
     ) -> None:
         search = settings.search
         super().__init__(
@@ -117,6 +119,10 @@ class StoreDesk(Desk):
         self._last: tuple[Corpus, Collected, Corpus] | None = None
         """The last part of a corpus that was asked for, and what it was of."""
 
+        self._newest = newest
+        self._beside: tuple[Corpus, Corpus] | None = None
+        """The last corpus that lacked something, and what it became with what is in memory."""
+
         self._parting = threading.Lock()
         self._opening = threading.Lock()
 
@@ -128,7 +134,38 @@ class StoreDesk(Desk):
         if sources and wanted is None and self._files:
             return self._files.open(sources, whole_lines=whole_lines)
         corpus = self._stored(self._collector.refresh())
+        if corpus.is_lacking and self._newest:
+            corpus = self._mended(corpus, self._newest)
         return corpus if wanted is None else self._part(corpus, wanted)
+
+    def newest(self, sources: Sequence[str], error: Exception) -> Corpus:
+        if self._newest is None:
+            raise error
+        why = error.problem if isinstance(error, LogpithError) else getattr(error, "strerror", None)
+        corpus = self._newest.corpus(
+            f"the store cannot be read: {why or type(error).__name__}", self.now_ns()
+        )
+        if not sources:
+            return corpus
+        groups = tuple(name for name in sources if name in self.groups)
+        named = tuple(name for name in sources if name not in self.groups)
+        return self._part(corpus, Collected(sources=named, groups=groups))
+
+    def _mended(self, corpus: Corpus, newest: Newest) -> Corpus:
+        """A corpus that lacks some of the store, with what is in memory of that."""
+        with self._parting:
+            if self._beside is None or self._beside[0] is not corpus:
+                self._beside = (corpus, newest.beside(corpus, self.now_ns()))
+            return self._beside[1]
+
+    def remember(self) -> None:
+        """Takes the newest records into memory, for when the store cannot be read.
+
+        Raises:
+            LogpithError, OSError: it cannot be read now.
+        """
+        if self._newest is not None:
+            self._newest.remember(self._stored())
 
     def collected(self, sources: Sequence[str]) -> Collected | None:
         if not sources:

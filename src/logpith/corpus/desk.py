@@ -124,6 +124,14 @@ class Desk:
             self._kept.move_to_end(key)
         return corpus
 
+    def newest(self, sources: Sequence[str], error: Exception) -> Corpus:
+        """What is in memory of the newest records, after `open`, or reading what it gave, has failed with an error.
+
+        Raises:
+            The error, where nothing is kept in memory.
+        """
+        raise error
+
     def collected(self, sources: Sequence[str]) -> Collected | None:
         """What `sources` name, where that was collected; None where they are files, or nothing is named.
 

@@ -251,6 +251,9 @@ class Corpus:
     whole: bool = True
     """Whether the sources were read to their ends; `skipped` begins with why not."""
 
+    is_lacking: bool = False
+    """Whether parts of a store could not be read; `skipped` tells which."""
+
     def __len__(self) -> int:
         return sum(source.records for source in self.sources)
 

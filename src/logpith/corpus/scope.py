@@ -56,6 +56,17 @@ class ScopedDesk(Desk):
         named = np.array([name in wanted.sources for name in corpus.origins], np.bool_)
         return part_of(corpus, np.flatnonzero(named[corpus.columns.origin]), self.now_ns())
 
+    def newest(self, sources: Sequence[str], error: Exception) -> Corpus:
+        try:
+            whole = self._whole.newest((), error)
+        except LogpithError as again:  # as above
+            raise _nothing_here() from again
+        corpus = self._scope.within(whole, self.now_ns())
+        if not sources:
+            return corpus
+        named = np.array([name in sources for name in corpus.origins], np.bool_)
+        return part_of(corpus, np.flatnonzero(named[corpus.columns.origin]), self.now_ns())
+
     def collected(self, sources: Sequence[str]) -> Collected | None:
         if not sources:
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from logpith.corpus.records import Corpus, Source, join_tables
 from logpith.corpus.stored import source_of_segment
@@ -43,7 +44,8 @@ class StoreCorpus:
         opened = [source for _, source in self._sources.values()]
         sources = [source for source in opened if isinstance(source, Source)]
         troubles = [source for source in opened if isinstance(source, str)]
-        return join_tables(sources, (*snapshot.damaged, *troubles, *skipped))
+        lacking = (*snapshot.damaged, *troubles)
+        return replace(join_tables(sources, (*lacking, *skipped)), is_lacking=bool(lacking))
 
 
 def _opened(segment: Segment) -> Source | str:

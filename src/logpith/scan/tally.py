@@ -224,6 +224,24 @@ def time_ranks(time_ns: NDArray[np.int64]) -> NDArray[np.int32]:
     return ranks
 
 
+def last_of_each(
+    records: NDArray[np.int64], of: NDArray[np.int32], ranks: NDArray[np.int32], most: int
+) -> NDArray[np.int64]:
+    """The last `most` records of each service in time, the newest of all first; `of` and `ranks` are of each record
+    its service and its place in the order of time."""
+    if not len(records):
+        return records
+    order = np.argsort(ranks, kind="stable")[::-1]
+    in_order = of[order]
+    grouped = np.argsort(in_order, kind="stable")
+    sizes = np.bincount(in_order)
+    begins = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    rank_in_group = np.arange(len(grouped)) - np.repeat(begins, sizes)
+    kept = np.sort(grouped[rank_in_group < most])
+    chosen: NDArray[np.int64] = records[order[kept]]
+    return chosen
+
+
 def _order(time_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.argsort(_filled(time_ns), kind="stable")
 

@@ -22,6 +22,7 @@ from logpith.batch import Batch, with_column
 from logpith.collected import Serving, StoreDesk, is_called, store_for
 from logpith.corpus.desk import Desk
 from logpith.corpus.masking import without_secrets
+from logpith.corpus.newest import Newest
 from logpith.corpus.scope import ScopedDesk
 from logpith.corpus.services import Services
 from logpith.corpus.states import SourceState
@@ -63,6 +64,13 @@ class Keep(Protocol):
 
     def desk(self) -> Desk:
         """The desk at which all that is kept can be asked."""
+
+    def remember(self) -> None:
+        """Takes the newest of what was kept before into memory.
+
+        Raises:
+            LogpithError, OSError: it cannot be read now.
+        """
 
     def is_ready(self) -> bool:
         """Whether records are taken and found."""
@@ -152,6 +160,13 @@ class Running:
         """Whether records are taken and found."""
         return self.keep.is_ready()
 
+    def remember(self) -> None:
+        """Takes the newest of what was kept before into memory, for when the store cannot be read."""
+        try:
+            self.keep.remember()
+        except (LogpithError, OSError) as error:
+            log.warning("the newest records could not be read: %s", error)
+
     def _families(self) -> Iterable[Family]:
         self.telemetry.set(LISTENERS, len(self.live))
         return self.keep.families()
@@ -184,20 +199,18 @@ def running_on_store(
     """
     stages = stages_of(settings, redaction_key(settings.store.folder.parent))
     sources = sources_of(settings)
-    live = Live()
+    live, newest = Live(), Newest()
     with ExitStack() as until_the_end:
         store, keeper = until_the_end.enter_context(store_for(settings))
         every_ns = settings.collect.every_ns
-        pipeline = Pipeline(_polled(sources), stages, _Telling(store, live), every_ns=every_ns, clock=clock)
+        telling = _Telling(store, live, newest)
+        pipeline = Pipeline(_polled(sources), stages, telling, every_ns=every_ns, clock=clock)
         collector = Serving(pipeline, settings)
         until_the_end.enter_context(_maintained(store, keeper, collector, clock))
         until_the_end.enter_context(pipeline.running())
+        reader = StoreReader(store.folder, store=store)
         desk = StoreDesk(
-            lambda: StoreReader(store.folder, store=store),
-            collector,
-            settings,
-            clock=clock,
-            progress=note_progress,
+            lambda: reader, collector, settings, clock=clock, progress=note_progress, newest=newest
         )
         desk.time_limit_s = settings.server.time_limit_s
         desk.slow_s = settings.search.slow_query_ms / 1000
@@ -238,6 +251,9 @@ class StoreKeep:
     def desk(self) -> Desk:
         return self._desk
 
+    def remember(self) -> None:
+        self._desk.remember()
+
     def is_ready(self) -> bool:
         return self._is_open
 
@@ -250,15 +266,17 @@ class StoreKeep:
 
 
 class _Telling:
-    """The store, which tells those who listen what it has kept."""
+    """The store, which tells those who listen what it has kept, and holds the last of it in memory."""
 
-    def __init__(self, store: Store, live: Live) -> None:
+    def __init__(self, store: Store, live: Live, newest: Newest) -> None:
         self._store = store
         self._live = live
+        self._newest = newest
 
     def append(self, batch: Batch, *, position: tuple[str, str] | None = None, batch_id: str = "") -> bool:
         is_new = self._store.append(batch, position=position, batch_id=batch_id)
         if is_new:
+            self._newest.take(batch)
             self._live.tell(batch)
         return is_new
 

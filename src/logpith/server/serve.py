@@ -20,7 +20,7 @@ from logpith.server.http import HttpSettings, make_app
 from logpith.server.leaving import end_without_threads
 from logpith.server.listening import Listening, Server, check_listening, open_socket
 from logpith.server.playing import Player, playing
-from logpith.server.running import running_on_store
+from logpith.server.running import Running, running_on_store
 from logpith.server.tokens import ADMIN, Tokens, kept_token
 from logpith.server.toolsets import choose_tools
 from logpith.server.warm_up import warm_up
@@ -97,15 +97,19 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
             until_the_end.enter_context(playing(player))
         offered = _offered(options)
         app = make_app(running, offered, _http(settings, options, listening))
-        threading.Thread(
-            target=warm_up, args=[offered], kwargs={"stored": True}, name="warm-up", daemon=True
-        ).start()
+        threading.Thread(target=_prepare, args=[offered, running], name="warm-up", daemon=True).start()
         bound.listen(1024)
         _say(f"serving at {listening.url} (MCP at {listening.url}/mcp), data in {folder}")
         Server(app, running.live, listening).run(sockets=[bound])
     _say("ended")
     end_without_threads()
     return 0
+
+
+def _prepare(offered: Mapping[str, type[Tool]], running: Running) -> None:
+    """Loads what questions need, and the newest records, beside the first requests."""
+    warm_up(offered, stored=True)
+    running.remember()
 
 
 def _with_options(settings: Settings, options: ServeOptions) -> Settings:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from logpith.answer import Answer, Json
+    from logpith.corpus.arrival import Position
     from logpith.corpus.desk import Desk
     from logpith.corpus.records import Corpus
     from logpith.corpus.services import Services
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _TEXT_WIDTH = 240
 _NAME_WIDTH = 60
+_TRIES = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,18 +55,28 @@ class TailTool(Tool):
     def answer(self, desk: Desk) -> Answer:
         """A row for each line. What the budget cuts off of new lines is what the cursor goes on with."""
         from logpith.corpus.arrival import read_position
-        from logpith.corpus.services import Services
+        from logpith_emit.errors import Unavailable
 
         start = read_position(self.cursor.strip().removeprefix("cursor=")) if self.cursor else None
-        corpus = desk.open(self.sources)
-        services = Services(corpus, desk.groups)
-        if start is None:
-            return self._last(corpus, services, desk.quoter())
-        return self._new(corpus, services, start.spelled(), desk.quoter())
+        failed: Exception
+        for _ in range(_TRIES):  # what was put together anew meanwhile is found by the second
+            try:
+                return self._told(desk.open(self.sources), desk, start)
+            except (Unavailable, OSError) as error:
+                failed = error
+        return self._told(desk.newest(self.sources, failed), desk, start)
 
     def cursor_after(self, shown: int) -> str | None:
         """Where one was, when not even one line could be shown."""
         return self.cursor if not shown and self.cursor else None
+
+    def _told(self, corpus: Corpus, desk: Desk, start: Position | None) -> Answer:
+        from logpith.corpus.services import Services
+
+        services = Services(corpus, desk.groups)
+        if start is None:
+            return self._last(corpus, services, desk.quoter())
+        return self._new(corpus, services, start.spelled(), desk.quoter())
 
     def _last(self, corpus: Corpus, services: Services, quoter: Quoter) -> Answer:
         import numpy as np
@@ -116,22 +128,9 @@ def _newest_of_each(
     corpus: Corpus, records: NDArray[np.int64], of_service: NDArray[np.int32], most: int
 ) -> NDArray[np.int64]:
     """The last `most` records of each service in time, the newest of all first."""
-    import numpy as np
+    from logpith.scan.tally import last_of_each, time_ranks
 
-    from logpith.scan.tally import time_ranks
-
-    if not len(records):
-        return records
-    ranks = time_ranks(corpus.columns.time_ns[records])
-    order = np.argsort(ranks, kind="stable")[::-1]
-    in_order = of_service[order]
-    grouped = np.argsort(in_order, kind="stable")
-    sizes = np.bincount(in_order)
-    begins = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    rank_in_group = np.arange(len(grouped)) - np.repeat(begins, sizes)
-    kept = np.sort(grouped[rank_in_group < most])
-    chosen: NDArray[np.int64] = records[order[kept]]
-    return chosen
+    return last_of_each(records, of_service, time_ranks(corpus.columns.time_ns[records]), most)
 
 
 def _items(
