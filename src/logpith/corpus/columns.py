@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +48,14 @@ class Shapes:
     counts: NDArray[np.int64]
     samples: tuple[Mapping[int, bytes], ...]
     """Of each shape up to three bodies by the hash of their values."""
+
+
+class PartlyRead(Mapping[str, NDArray[Any]]):
+    """Columns that can be read for some records alone."""
+
+    @abstractmethod
+    def of(self, rows: NDArray[np.int64]) -> Callable[[str], NDArray[Any]]:
+        """What columns have of some records, which are ascending, by their names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +110,11 @@ class Table:
 
     def __len__(self) -> int:
         return self.rows if self.rows >= 0 else len(self.columns["start"])
+
+    def of(self, rows: NDArray[np.int64]) -> Callable[[str], NDArray[Any]]:
+        """What columns have of some records, which are ascending, by their names."""
+        columns = self.columns
+        return columns.of(rows) if isinstance(columns, PartlyRead) else lambda name: columns[name][rows]
 
 
 @dataclass

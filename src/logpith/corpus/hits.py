@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus
 from logpith.corpus.services import Services
+from logpith.corpus.some import Some
 from logpith.scan.tally import tally, typical_severity
 from logpith.scan.timestamps import NO_TIME
 
@@ -47,10 +48,11 @@ def fold_hits(corpus: Corpus, records: NDArray[np.int64], services: Services) ->
     if not len(records):
         return []
     groups = len(corpus.templates.templates) + 1
-    template = corpus.template[records]
+    some = Some(corpus, records)
+    template = some.template
     template = np.where(template < 0, groups - 1, template)
-    times = corpus.columns.time_ns[records]
-    counted = tally(template, groups, times, corpus.severity[records])
+    times = some.time_ns
+    counted = tally(template, groups, times, some.severity)
     newest = _newest(template, times, counted.end_ns, counted.last)
     wrote = _who_wrote(template, services.of(records), groups, services.names)
     typical = typical_severity(counted.severities)

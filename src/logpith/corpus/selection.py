@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from logpith.answer import Coverage
 from logpith.corpus.records import Corpus
 from logpith.corpus.select import read_query, select, unknown_fields
+from logpith.corpus.some import Some
 from logpith.query import parse
 from logpith.quote import Quoter
 from logpith.scan.tally import DISORDERED, SEVERITIES, SLICES, Tally, tally, time_ranks
@@ -41,27 +42,27 @@ class Selection:
     @cached_property
     def time_ns(self) -> NDArray[np.int64]:
         """UTC; NO_TIME where unknown."""
-        return self._of(self.corpus.columns.time_ns)
+        return self.corpus.columns.time_ns if self.chosen is None else self._some.time_ns
 
     @cached_property
     def severity(self) -> NDArray[np.uint8]:
         """OpenTelemetry's numbers; 0 unknown."""
-        return self._of(self.corpus.severity)
+        return self.corpus.severity if self.chosen is None else self._some.severity
 
     @cached_property
     def template(self) -> NDArray[np.int32]:
         """Places in `corpus.templates.templates`; -1 for a record without one."""
-        return self._of(self.corpus.template)
+        return self.corpus.template if self.chosen is None else self._some.template
 
     @cached_property
     def shape(self) -> NDArray[np.int32]:
         """Places in `corpus.shapes`; -1 for a record without one."""
-        return self._of(self.corpus.columns.shape)
+        return self.corpus.columns.shape if self.chosen is None else self._some.shape
 
     @cached_property
     def origin(self) -> NDArray[np.int32]:
         """Places in `corpus.origins`."""
-        return self._of(self.corpus.columns.origin)
+        return self.corpus.columns.origin if self.chosen is None else self._some.origin
 
     @cached_property
     def tally(self) -> Tally:
@@ -180,8 +181,9 @@ class Selection:
         """What was looked at, for the answer that `quoter` has served."""
         return self.corpus.coverage(quoter)
 
-    def _of(self, column: NDArray[np.generic]) -> NDArray:  # type: ignore[type-arg]  # the column's own kind
-        return column if self.chosen is None else column[self.chosen]
+    @cached_property
+    def _some(self) -> Some:
+        return Some(self.corpus, self.records)
 
 
 def check_filter(query: str, since: str, until: str) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus
+from logpith.corpus.some import Some
 from logpith.files.rotation import piece_of
 from logpith.quote import Quoter
 from logpith_emit.errors import NotFound, nearest
@@ -109,8 +110,11 @@ class Services:
 
     def _pairs(self, records: NDArray[np.int64]) -> NDArray[np.int64]:
         """Origin and service of each record as one number."""
-        columns = self.corpus.columns
-        return columns.origin[records].astype(np.int64) * len(self.corpus.services) + columns.service[records]
+        order = np.argsort(records, kind="stable")
+        some = Some(self.corpus, records[order])
+        pairs = np.empty(len(records), np.int64)
+        pairs[order] = some.origin.astype(np.int64) * len(self.corpus.services) + some.service
+        return pairs
 
     @cached_property
     def _names_of_pairs(self) -> list[str]:

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from logpith.corpus.columns import NONE, Shapes, Table
+from logpith.corpus.columns import NONE, PartlyRead, Shapes, Table
 from logpith.corpus.records import Source
 from logpith.corpus.refs import STORE_KEY
 from logpith.files.text import Block
@@ -27,6 +27,9 @@ from logpith.timerange import NS_PER_US
 MOST_KEPT_BYTES = 192 << 20
 """What the columns of all segments may take in memory together."""
 
+_FEW_BLOCKS = 0.25
+"""Up to this share of a segment's blocks is read alone; of more the whole column is, and kept."""
+
 _NEWLINE = 10
 
 
@@ -38,6 +41,10 @@ class _Kept:
         self._arrays: OrderedDict[tuple[int, str], NDArray[Any]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+
+    def has(self, key: tuple[int, str]) -> bool:
+        """Whether an array is here."""
+        return key in self._arrays
 
     def get(self, key: tuple[int, str], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         with self._lock:
@@ -59,7 +66,7 @@ _KEPT = _Kept(MOST_KEPT_BYTES)
 _NUMBERS = itertools.count()
 
 
-class SegmentColumns(Mapping[str, NDArray[Any]]):
+class SegmentColumns(PartlyRead):
     """The columns of a segment under the names that a corpus knows (`columns.KINDS`), and a few of its own:
     `template`, `origin`, `extra`, `observed_ns`."""
 
@@ -73,12 +80,12 @@ class SegmentColumns(Mapping[str, NDArray[Any]]):
             "length": lambda: segment.column("length").to_numpy(),
             "start": self._starts,
             "line": self._lines,
-            "severity": lambda: segment.templates.severity[self["template"]],
-            "service": lambda: self.service_of_template[self["template"]],
-            "shape": lambda: self.shape_of_template[self["template"]],
-            "origin": lambda: segment.templates.source[self["template"]].astype(np.uint16),
+            "severity": lambda: self.of_template["severity"][self["template"]],
+            "service": lambda: self.of_template["service"][self["template"]],
+            "shape": lambda: self.of_template["shape"][self["template"]],
+            "origin": lambda: self.of_template["origin"][self["template"]],
             "extra": self._extra_codes,
-            "moment": self._moments,
+            "moment": lambda: self.moments(None, self["time_ns"]),
         }
 
     def __getitem__(self, name: str) -> NDArray[Any]:
@@ -89,6 +96,24 @@ class SegmentColumns(Mapping[str, NDArray[Any]]):
 
     def __len__(self) -> int:
         return len(self._makers)
+
+    def of(self, rows: NDArray[np.int64]) -> Callable[[str], NDArray[Any]]:
+        return _Rows(self._segment, self, rows).column
+
+    def was_read(self, name: str) -> bool:
+        """Whether a column was read lately."""
+        return _KEPT.has((self._number, name))
+
+    @cached_property
+    def of_template(self) -> Mapping[str, NDArray[Any]]:
+        """The columns that are a matter of each record's template: for each template what its records have."""
+        templates = self._segment.templates
+        return {
+            "severity": templates.severity,
+            "service": self.service_of_template,
+            "shape": self.shape_of_template,
+            "origin": templates.source.astype(np.uint16),
+        }
 
     @cached_property
     def service_of_template(self) -> NDArray[np.uint16]:
@@ -130,13 +155,12 @@ class SegmentColumns(Mapping[str, NDArray[Any]]):
         codes: NDArray[np.uint32] = self._extras[1]
         return codes
 
-    def _moments(self) -> NDArray[np.int64]:
-        """When each record was, or else came, in microseconds since 1970."""
-        times = self["time_ns"]
+    def moments(self, blocks: list[int] | None, times: NDArray[np.int64]) -> NDArray[np.int64]:
+        """When each record of some blocks, or of all, was, or else came, in microseconds since 1970."""
         moments: NDArray[np.int64] = times // NS_PER_US
         undated = times == NO_TIME
         if undated.any():
-            came = times_of(self._segment.column("observed_timestamp"))
+            came = times_of(self._segment.column("observed_timestamp", blocks))
             moments[undated] = came[undated] // NS_PER_US
         moments[moments < 1] = 1  # a ref's number has no sign
         return moments
@@ -172,6 +196,55 @@ class SegmentColumns(Mapping[str, NDArray[Any]]):
                 counted = newlines[values.offsets[first + 1]] - newlines[values.offsets[first]]
                 lines[inside] = counted + 1
         return lines
+
+
+class _Rows:
+    """Some rows of a segment, ascending: where they stand in few of its blocks, only those are read."""
+
+    def __init__(self, segment: Segment, columns: SegmentColumns, rows: NDArray[np.int64]) -> None:
+        self._segment = segment
+        self._columns = columns
+        self._rows = rows
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A column of `SegmentColumns`."""
+        if name in self._columns.of_template:
+            return self._columns.of_template[name][self._template]
+        if name == "template":
+            return self._template
+        if name in ("time_ns", "moment") and not self._columns.was_read(name) and self._are_in_few_blocks:
+            found = self._times if name == "time_ns" else self._columns.moments(self._blocks, self._times)
+            return found[self._places]
+        return self._columns[name][self._rows]
+
+    @cached_property
+    def _template(self) -> NDArray[np.int32]:
+        if self._are_in_few_blocks and not self._columns.was_read("template"):
+            codes: NDArray[np.int32] = self._segment.column("template", self._blocks).to_numpy()
+            return codes[self._places]
+        return self._columns["template"][self._rows]
+
+    @cached_property
+    def _times(self) -> NDArray[np.int64]:
+        return self._segment.times(self._blocks)
+
+    @property
+    def _are_in_few_blocks(self) -> bool:
+        return len(self._blocks) <= _FEW_BLOCKS * self._segment.blocks
+
+    @cached_property
+    def _blocks(self) -> list[int]:
+        blocks: list[int] = np.unique(self._rows // self._segment.head.block_records).tolist()
+        return blocks
+
+    @cached_property
+    def _places(self) -> NDArray[np.int64]:
+        """Where the rows stand among those of their blocks."""
+        size = self._segment.head.block_records
+        places: NDArray[np.int64] = (
+            np.searchsorted(self._blocks, self._rows // size) * size + self._rows % size
+        )
+        return places
 
 
 class SegmentText:

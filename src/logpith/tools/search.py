@@ -241,9 +241,10 @@ class _Cursor:
 
     def here_then(self, corpus: Corpus, matching: NDArray[np.int64]) -> NDArray[np.int64]:
         """The records that were there for the first page."""
+        from logpith.corpus.some import Some
         from logpith.scan.timestamps import NO_TIME
 
-        times = corpus.columns.time_ns[matching]
+        times = Some(corpus, matching).time_ns
         return matching if self.end_ns is None else matching[(times < self.end_ns) | (times == NO_TIME)]
 
     def behind(self, corpus: Corpus, hits: list[Hit]) -> list[Hit]:
@@ -289,6 +290,7 @@ def _counts_item(
     import numpy as np
 
     from logpith.corpus.hits import counts_by_name
+    from logpith.corpus.some import Some
     from logpith_emit.severity import BANDS, band
 
     by_service = counts_by_name(services.of(matching), services.names)
@@ -298,7 +300,7 @@ def _counts_item(
     }
     if len(named) > _MOST_NAMES:
         told["others"] = sum(count for _, count in named[_MOST_NAMES:])
-    by_number = np.bincount(corpus.severity[matching], minlength=25).tolist()
+    by_number = np.bincount(Some(corpus, matching).severity, minlength=25).tolist()
     by_severity: dict[str, Json] = {}
     for number in range(24, -1, -1):
         if by_number[number]:
@@ -311,9 +313,11 @@ def _only(corpus: Corpus, matching: NDArray[np.int64], hits: Sequence[Hit]) -> N
     """The matching records of these hits."""
     import numpy as np
 
+    from logpith.corpus.some import Some
+
     wanted = np.zeros(len(corpus.templates.templates) + 1, np.bool_)
     wanted[[hit.template for hit in hits]] = True
-    return matching[wanted[corpus.template[matching]]]
+    return matching[wanted[Some(corpus, matching).template]]
 
 
 def _by_meaning(
