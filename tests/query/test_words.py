@@ -1,12 +1,13 @@
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from logpith.query import Wildcard
 from logpith.query.regex import compile_regex
 from logpith.query.words import PLAIN, fold, phrase_finder, plain_runs, readings, wildcard_regex
+from strategies import wildcards
 
 
 def contains(text, word):
@@ -16,6 +17,15 @@ def contains(text, word):
 def contains_wild(text, pattern):
     find = compile_regex(wildcard_regex(Wildcard(pattern).pieces))
     return any(map(find, map(fold, readings(text))))
+
+
+@given(wildcards(), st.text("aAbBkKsS\u017f\u212a_-. 1é\n", max_size=12))
+def test_a_wildcard_of_any_case_is_found_in_a_text_as_it_stands(pattern, text):
+    assume(pattern.isascii())
+    wildcard = Wildcard(pattern)
+    in_any_case = compile_regex(wildcard_regex(wildcard.pieces, any_case=True))
+
+    assert in_any_case(text) == compile_regex(wildcard_regex(wildcard.pieces))(fold(text))
 
 
 @pytest.mark.parametrize(

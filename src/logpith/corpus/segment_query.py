@@ -588,7 +588,7 @@ class _Texts:
 
     def may_stand_in_time(self, text: bytes) -> Mask:
         """Templates whose own time may hold a literal."""
-        if _IN_TIMES.issuperset(text.lower()):
+        if _fits_in_time(text.lower()):
             return self.has_time
         return np.zeros(len(self.starts), np.bool_)
 
@@ -629,6 +629,18 @@ class _Half:
 
     templates: Mask
     rests: tuple[Literal, ...]
+
+
+_TIMES = tuple(
+    b"0000-00-00t00:00:00" + (b"." + b"0" * digits if digits else b"") + b"z" for digits in range(10)
+)
+"""How `scan/split.py` writes times that it leaves out, in small letters, 0 for any digit; or a part of one."""
+
+
+def _fits_in_time(text: bytes) -> bool:
+    """Whether a literal in small letters may be a part of a time that is left out."""
+    like = bytes(48 if 48 <= byte <= 57 else byte for byte in text)
+    return any(like in time for time in _TIMES)
 
 
 def _is_one_value(text: bytes) -> bool:

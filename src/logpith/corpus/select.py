@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,6 +24,7 @@ from logpith.corpus.segment_query import SegmentQuery, may_name
 from logpith.corpus.view import CorpusRecordView, fields_of_record
 from logpith.corpus.watch import current
 from logpith.corpus.windows import Window, map_windows
+from logpith.formats.wrappers import DOCKER_KEY
 from logpith.query import (
     And,
     ColumnPredicates,
@@ -36,6 +38,7 @@ from logpith.query import (
     Regex,
     Substring,
     Value,
+    Wildcard,
     Word,
     column_predicates,
     fields_of,
@@ -49,6 +52,7 @@ from logpith.query.fields import FIELD_NAMES, column_named, column_spelled, spel
 from logpith.query.plan import ALL_SEVERITIES
 from logpith.query.regex import compile_block_regex, mark_matching
 from logpith.query.tree import FieldTest, TextTerm
+from logpith.query.words import wildcard_regex
 from logpith.quote import shorten, show_hidden
 from logpith.scan.field_values import ASK, BARE, TEXT, FieldName, find_values
 from logpith.scan.search import Literal, mark_records
@@ -70,8 +74,17 @@ _AT_ONCE = 32
 
 _BACKSLASH = Literal(b"\\")
 _BRACE = ord("{")
-_READ_OFF = frozenset(("plain", "json", "logfmt", "syslog 3164", "syslog 5424"))
-"""Formats in which an object of JSON says what it says."""
+HOST = "host"
+_NO_KEY = "\0"
+_MARKED_NAMES = Literal(b"short_message")
+"""What an object of GELF has, whose other names bear a mark."""
+
+_WRAPPED = f'{{"{DOCKER_KEY}":'.encode()
+_LONGEST_HEAD = 66
+_PAIR = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@/-]*=")
+_BEGINS_KEY = np.array(
+    [chr(byte).isascii() and (chr(byte).isalpha() or chr(byte) in "_@") for byte in range(256)]
+)
 
 
 def check_query(text: str) -> None:
@@ -267,6 +280,8 @@ def ask_window(window: Window, query: Query, within: Mask) -> Mask:
             )
         case Regex(field=None):
             return _ask_regex(window, query, within)
+        case Wildcard(field=None) if window.records is not None and query.pattern.isascii():
+            return _ask_wildcard(window, query, within)
         case _:
             return _ask_field(
                 window, query, within & (_may_match(window, query) | _told_elsewhere(window, query))
@@ -287,6 +302,14 @@ def _ask_words(window: Window, query: Word | Phrase, within: Mask) -> Mask:
     return found | _ask_each(window, query, escaped & _may_match(window, query)) if escaped.any() else found
 
 
+def _ask_wildcard(window: Window, query: Wildcard, within: Mask) -> Mask:
+    """Lines of a segment, in one call; those with a backslash may say it behind an escape."""
+    pattern = wildcard_regex(query.pieces, any_case=True)
+    found = within & mark_matching(pattern, window.buf, window.starts, window.ends)
+    escaped = within & ~found & _marked(window, _BACKSLASH)
+    return found | _ask_each(window, query, escaped & _may_match(window, query)) if escaped.any() else found
+
+
 def _may_match(window: Window, query: Query) -> Mask:
     """Records that hold a literal that any match must hold."""
     literals = required_literals(query)
@@ -299,29 +322,48 @@ def _may_match(window: Window, query: Query) -> Mask:
 
 
 def _ask_field(window: Window, query: Query, within: Mask) -> Mask:
-    """What a field holds in the objects of JSON is read off without building them, and asked once for each value."""
+    """What a field holds in objects of JSON and in pairs is read off without building them, and asked once for each
+    value."""
     field = query.field if isinstance(query, TextTerm | FieldTest) else None
     if field is None or isinstance(query, Exists) or not within.any():
         return _ask_each(window, query, within)
     source = window.corpus.source_of(window.record(0))
-    is_simple = {name for name, _ in source.formats} <= _READ_OFF
-    if column_named(field) is not None or source.columns or source.own_formats or not is_simple:
+    if column_named(field) not in (None, HOST) or source.columns or source.own_formats:
         return _ask_each(window, query, within)
-    rows = np.flatnonzero(within & (window.buf[window.starts] == _BRACE) & ~_told_elsewhere(window, query))
-    finder = FieldName.of(field, spellings_of(field))
+    rows = _read_off(window, within & ~_told_elsewhere(window, query))
+    # Of a column the name itself is one spelling among others, by its rank.
+    finder = FieldName.of(_NO_KEY if column_named(field) else field, spellings_of(field))
     kinds, spans = find_values(window.buf, window.starts[rows], window.ends[rows], finder)
     meets = value_matcher(query)
     found, decided = np.zeros_like(within), np.zeros_like(within)
     known: dict[tuple[int, bytes], bool] = {}
     for row, kind, (start, end) in zip(rows.tolist(), kinds.tolist(), spans.tolist(), strict=True):
-        if kind in (TEXT, BARE):
+        if kind == TEXT or (kind == BARE and column_named(field) is None):
             value = kind, bytes(window.buf[start:end])
             if value not in known:
                 known[value] = _meets(meets, *value)
             found[row] = known[value]
     # What other spellings of a column say must be asked, too, where this one does not match.
-    decided[rows] = (kinds != ASK) & (found[rows] | (column_spelled(field) is None))
+    is_told = (kinds != ASK) & ((kinds != BARE) | (column_named(field) is None))
+    decided[rows] = is_told & (found[rows] | (column_spelled(field) is None))
     return found | _ask_each(window, query, within & ~decided)
+
+
+def _read_off(window: Window, within: Mask) -> NDArray[np.int64]:
+    """Those of some records that say what they say: objects of JSON and pairs, with no wrapper around them."""
+    first = window.buf[window.starts]
+    object_like = within & (first == _BRACE)
+    if object_like.any():
+        object_like &= ~_marked(window, _MARKED_NAMES)
+    plain = object_like | (within & _BEGINS_KEY[first])
+    # What follows is asked of few: most records begin with neither.
+    places = np.flatnonzero(plain)
+    heads = [bytes(window.buf[start : start + _LONGEST_HEAD]) for start in window.starts[places].tolist()]
+    told = [
+        not head.startswith(_WRAPPED) if head.startswith(b"{") else _PAIR.match(head) is not None
+        for head in heads
+    ]
+    return places[np.array(told, np.bool_)]
 
 
 def _meets(meets: Callable[[Value], bool], kind: int, value: bytes) -> bool:

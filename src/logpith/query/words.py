@@ -75,16 +75,23 @@ def phrase_finder(phrase: str) -> Callable[[str], bool]:
     return find
 
 
-def wildcard_regex(pieces: Iterable[tuple[str, bool]]) -> str:
-    """An RE2 pattern found in a *folded* text exactly where the wildcard is; pieces as in the tree."""
+def wildcard_regex(pieces: Iterable[tuple[str, bool]], *, any_case: bool = False) -> str:
+    """An RE2 pattern found in a *folded* text exactly where the wildcard is; pieces as in the tree. With `any_case` it
+    is found in a text as it stands: pieces must be ASCII then."""
     parts = list(pieces)
+    spell = _in_any_case if any_case else re.escape
     holes = {"*": r'[^\s"]*', "?": r'[^\s"]'}
-    inside = "".join(holes[piece] if is_hole else re.escape(fold(piece)) for piece, is_hole in parts)
+    inside = "".join(holes[piece] if is_hole else spell(fold(piece)) for piece, is_hole in parts)
     first, last = parts[0], parts[-1]
     # RE2 has no look-around; that the border takes one character does not matter to whether there is a match.
     before = f"(?:^|[^{WORD_CLASS}])" if not first[1] and is_word_character(first[0][0]) else ""
     after = f"(?:$|[^{WORD_CLASS}])" if not last[1] and is_word_character(last[0][-1]) else ""
     return f"{before}{inside}{after}"
+
+
+def _in_any_case(text: str) -> str:
+    # RE2's (?i) would take letters past ASCII for some of these.
+    return "".join(f"[{sign}{sign.upper()}]" if sign.isalpha() else re.escape(sign) for sign in text)
 
 
 def is_word_character(character: str) -> bool:
