@@ -61,7 +61,8 @@ settings = Settings(store=StoreSettings(folder=Path("data/store").absolute()), s
 desk = mcp.LazyDesk(["."], settings=settings)
 desk.load(tools())
 before = loaded()
-for name, given in (("search_logs", {"query": "quota"}), ("log_overview", {}), ("triage", {})):
+by_time = {"by": ["time:5m"]}
+for name, given in (("search_logs", {"query": "quota"}), ("log_overview", {}), ("triage", {}), ("log_count", by_time)):
     assert not mcp.answer_call(desk, tools()[name], given).is_error
 print(len(before), sorted(name for name, _ in loaded() - before))
 """

@@ -22,6 +22,9 @@ _TEXT = (
     + b'2026-01-01 00:00:00 ERROR a 1\n  File "a.py", line 1\n' * 3
 )
 
+# What the tools need besides what they must be given.
+_GIVEN: Mapping[str, Mapping[str, object]] = {"log_count": {"by": ["time:1m", "level"]}}
+
 _QUERIES = ("a", '"a 1" OR /a [0-9]/', "level>=info NOT b* msg:a timestamp>=10m")
 
 
@@ -68,6 +71,6 @@ def _ask_all(offered: Mapping[str, type[Tool]], corpus: Corpus) -> None:
     for tool in offered.values():
         required = {argument.name: mend(argument, "a") for argument in describe(tool) if argument.required}
         try:
-            ask(build(tool, required), desk)
+            ask(build(tool, {**required, **_GIVEN.get(tool.name, {})}), desk)
         except LogpithError:
             continue  # it wants what only an answer can give; most of what it needs is loaded all the same
