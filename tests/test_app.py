@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -7,8 +8,12 @@ import pytest
 
 from logpith.answer import Answer, Coverage, tokens
 from logpith.app import ask
+from logpith.batch import make_batch
 from logpith.component import build
 from logpith.corpus.desk import Desk
+from logpith.server.lazy_desk import LazyDesk
+from logpith.settings import SearchSettings, Settings, StoreSettings
+from logpith.store import open_store
 from logpith.tools import Tool, tools
 
 
@@ -59,3 +64,41 @@ def test_pages_that_the_budget_cuts_short_add_up_to_every_line(tmp_path):
         offset = int(answer.cursor.removeprefix("offset="))
 
     assert seen == list(range(1, 61))
+
+
+class TestSlowQuestions:
+    """They are told in our own log, with what they looked at."""
+
+    @pytest.fixture
+    def desk(self, tmp_path):
+        settings = Settings(
+            store=StoreSettings(folder=tmp_path / "data" / "store"), search=SearchSettings(slow_query_ms=0)
+        )
+        lines = [b"call %d failed for user-%d" % (number, number % 7) for number in range(300)]
+        with open_store(settings.store.folder) as store:
+            store.add([make_batch(lines, observed_ns=10**18, source="app")], newest_ns=10**18)
+        lazy = LazyDesk((str(tmp_path),), settings=settings)
+        yield lazy.get()
+        lazy.close()
+
+    def ask(self, desk):
+        ask(build(tools()["search_logs"], {"query": "user-3"}), desk)
+
+    def test_from_slow_query_ms_on_a_question_is_logged_with_its_plan_and_the_bytes_read(self, desk, caplog):
+        self.ask(desk)
+
+        (told,) = [record.getMessage() for record in caplog.records if record.name == "logpith.app"]
+        plan = re.fullmatch(
+            r"search_logs took \d+ ms: 1 segments, 1 blocks read, ([\d.]+) kB from the disk",
+            told,
+        )
+        assert plan
+        assert float(plan[1]) > 0
+        assert "user-3" not in told  # what is asked may be what nobody should find in a log
+
+    def test_what_is_quicker_is_not(self, desk, caplog):
+        desk.slow_s = 3600
+
+        self.ask(desk)
+
+        assert not [record for record in caplog.records if record.name == "logpith.app"]

@@ -36,7 +36,7 @@ def ask(tool: Tool, desk: Desk) -> Answer:
         answer = replace(answer, coverage=replace(answer.coverage, skipped=skipped, lowered=lowered))
     if desk.slow_s is not None and watch.elapsed_s >= desk.slow_s:
         # By its name and plan only: what is asked may hold what nobody should find in a log.
-        log.warning("%s took %.0f ms: %s", tool.name, watch.elapsed_s * 1000, watch.scanned.in_words())
+        log.warning("%s took %.0f ms: %s", tool.name, watch.elapsed_s * 1000, watch.in_words())
     return fit(answer, tool.budget, tool.cursor_after)
 
 

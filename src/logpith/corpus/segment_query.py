@@ -125,6 +125,18 @@ class _Leaf:
     column: str = "values"
 
 
+def is_within(segment: Segment, time: TimeRange) -> bool:
+    """Whether all records of a segment are of a period."""
+    head = segment.head
+    if time.is_open:
+        return True
+    return (
+        not head.undated
+        and (time.start_ns is None or head.start_ns >= time.start_ns)
+        and (time.end_ns is None or head.end_ns < time.end_ns)
+    )
+
+
 class SegmentQuery:
     """A query about one segment."""
 
@@ -264,14 +276,7 @@ class SegmentQuery:
 
     @cached_property
     def _is_within_time(self) -> bool:
-        head, time = self.segment.head, self._time
-        if time.is_open:
-            return True
-        return (
-            not head.undated
-            and (time.start_ns is None or head.start_ns >= time.start_ns)
-            and (time.end_ns is None or head.end_ns < time.end_ns)
-        )
+        return is_within(self.segment, self._time)
 
     def _blocks_in_time(self) -> Mask:
         """Blocks with records in the period, as far as their borders tell."""

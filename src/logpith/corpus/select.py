@@ -12,15 +12,17 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import replace
 from functools import cache
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
-from logpith.corpus.segment_query import SegmentQuery, may_name
+from logpith.corpus.segment_query import SegmentQuery, is_within, may_name
 from logpith.corpus.view import CorpusRecordView, fields_of_record
 from logpith.corpus.watch import current
 from logpith.corpus.windows import Window, map_windows
@@ -63,6 +65,7 @@ from logpith_emit.errors import nearest
 from logpith_emit.record import flat, normalised
 
 Mask = NDArray[np.bool_]
+Result = TypeVar("Result")
 ALWAYS = TimeRange()
 
 # Asking a record alone takes as long as RE2 takes for some fifty of them in a row.
@@ -195,18 +198,25 @@ def _in_text(corpus: Corpus, source: Source, predicates: ColumnPredicates, rest:
 def _in_segments(
     corpus: Corpus, sources: Sequence[Source], predicates: ColumnPredicates, rest: Query
 ) -> dict[int, NDArray[np.int64]]:
-    """The records of some segments that match, by the segment's first record: all blocks on all cores."""
+    """The records of some segments that match, by the segment's first record: all blocks on all cores. What was asked
+    of a segment lately is not asked again."""
 
     def ask(source: Source) -> tuple[SegmentQuery, list[range]]:
         asked = SegmentQuery(corpus, source, predicates, rest, ask_window)
         return asked, [] if asked.is_everything else asked.pieces()
 
     found: dict[int, NDArray[np.int64]] = {}
+    unknown: list[Source] = []
+    for source in sources:
+        columns: Any = source.table.columns
+        known = columns.found(_question(source, predicates, rest))
+        if known is None:
+            unknown.append(source)
+        else:
+            found[source.first] = known + source.first
     work: list[tuple[int, SegmentQuery, range]] = []
-    opened = list(workers().map(ask, sources))
-    for source, (asked, pieces) in zip(sources, opened, strict=True):
-        whole = source.records if asked.is_everything else 0
-        found[source.first] = np.arange(source.first, source.first + whole)
+    opened = list(workers().map(ask, unknown))
+    for source, (asked, pieces) in zip(unknown, opened, strict=True):
         work += [(source.first, asked, piece) for piece in pieces]
     watch = current()
     rows: list[NDArray[np.int64]] = []
@@ -217,18 +227,42 @@ def _in_segments(
             watch.scanned.blocks_left += sum(len(piece) for _, _, piece in work[begin:])
             break
         rows += workers().map(lambda one: one[1].ask(one[2]), work[begin : begin + _AT_ONCE])
-    for _, (asked, _) in zip(sources, opened, strict=True):
+    for asked, _ in opened:
         watch.scanned.add(asked.scanned)
     parts: dict[int, list[NDArray[np.int64]]] = {}
     for (first, _, _), matching in reversed(list(zip(work, rows, strict=False))):
-        parts.setdefault(first, []).append(matching + first)
-    return {**found, **{first: np.concatenate(some) for first, some in parts.items()}}
+        parts.setdefault(first, []).append(matching)
+    for source, (asked, _) in zip(unknown, opened, strict=True):
+        if asked.is_everything:
+            found[source.first] = np.arange(source.first, source.first + source.records)
+            continue
+        matching = np.concatenate([np.empty(0, np.int64), *parts.get(source.first, ())])
+        found[source.first] = matching + source.first
+        if len(rows) == len(work):
+            columns = source.table.columns
+            columns.remember(_question(source, predicates, rest), matching)
+    return found
+
+
+def _question(source: Source, predicates: ColumnPredicates, rest: Query) -> tuple[object, ...]:
+    """What tells a question to a segment from others. A period that all of the segment is in is no part of it, so that
+    "the last hour" is the same question a moment later."""
+    text: Any = source.text
+    time = ALWAYS if is_within(text.segment, predicates.time) else predicates.time
+    return predicates.severity, time, predicates.source, rest
+
+
+class _Workers(ThreadPoolExecutor):
+    """Threads on which work counts as that of the question that has asked for it."""
+
+    def submit(self, work: Callable[..., Result], /, *given: Any, **named: Any) -> Future[Result]:
+        return super().submit(copy_context().run, work, *given, **named)
 
 
 @cache
 def workers() -> ThreadPoolExecutor:
     """A thread for each core, for work that keeps no lock."""
-    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="segments")
+    return _Workers(os.cpu_count() or 1, thread_name_prefix="segments")
 
 
 def _by_columns(corpus: Corpus, source: Source, predicates: ColumnPredicates) -> Mask:

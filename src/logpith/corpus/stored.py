@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -25,7 +25,10 @@ from logpith.store.segment import Segment, Values, times_of, values_of
 from logpith.timerange import NS_PER_US
 
 MOST_KEPT_BYTES = 192 << 20
-"""What the columns of all segments may take in memory together."""
+"""What the columns of all segments, and what was found in them, may take in memory together."""
+
+_ENTRY_BYTES = 512
+"""What an array takes besides its numbers, about: an answer may be that nothing was found."""
 
 _FEW_BLOCKS = 0.25
 """Up to this share of a segment's blocks is read alone; of more the whole column is, and kept."""
@@ -34,31 +37,38 @@ _NEWLINE = 10
 
 
 class _Kept:
-    """Arrays that were read lately, by segment and name."""
+    """Arrays that were read or found lately, by segment and what they are."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self._arrays: OrderedDict[tuple[int, str], NDArray[Any]] = OrderedDict()
+        self._arrays: OrderedDict[tuple[int, Hashable], NDArray[Any]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
-    def has(self, key: tuple[int, str]) -> bool:
+    def has(self, key: tuple[int, Hashable]) -> bool:
         """Whether an array is here."""
         return key in self._arrays
 
-    def get(self, key: tuple[int, str], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    def peek(self, key: tuple[int, Hashable]) -> NDArray[Any] | None:
+        """An array, if it is here."""
         with self._lock:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
-                return self._arrays[key]
-        made = make()
+            return self._arrays.get(key)
+
+    def get(self, key: tuple[int, Hashable], make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        known = self.peek(key)
+        return self.put(key, make()) if known is None else known
+
+    def put(self, key: tuple[int, Hashable], made: NDArray[Any]) -> NDArray[Any]:
+        """The array, which is here from now on."""
         with self._lock:
             if key not in self._arrays:
                 self._arrays[key] = made
-                self._bytes += made.nbytes
+                self._bytes += made.nbytes + _ENTRY_BYTES
             while self._bytes > self._most_bytes and len(self._arrays) > 1:
                 _, gone = self._arrays.popitem(last=False)
-                self._bytes -= gone.nbytes
+                self._bytes -= gone.nbytes + _ENTRY_BYTES
         return made
 
 
@@ -103,6 +113,14 @@ class SegmentColumns(PartlyRead):
     def was_read(self, name: str) -> bool:
         """Whether a column was read lately."""
         return _KEPT.has((self._number, name))
+
+    def found(self, question: Hashable) -> NDArray[np.int64] | None:
+        """The rows that match, if the same was asked lately."""
+        return _KEPT.peek((self._number, ("found", question)))
+
+    def remember(self, question: Hashable, rows: NDArray[np.int64]) -> None:
+        """Keeps all rows that match, for whoever asks the same: a segment never changes."""
+        _KEPT.put((self._number, ("found", question)), rows)
 
     @cached_property
     def of_template(self) -> Mapping[str, NDArray[Any]]:

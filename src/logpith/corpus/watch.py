@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from logpith.progress import size_in_words
+from logpith.store.meter import Meter, metering
+
 
 @dataclass
 class Scanned:
@@ -47,6 +50,7 @@ class Watch:
     clock: Callable[[], float] = time.monotonic
     scanned: Scanned = field(default_factory=Scanned)
     begun_s: float = 0.0
+    meter: Meter = field(default_factory=Meter)
 
     def __post_init__(self) -> None:
         self.begun_s = self.clock()
@@ -58,6 +62,10 @@ class Watch:
     def is_over(self) -> bool:
         """Whether it is time to answer with what is known."""
         return self.limit_s is not None and self.elapsed_s >= self.limit_s
+
+    def in_words(self) -> str:
+        """What was looked at, and how much was read of it: `4 segments, 12 blocks read, 35.1 kB from the disk`."""
+        return f"{self.scanned.in_words()}, {size_in_words(self.meter.read_bytes)} from the disk"
 
     @property
     def trouble(self) -> str:
@@ -76,12 +84,13 @@ _CURRENT: ContextVar[Watch | None] = ContextVar("watch", default=None)
 @contextmanager
 def watching(limit_s: float | None = None, clock: Callable[[], float] = time.monotonic) -> Iterator[Watch]:
     """A watch over what the block asks of a store."""
-    watch = Watch(limit_s, clock)
-    token = _CURRENT.set(watch)
-    try:
-        yield watch
-    finally:
-        _CURRENT.reset(token)
+    with metering() as meter:
+        watch = Watch(limit_s, clock, meter=meter)
+        token = _CURRENT.set(watch)
+        try:
+            yield watch
+        finally:
+            _CURRENT.reset(token)
 
 
 def current() -> Watch:

@@ -28,6 +28,7 @@ from logpith.scan.split import Templates, join_lines
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import LETTERS_BYTES, may_hold_letters, may_hold_words
 from logpith.store.disk import TRASH
+from logpith.store.meter import note_read
 from logpith.store.segment_writer import (
     DATA,
     FORMAT,
@@ -294,6 +295,7 @@ class Segment:
         if not isinstance(self._files, Path):
             return self._files[name]
         data = self._from_disk(name, self._disk.read)
+        note_read(len(data))
         if digest(data) != self.head.files.get(name):
             self._is_damaged(name)
         return data
@@ -332,7 +334,20 @@ class Segment:
             table = data.read_row_groups(groups, columns=names, use_threads=False)
         except (OSError, pa.ArrowException) as error:
             self._is_damaged(DATA, str(error))
+        if isinstance(self._files, Path):
+            places = [data.schema_arrow.get_field_index(name) for name in names]
+            note_read(int(self._chunk_bytes[np.ix_(groups, places)].sum()))
         return {name: _whole(table[name]) for name in names}
+
+    @cached_property
+    def _chunk_bytes(self) -> NDArray[np.int64]:
+        """For each block and column how many bytes of the file it takes."""
+        metadata = self._data.metadata
+        sizes = [
+            [chunk.column(place).total_compressed_size for place in range(metadata.num_columns)]
+            for chunk in map(metadata.row_group, range(self.blocks))
+        ]
+        return np.array(sizes, np.int64).reshape(self.blocks, metadata.num_columns)
 
     def _verify(self, data: Any, groups: list[int], names: list[str]) -> None:
         """Looks at the checksums of what is read for the first time."""
