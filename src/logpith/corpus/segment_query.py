@@ -51,7 +51,7 @@ from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import is_kept
 from logpith.scan.words import BYTE_KIND
 from logpith.store.segment import Segment, Values, plain_numbers, times_of, values_of
-from logpith_emit.record import normalised
+from logpith_emit.record import flat, normalised
 
 if TYPE_CHECKING:
     from logpith.corpus.records import Corpus, Source
@@ -749,7 +749,7 @@ def may_name(extra: Mapping[str, object], field: str) -> bool:
         return False
     column = column_named(field) or column_spelled(field)
     wanted = normalised(field.rpartition(".")[2])
-    for key in extra:
+    for key, _ in flat(extra):
         if column and column in (column_named(key), column_spelled(key)):
             return True
         if wanted in normalised(key):
