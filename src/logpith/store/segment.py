@@ -17,7 +17,6 @@ from zlib import crc32
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
 from numpy.typing import NDArray
@@ -163,10 +162,8 @@ class Segment:
     @cached_property
     def templates(self) -> SegmentTemplates:
         """All templates."""
-        table = self._table(TEMPLATES)
-        text = table["text"]
-        service = table["service"].dictionary_encode()
-        source = table["source"].dictionary_encode()
+        table = self._table(TEMPLATES, coded=("service", "source"))
+        text, service, source = table["text"], table["service"], table["source"]
         octets = text.buffers()[2]
         return SegmentTemplates(
             # Never empty, though the line of the only template may be: so all may look at a first byte.
@@ -323,8 +320,10 @@ class Segment:
         found = (name for name in self._disk.names(trash) if name.endswith(f"-{self.head.id}"))
         return next((trash / name for name in found), None)
 
-    def _table(self, name: str) -> dict[str, Any]:
-        table = pq.read_table(pa.BufferReader(self._bytes(name)), use_threads=False)
+    def _table(self, name: str, coded: Sequence[str] = ()) -> dict[str, Any]:
+        # Not `read_table`, which brings a library that reads many files as one.
+        file = pq.ParquetFile(pa.BufferReader(self._bytes(name)), read_dictionary=coded, **_PARQUET)
+        table = file.read(use_threads=False)
         return {column: table[column].combine_chunks() for column in table.column_names}
 
     def _read(self, groups: list[int], names: list[str]) -> dict[str, Any]:
@@ -411,6 +410,8 @@ class Segment:
 
 def segment_table(segment: Segment) -> Any:
     """All records of a segment, as an Arrow table like those that it was made from, in the order of time."""
+    import pyarrow.compute as pc  # noqa: PLC0415  a question needs none of it
+
     blocks = range(segment.blocks)
     names = ("template", "timestamp", "observed_timestamp", "values", "extra")
     columns = segment.columns(names, blocks)
@@ -465,15 +466,18 @@ def read_head(folder: Path, data: bytes) -> Head:
 def times_of(column: Any) -> NDArray[np.int64]:
     """A column of times as ns; NO_TIME where it is null."""
     scale = _PER_UNIT[column.type.unit]
-    times: NDArray[np.int64] = column.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False) * scale
+    times: NDArray[np.int64] = plain_numbers(column) * scale
     if column.null_count:
-        times[column.is_null().to_numpy(zero_copy_only=False)] = NO_TIME
+        is_known = np.frombuffer(column.buffers()[0], np.uint8)
+        known = np.unpackbits(is_known, bitorder="little")[column.offset : column.offset + len(column)]
+        times[known == 0] = NO_TIME
     return times
 
 
 def plain_numbers(column: Any) -> NDArray[Any]:
     """A column of numbers as it is stored; where it is null stands any number."""
-    numbers = np.frombuffer(column.buffers()[1], column.type.to_pandas_dtype())
+    kind = np.int64 if pa.types.is_timestamp(column.type) else column.type.to_pandas_dtype()
+    numbers = np.frombuffer(column.buffers()[1] or b"", kind)
     return numbers[column.offset : column.offset + len(column)]
 
 
