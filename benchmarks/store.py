@@ -2,8 +2,9 @@
 
 Ten million mixed lines (`mixed_lines.py`), or `--lines N`, or a file of the same layouts by `--lines-file`. All take in
 the same lines and are asked the same questions in turns: A, B, A, B. Of taking in the better of two counts; times of
-questions are medians behind a first one, which is told beside; in brackets stands how many were found. More peers
-come by `--sketch FOLDER` and `--peer NAME=URL`.
+questions are medians behind a first one, which is told beside; in brackets stands how many were found. What logpith
+remembers of a question it forgets before it is asked again: each answer is worked out anew. More peers come by
+`--sketch FOLDER` and `--peer NAME=URL`.
 """
 
 from __future__ import annotations

@@ -89,7 +89,9 @@ def desk_of(folder: Path) -> Desk:
 
 def _rows(desk: Desk, query: str) -> int:
     from logpith.corpus.select import read_query, select  # noqa: PLC0415  --help must not wait
+    from logpith.corpus.stored import forget_found  # noqa: PLC0415  as above
 
+    forget_found()
     corpus = desk.open()
     found = select(corpus, read_query(corpus, query, desk.now_ns()).query)
     return len(corpus.texts(found.tolist()))
@@ -104,17 +106,21 @@ def _newest(desk: Desk, query: str) -> int:
 
 
 def _count(desk: Desk, query: str) -> int:
-    from logpith.corpus.select import read_query, select  # noqa: PLC0415  --help must not wait
-
-    corpus = desk.open()
-    return len(select(corpus, read_query(corpus, query, desk.now_ns()).query))
+    return _told(desk, r"^([\d,]+)(?: of [\d,]+)? record", query, (), ())
 
 
 def _groups(desk: Desk, by: Sequence[str], query: str = "", agg: Sequence[str] = ()) -> int:
-    from logpith.tools.count import CountTool  # noqa: PLC0415  --help must not wait
+    return _told(desk, r"in ([\d,]+) group", query, by, agg)
 
+
+def _told(desk: Desk, pattern: str, query: str, by: Sequence[str], agg: Sequence[str]) -> int:
+    """A number that the summary of `log_count` tells; answered anew, though it was asked before."""
+    from logpith.corpus.stored import forget_found  # noqa: PLC0415  --help must not wait
+    from logpith.tools.count import CountTool  # noqa: PLC0415  as above
+
+    forget_found()
     answer = CountTool(query=query, by=tuple(by), agg=tuple(agg)).answer(desk)
-    told = re.search(r"in ([\d,]+) group", answer.summary)
+    told = re.search(pattern, answer.summary)
     return int(told[1].replace(",", "")) if told else 0
 
 

@@ -71,8 +71,18 @@ class _Kept:
                 self._bytes -= gone.nbytes + _ENTRY_BYTES
         return made
 
+    def forget_found(self) -> None:
+        with self._lock:
+            for key in [key for key in self._arrays if isinstance(key[1], tuple)]:
+                self._bytes -= self._arrays.pop(key).nbytes + _ENTRY_BYTES
+
 
 _KEPT = _Kept(MOST_KEPT_BYTES)
+
+
+def forget_found() -> None:
+    """Forgets what questions have found, so that the next one is answered anew, as measurements want it."""
+    _KEPT.forget_found()
 _NUMBERS = itertools.count()
 
 
