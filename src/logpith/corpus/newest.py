@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logpith.batch import SCHEMA, Batch, empty_batch, join_batches, spell_extra, with_column
@@ -164,6 +163,8 @@ def _last_of_segment(source: Source) -> Batch:
 
 def _moments(batch: Batch) -> NDArray[np.int64]:
     """When each record was, or else came."""
+    import pyarrow.compute as pc  # noqa: PLC0415  takes long to load, and questions need none of it
+
     moments: NDArray[np.int64] = pc.coalesce(batch["timestamp"], batch["observed_timestamp"]).to_numpy()
     return moments
 
@@ -182,6 +183,8 @@ def _last_of_each(batch: Batch) -> Batch:
 
 def _cut(batch: Batch) -> Batch:
     """The records with the beginnings of long lines."""
+    import pyarrow.compute as pc  # noqa: PLC0415  as above
+
     lines = batch["line"]
     if not pc.any(pc.greater(pc.binary_length(lines), MOST_LINE_BYTES)).as_py():
         return batch

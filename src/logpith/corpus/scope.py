@@ -14,7 +14,6 @@ from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logpith.corpus.desk import Collected, Desk
@@ -133,6 +132,8 @@ class _Scope:
             return source
         known = self._made.get(id(segment))
         if known is None:
+            import pyarrow.compute as pc  # noqa: PLC0415  takes long to load, and questions need none of it
+
             table = segment_table(segment)
             wanted = pa.array(sorted(self._services), pa.string())
             table = table.filter(pc.is_in(table["service"], value_set=wanted))

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from logpith.batch import Batch, extra_of, text_spans, with_column
@@ -181,6 +180,8 @@ def fill_column(batch: Batch, name: str, values: Mapping[int, Value]) -> Batch:
     """The batch with the column that a name means filled by what can be read as its values, by place."""
     column = column_named(name) or column_spelled(name)
     if column == TIMESTAMP:
+        import pyarrow.compute as pc  # noqa: PLC0415  takes long to load, and questions need none of it
+
         newest_ns = int(pc.max(batch["observed_timestamp"]).as_py() or 0)
         texts = [str(value) for value in values.values()]
         read: dict[int, Any] = dict(zip(values, times_of(texts, newest_ns), strict=True))
