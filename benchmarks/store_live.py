@@ -1,7 +1,7 @@
 """A store in use, against what is promised: searches, arrival → searchable elsewhere, memory, start-up.
 
-A million mixed lines, or `--lines N`. Searches are `search_logs` of 30 kinds, warm, asked
-again, and by a desk that has opened nothing yet. Lines arrive steadily at 10,000 a second; a shipper brings them over HTTP twenty times a second, and
+A million mixed lines, or `--lines N`. Searches are `search_logs` of 30 kinds: warm, asked again, and by a desk that has
+opened nothing yet. Lines arrive steadily at 10,000 a second; a shipper brings them over HTTP twenty times a second, and
 another process asks the store for the newest one just as often. What counts is from when the first line of a request
 was there to when an answer shows it. Memory is RssAnon.
 """

@@ -152,6 +152,7 @@ class SegmentQuery:
         self._time = predicates.time
         self._ask_lines = ask_lines
         self._leaves: dict[int, _Leaf] = {}
+        self._templates: NDArray[np.int32] | None = None  # of all rows, where most blocks are asked
         self._texts = _texts_of(self._text)
         self.scanned = Scanned(segments=1)
         self._alive = self._by_columns(predicates)
@@ -178,6 +179,8 @@ class SegmentQuery:
         """The blocks that may hold a match, in order; behind each other those that are read together."""
         pieces: list[range] = []
         blocks = self.blocks()
+        if len(blocks) * 2 > self.segment.blocks:
+            self._templates = self.columns["template"]
         most = _MOST_TOGETHER if blocks and not self._is_in_doubt and "values" not in self._wanted else 1
         for block in blocks:
             if pieces and pieces[-1].stop == block and len(pieces[-1]) < most:
@@ -190,13 +193,14 @@ class SegmentQuery:
         """The rows of a piece that match, by their numbers in the segment, in order."""
         must_look_at_time = not self._is_within_time
         # What is in doubt is put together of values and times: reading all at once saves two calls.
-        names = ["template", *self._columns(blocks), *(["timestamp", "values"] if self._is_in_doubt else [])]
-        columns = self.segment.columns(
-            list(dict.fromkeys([*names, *(["timestamp"] if must_look_at_time else [])])), blocks
-        )
+        wanted = {*self._columns(blocks), *(("timestamp", "values") if self._is_in_doubt else ())}
+        wanted |= {"timestamp"} if must_look_at_time else set()
+        wanted |= {"template"} if self._templates is None else set()
+        columns = self.segment.columns(sorted(wanted), blocks) if wanted else {}
         self.scanned.blocks += len(blocks)
-        first = self.segment.rows_of(blocks[0]).start
-        rows = _Rows(blocks, columns["template"].to_numpy(), columns, first)
+        first, end = self.segment.rows_of(blocks[0]).start, self.segment.rows_of(blocks[-1]).stop
+        template = columns["template"].to_numpy() if self._templates is None else self._templates[first:end]
+        rows = _Rows(blocks, template, columns, first)
         within = self._alive[rows.template]
         if must_look_at_time:
             within &= _in_time(times_of(columns["timestamp"]), self._time)

@@ -78,12 +78,12 @@ class _Kept:
 
 
 _KEPT = _Kept(MOST_KEPT_BYTES)
+_NUMBERS = itertools.count()
 
 
 def forget_found() -> None:
     """Forgets what questions have found, so that the next one is answered anew, as measurements want it."""
     _KEPT.forget_found()
-_NUMBERS = itertools.count()
 
 
 class SegmentColumns(PartlyRead):
