@@ -80,17 +80,6 @@ def test_a_batch_that_comes_again_under_its_id_is_kept_once(door, header):
         assert client.get("/tools/overview").json()["coverage"]["records"] == 2
 
 
-@pytest.mark.parametrize("name", ["log_grep", "log-grep", "grep"])
-def test_a_tool_may_be_named_with_dashes_too_and_by_its_command(tmp_path, name):
-    with opened(tmp_path) as door, door.as_(ADMIN) as client:
-        client.post("/api/v1/logs", content=ndjson(said("answered")))
-
-        by_path = client.post(f"/tools/{name}", json={"pattern": "answered"}).json()
-        by_call = client.post("/tools", json={"tool": name, "arguments": {"pattern": "answered"}}).json()
-
-        assert by_path["items"] == by_call["items"] != []
-
-
 def test_nobody_takes_the_ids_of_somebody_else(door):
     bring(door, said("a"), **{"X-Batch-Id": "b-1"})
 

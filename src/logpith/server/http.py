@@ -28,6 +28,7 @@ from logpith.answer import to_json, to_text
 from logpith.app import ask
 from logpith.component import build, describe, json_schema, read_text
 from logpith.server.bodies import BodyLimits, read_body, unpack
+from logpith.server.calls import Call, call_named
 from logpith.server.guard import Guard, GuardSettings
 from logpith.server.hosts import AllowedHosts
 from logpith.server.intake import JSON, NDJSON, TEXT, bring, read_records
@@ -161,7 +162,7 @@ def doors(
             path="/tools",
             methods=("POST",),
             role=READER,
-            does='Asks a tool: `{"tool": …, "arguments": {…}}`.',
+            does='Asks a tool: `{"tool": …, "arguments": {…}}`; also `get_server_status` and `collect_metrics`.',
             takes={JSON: _CALL},
             endpoint=routes.call_tool,
         ),
@@ -283,7 +284,11 @@ class _Routes:
         return reply({"tools": told})
 
     async def ask_tool(self, request: Request) -> Response:
-        tool = self._tool(request.path_params["name"])
+        name = request.path_params["name"]
+        if call := call_named(name):
+            given = await self._body(request) if request.method == "POST" else b""
+            return await self._call(call, {**request.query_params, **_object(given or b"{}")})
+        tool = self._tool(name)
         arguments: dict[str, object] = _typed(tool, request.query_params.multi_items())
         if request.method == "POST":
             arguments |= _object(await self._body(request) or b"{}")
@@ -298,7 +303,19 @@ class _Routes:
                 "a call is an object with `tool` and `arguments`",
                 remedy='Send {"tool": "log_overview", "arguments": {}}',
             )
+        if known := call_named(name):
+            return await self._call(known, arguments)
         return await self._answer(request, self._tool(name), arguments)
+
+    async def _call(self, call: Call, arguments: Mapping[str, object]) -> Response:
+        if not ASKING.get().may(call.role):
+            raise Wrong(
+                status=403,
+                code="forbidden",
+                message=f"this needs the role {call.role}",
+                hint="Ask with another token",
+            )
+        return reply(await _in_thread(lambda: call.run(self._running, arguments, now_ns())))
 
     def _tool(self, name: str) -> type[Tool]:
         """The tool of that name: as agents call it, with dashes instead, or as its command."""
