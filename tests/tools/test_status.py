@@ -2,8 +2,9 @@
 
 import pytest
 
-from logpith.answer import tokens
+from logpith.answer import TOKEN_BYTES, tokens
 from logpith.app import ask
+from logpith.cli import main
 from logpith.component import build
 from logpith.corpus.desk import Desk
 from logpith.corpus.states import SourceState
@@ -53,6 +54,22 @@ def test_a_day_with_trouble_and_sources_fits_300_tokens(day):
     assert tokens(told) <= 300
     assert {item["kind"] for item in told.items} == {"broken", "errors", "sources"}
     assert told.omitted is None
+
+
+def test_the_command_shows_how_many_errors_the_worst_of_them_and_quotas_in_under_300_tokens(day, capsys):
+    folder, _ = day
+    search = {"sources": [str(folder)], "level": "error", "since": "9h", "limit": 1}
+    by_service = ask(build(tools()["search_logs"], search), Desk()).items[0]["services"]
+
+    assert main(["status", str(folder), "--since", "9h"]) == 0
+
+    shown = capsys.readouterr().out
+    assert len(shown.encode()) / TOKEN_BYTES < 300
+    assert f"{sum(by_service.values())} errors of {len(by_service)} services" in shown
+    assert all(f"{service}={count}" in shown for service, count in by_service.items())
+    assert "tts request failed: provider=speech-main" in shown
+    assert "upstream timed out after" in shown
+    assert "0 of 5,000,000 left" in shown
 
 
 def test_an_allowance_that_is_used_up_says_what_is_left(day):
