@@ -93,6 +93,8 @@ def _read_source(found: Found, name: str, now_ns: int) -> str:
     source = source_named(found.settings, name)
     with ExitStack() as opened:
         live = opened.enter_context(source.open(name, None))
+        if source.listens:  # what came would be thrown away
+            return f"{source.type}: can be listened at"
         delivery = next(iter(live.poll(now_ns, at_once=True)), None)
     if delivery is None:
         return f"{source.type}: can be read; there is nothing yet"

@@ -430,7 +430,7 @@ def _is_asked(kind: str) -> bool:
     """Whether sources of a type can be read by a question; an unknown type is told when it is tried."""
     known = source_types().get(kind)
     # What is piped into a question, or into an agent's server, is no log to be kept.
-    return known is None or not (is_called(known) or kind == "stdin")
+    return known is None or not (is_called(known) or known.listens or kind == "stdin")
 
 
 class StateFile:

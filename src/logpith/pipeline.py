@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, cast
 
 import pyarrow as pa
 
@@ -26,7 +26,7 @@ from logpith import timerange
 from logpith.batch import Batch, extra_of, join_batches, spell_extra, with_column
 from logpith.component import configure
 from logpith.settings import Settings, parse_size, type_of
-from logpith.sources import Delivery, LiveSource, Source, source_types
+from logpith.sources import Delivery, ListeningSource, LiveSource, Source, source_types
 from logpith.stages import Apply, Stage, stage_types
 from logpith.stages.redact import RedactStage
 from logpith.stages.validate import ValidateStage
@@ -440,10 +440,13 @@ class Pipeline:
         """What it counts, for `/metrics`."""
         return [*self.telemetry.families(), *self.ledger.families()]
 
-    def open_live(self, name: str, source: Source, opened: ExitStack) -> tuple[Chain, LiveSource]:
-        """A source that is open behind what is stored of it, and stages of its own."""
-        chain = opened.enter_context(open_stages(self._stages))
-        return chain, opened.enter_context(source.open(name, self._store.position(name)))
+    def open_chain(self, opened: ExitStack) -> Chain:
+        """Stages for one source."""
+        return opened.enter_context(open_stages(self._stages))
+
+    def open_live(self, name: str, source: Source, opened: ExitStack) -> LiveSource:
+        """A source that is open behind what is stored of it."""
+        return opened.enter_context(source.open(name, self._store.position(name)))
 
 
 class _Worker:
@@ -505,23 +508,74 @@ class _Worker:
         return f"{status.problem}. {status.remedy}" if status.failures else ""
 
     def _run(self) -> None:
-        opened = ExitStack()
-        live: tuple[Chain, LiveSource] | None = None
+        staged, opened = ExitStack(), ExitStack()
+        chain: Chain | None = None
+        live: LiveSource | None = None
         try:
             while self._wait():
                 try:
-                    live = live or self._pipeline.open_live(self.status.name, self._source, opened)
-                    self._read(*live)
+                    chain = chain or self._pipeline.open_chain(staged)
+                    live = live or self._open(opened)
+                    self._read(chain, live)
                 except Exception as error:  # noqa: BLE001 - the top of a thread: other people's sources raise anything
                     self._note_failure(error)
                     if not isinstance(error, LogpithError):
                         # What was not stored comes again from the stored position, and to stages that have not
-                        # met it. Only a source that could not be read at the moment goes on as it is.
-                        opened.close()
-                        live = None
+                        # met it. Only a source that could not be read at the moment goes on as it is, and one that
+                        # listens: nobody else has what it has given.
+                        staged.close()
+                        chain = None
+                        if not (self._source.listens and isinstance(error, _NotStored)):
+                            opened.close()
+                            live = None
+            if live and self._source.listens:
+                self._read_the_last(chain or self._pipeline.open_chain(staged), live)
         finally:
             opened.close()
+            staged.close()
             self._set(state="ended", reading_since_ns=None)
+
+    def _open(self, opened: ExitStack) -> LiveSource:
+        live = self._pipeline.open_live(self.status.name, self._source, opened)
+        if self._source.listens:
+            opened.enter_context(self._listening(cast("ListeningSource", live)))
+        return live
+
+    def _read_the_last(self, chain: Chain, live: LiveSource) -> None:
+        """What has come to a source that listens until the end."""
+        try:
+            self._read(chain, live)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._note_failure(error)
+
+    @contextmanager
+    def _listening(self, live: ListeningSource) -> Iterator[None]:
+        """Lets it be read as soon as something has come."""
+        ended = threading.Event()
+
+        def listen() -> None:
+            while live.wait() and not ended.is_set():
+                self._read_now(ended)
+
+        thread = threading.Thread(target=listen, name=f"listen {self.status.name}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            with self._changed:
+                ended.set()
+                self._changed.notify_all()
+            live.stop_waiting()
+            thread.join()
+
+    def _read_now(self, ended: threading.Event) -> None:
+        """Has it read, and waits for that. What fails is tried again when its time has come, and not because there is
+        more."""
+        with self._changed:
+            self._changed.wait_for(lambda: ended.is_set() or not self.status.failures)
+            self._wanted = number = self._begun + 1
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: ended.is_set() or self._done >= number)
 
     def _wait(self) -> bool:
         """Whether to read again: once it is time, or somebody asks."""
@@ -544,7 +598,7 @@ class _Worker:
             except Exception as error:
                 raise _NotStored from error
             self._note_delivery(delivery)
-            if self._is_stopping:
+            if self._is_stopping and not self._source.listens:
                 break
         self._note_success()
 

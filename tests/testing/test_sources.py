@@ -3,6 +3,7 @@
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 
@@ -54,6 +55,49 @@ class LiveList:
             yield Delivery(batch=batch, position=json.dumps(told))
         if fault == "never ends":
             self.place = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToldSource(ListSource):
+    """The same, as a source that others send to: what it has given is nowhere else."""
+
+    listens: ClassVar[bool] = True
+
+    @contextmanager
+    def open(self, name, position):
+        yield LiveTold(self, name)
+
+
+class LiveTold:
+    def __init__(self, source, name):
+        self.source, self.name = source, name
+        self.pending = None
+
+    def poll(self, now_ns, *, at_once=False):
+        while self.source.log or self.pending:
+            if self.pending is None:
+                self.pending = self.source.log[:2]
+                del self.source.log[:2]
+            lines = list(self.pending)
+            if self.source.fault == "forgets":
+                self.pending = None
+            yield Delivery(batch=make_batch(lines, observed_ns=now_ns, source=self.name), position="")
+            self.pending = None
+
+
+def told_place(fault):
+    log = []
+    steps = [lambda line=line: log.append(line) for line in LINES]
+    return Place(source=ToldSource(log=log, fault=fault), steps=steps)
+
+
+def test_of_a_source_that_listens_only_what_was_given_at_the_kill_is_lost():
+    check_source(lambda: told_place(""), LINES, now_ns=NOW)
+
+
+def test_a_source_that_listens_and_forgets_what_could_not_be_stored_is_found():
+    with pytest.raises(AssertionError, match="when each delivery fails once, it stores 0 records"):
+        check_source(lambda: told_place("forgets"), LINES, now_ns=NOW)
 
 
 def place(fault):

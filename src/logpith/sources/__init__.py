@@ -47,11 +47,24 @@ class LiveSource(Protocol):
     def poll(self, now_ns: int, *, at_once: bool = False) -> Iterator[Delivery]:
         """What has come since the last delivery; ends when there is no more at the moment.
 
-        Who could not store a delivery drops the live source and opens another one from what is stored.
+        Who could not store a delivery drops the live source and opens another one from what is stored; one that
+        listens is polled again instead.
 
         Raises:
             Unavailable, Refused: it cannot be read now, or never.
         """
+
+
+class ListeningSource(LiveSource, Protocol):
+    """A source that others send to. What it has given can be read nowhere else: it keeps that until the next delivery
+    is asked for, and the next poll gives again what could not be stored."""
+
+    def wait(self) -> bool:
+        """Whether something has come that `poll` would give; blocks until then, on a thread of its own. False after
+        `stop_waiting`."""
+
+    def stop_waiting(self) -> None:
+        """Ends `wait`, for good."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +73,10 @@ class Source:
 
     type: ClassVar[str]
     """What the settings call it: the name of its file."""
+
+    listens: ClassVar[bool] = False
+    """Whether it takes what others send whenever they do, so that only what runs all the time can be it: its live
+    source is a ListeningSource."""
 
     service: str = ""
     """The service of records that name none."""

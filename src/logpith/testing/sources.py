@@ -29,7 +29,9 @@ def check_source(make_place: Callable[[], Place], expected: Sequence[bytes], *, 
 
     The place is made anew for each run. In the first nothing goes wrong. In the others the program is killed once:
     behind each delivery, before and after it was stored; the next one opens from the position that was stored. Every
-    run stores the expected texts, each once; their order is free.
+    run stores the expected texts, each once; their order is free. A source that listens can be given nothing again:
+    what it gave when the program was killed is lost, and that alone; and while nobody was killed, what could not be
+    stored is given again.
 
     Raises:
         AssertionError: it does not.
@@ -41,9 +43,18 @@ def check_source(make_place: Callable[[], Place], expected: Sequence[bytes], *, 
         _check_delivery(delivery, now_ns)
     for killed_at in range(len(deliveries)):
         for is_stored in (False, True):
-            stored = _texts(_run(make_place(), now_ns, killed_at=killed_at, is_stored=is_stored))
+            place = make_place()
+            stored = _texts(_run(place, now_ns, killed_at=killed_at, is_stored=is_stored))
             moment = f"killed {'after' if is_stored else 'before'} delivery {killed_at} was stored"
-            _require(sorted(stored) == wanted, f"{moment}, it stores {_short(stored)}")
+            lost = (
+                _texts(deliveries[killed_at : killed_at + 1])
+                if place.source.listens and not is_stored
+                else []
+            )
+            _require(sorted([*stored, *lost]) == wanted, f"{moment}, it stores {_short(stored)}")
+    if deliveries and make_place().source.listens:
+        given = _texts(_run_hindered(make_place(), now_ns))
+        _require(sorted(given) == wanted, f"when each delivery fails once, it stores {_short(given)}")
 
 
 def _run(place: Place, now_ns: int, *, killed_at: int, is_stored: bool) -> list[Delivery]:
@@ -67,6 +78,28 @@ def _run(place: Place, now_ns: int, *, killed_at: int, is_stored: bool) -> list[
                         position = stored[-1].position if stored else None
                         live = opened.enter_context(place.source.open(NAME, position))
                         break
+    return stored
+
+
+def _run_hindered(place: Place, now_ns: int) -> list[Delivery]:
+    """What was stored of a place, when each delivery could be stored only when it came for the second time."""
+    stored: list[Delivery] = []
+    with place.source.open(NAME, None) as live:
+        for step in (*place.steps, _nothing):
+            step()
+            refused: Delivery | None = None
+            for _ in range(_MOST_POLLS):
+                delivery = None
+                for delivery in live.poll(now_ns, at_once=True):
+                    if refused is None:
+                        refused = delivery
+                        break
+                    is_same = delivery.batch.equals(refused.batch)
+                    _require(is_same, "what could not be stored comes again as something else")
+                    stored.append(delivery)
+                    refused = None
+                if delivery is None:
+                    break
     return stored
 
 
