@@ -14,6 +14,7 @@ from typing import Any
 from logpith.component import describe, field_docs
 from logpith.settings import (
     CollectSettings,
+    HoldSettings,
     QualitySettings,
     RetentionClass,
     SearchSettings,
@@ -30,6 +31,7 @@ PAGE = Path(__file__).parent / "reference" / "settings.md"
 SECTIONS: Mapping[str, type] = {
     "[store]": StoreSettings,
     "[[store.classes]]": RetentionClass,
+    "[[store.holds]]": HoldSettings,
     "[server]": ServerSettings,
     "[[server.tokens]]": TokenSettings,
     "[collect]": CollectSettings,

@@ -132,6 +132,26 @@ def test_the_plan_of_retention_says_what_goes_and_does_nothing(folder, run, aske
     assert len(asked("store", "segments")["segments"]) == 2
 
 
+def test_the_plan_tells_what_is_held_by_which_and_why(folder, run, asked):
+    keep(folder, 40, service="billing")
+    keep(folder, 40, service="gateway")
+    (folder / "logpith.toml").write_text(
+        '[[store.holds]]\nname = "case-17"\nreason = "the customer asks"\nservices = ["billing"]\n'
+    )
+
+    _, out, _ = run("retention", "plan")
+    plan = asked("retention", "apply")
+
+    assert "hold case-17" in out
+    assert "would go, but for the hold case-17 (the customer asks)." in out
+    assert [(one["goes"], one["why"]) for one in plan["segments"]] == [
+        ("now", "default is kept 30 d"),
+        ("held", "hold case-17"),
+    ]
+    (left,) = asked("store", "segments")["segments"]
+    assert list(left["services"]) == ["billing"]
+
+
 def test_retention_is_applied_where_no_server_does_it(folder, run, asked):
     keep(folder, 31, 1)
 

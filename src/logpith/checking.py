@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -59,6 +60,8 @@ def check_settings(
     yield _store(found)
     for at, one in enumerate(found.settings.store.classes):
         yield _tried(f"store.classes[{at}]", lambda one=one: _checked_query(one.query, one.retention))  # type: ignore[misc]  # mypy cannot infer a lambda's default
+    for at, hold in enumerate(found.settings.store.holds):
+        yield _tried(f"store.holds[{at}]", partial(_checked_query, hold.query, f"held for {hold.name}"))
     for token in found.settings.server.tokens:
         yield _token(token)
     for name in found.settings.sources:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from logpith.config import config_dir, data_dir
-from logpith.timerange import parse_span
+from logpith.timerange import TimeRange, is_relative, parse_range, parse_span
 from logpith_emit.errors import BadArgument, NotFound, Refused, nearest
 from logpith_emit.secret import Secret
 from logpith_emit.settings import Loaded, load_settings
@@ -77,6 +77,46 @@ class RetentionClass:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HoldSettings:
+    """Records that must stay, whatever retention says: those that all of its conditions name."""
+
+    name: str
+    """What plans call it: `case-17`."""
+
+    reason: str
+    """Why they must stay, for whoever asks later."""
+
+    query: str = ""
+    """Which records: `account:17`, `level>=error`; `*` is all of them."""
+
+    services: tuple[str, ...] = ()
+    """Only what these services have written."""
+
+    since: str = ""
+    """Only records from then on: `2026-11-01`, `2026-11-20T13:00Z`."""
+
+    until: str = ""
+    """Only records before then."""
+
+    def __post_init__(self) -> None:
+        for name in ("name", "reason"):
+            if not getattr(self, name).strip():
+                raise BadArgument(f"{name} is empty", remedy="Write what somebody needs to know in a year")
+        if not (self.query.strip() or self.services or self.since or self.until):
+            raise BadArgument(
+                "it would hold everything", remedy="Name services, a time or a query; '*' is all"
+            )
+        for name in ("since", "until"):
+            if is_relative(getattr(self, name)):
+                raise BadArgument(f"{name}: a hold does not move with the clock", remedy="Write 2026-11-01")
+        _ = self.time
+
+    @property
+    def time(self) -> TimeRange:
+        return parse_range(self.since, self.until, now_ns=0)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoreSettings:
     """Where records are kept, and for how long."""
 
@@ -89,6 +129,9 @@ class StoreSettings:
     classes: tuple[RetentionClass, ...] = ()
     """Records with a time of their own."""
 
+    holds: tuple[HoldSettings, ...] = ()
+    """Records that must stay, whatever else is said."""
+
     most_bytes: str = ""
     """How large the store may be: `50GB`; the oldest records go first. Nothing is no limit."""
 
@@ -97,6 +140,9 @@ class StoreSettings:
 
     def __post_init__(self) -> None:
         _check_span("retention", self.retention)
+        names = [hold.name for hold in self.holds]
+        if doubled := next((name for name in names if names.count(name) > 1), None):
+            raise BadArgument(f"holds: two are named '{doubled}'", remedy="Give each a name of its own")
         if self.most_bytes and parse_size(self.most_bytes) is None:
             raise BadArgument(f"most_bytes: {self.most_bytes!r} is no size", remedy="Write 50GB or 500MiB")
         if self.least_free and not (_SHARE.fullmatch(self.least_free) or parse_size(self.least_free)):

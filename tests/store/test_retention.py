@@ -25,7 +25,7 @@ GB = 10**9
 POLICY = Policy(retention_ns=30 * NS_PER_D, kinds={"errors": 90 * NS_PER_D, "debug": 3 * NS_PER_D})
 
 
-def segment(name, days, kind="", size=GB, *, came=None, undated=0):
+def segment(name, days, kind="", size=GB, *, came=None, undated=0, services=()):
     """A segment whose last record was written so many days ago."""
     end = NOW - round(days * NS_PER_D)
     observed = end if came is None else NOW - round(came * NS_PER_D)
@@ -40,7 +40,7 @@ def segment(name, days, kind="", size=GB, *, came=None, undated=0):
         undated=undated,
         observed_start_ns=observed - NS_PER_H,
         observed_end_ns=observed,
-        services={},
+        services=dict(services),
         sources={},
         severities=[],
     )
@@ -131,11 +131,14 @@ def test_real_retention_is_told_until_the_time_that_was_cut_would_be_over_anyway
         (Hold(name="of a class", kinds=("errors",)), {"c"}),
         (Hold(name="of a time", time=TimeRange(NOW - 201 * NS_PER_D, NOW - 199 * NS_PER_D)), {"b", "c"}),
         (Hold(name="since", time=TimeRange(NOW - 150 * NS_PER_D, None)), {"a"}),
+        (Hold(name="of a service", services=("billing",)), {"b"}),
+        (Hold(name="asked", has_any=lambda entry: entry.id == "a"), {"a"}),
+        (Hold(name="both", services=("billing",), has_any=lambda entry: entry.id == "a"), set()),
         (Hold(name="until", time=TimeRange(None, NOW - 300 * NS_PER_D)), set()),
     ],
 )
 def test_a_hold_keeps_what_it_names(hold, kept):
-    entries = [segment("a", 100), segment("b", 200), segment("c", 200, "errors")]
+    entries = [segment("a", 100), segment("b", 200, services={"billing": 7}), segment("c", 200, "errors")]
 
     plan = plan_retention(entries, replace(POLICY, most_bytes=0, holds=(hold,)), NOW)
 
@@ -144,7 +147,9 @@ def test_a_hold_keeps_what_it_names(hold, kept):
 
 
 def test_a_plan_as_rows_says_what_goes_now_what_is_next_and_why():
-    policy = replace(POLICY, most_bytes=3 * GB, holds=(Hold(name="case 7", kinds=("errors",)),))
+    policy = replace(
+        POLICY, most_bytes=3 * GB, holds=(Hold(name="case 7", reason="they ask", kinds=("errors",)),)
+    )
     entries = [
         segment("a", 40),
         segment("b", 20),
@@ -166,8 +171,18 @@ def test_a_plan_as_rows_says_what_goes_now_what_is_next_and_why():
     assert len(plan_rows(plan, policy, NOW, upcoming=1)) == 3
     assert plan_in_words(plan, policy) == [
         "2 segments (2,000 records, 2 GB) to go, 3 segments (3,000 records, 3 GB) to stay.",
+        "1 segment (1,000 records, 1 GB) would go, but for the hold case 7 (they ask).",
         "default: real retention is 20 d, below the wanted 30 d.",
     ]
+
+
+def test_a_segment_that_stays_anyway_is_not_asked_whether_it_must():
+    asked = []
+    hold = Hold(name="case 7", has_any=lambda entry: bool(asked.append(entry.id)))
+
+    plan_retention([segment("old", 31), segment("new", 5)], replace(POLICY, holds=(hold,)), NOW)
+
+    assert asked == ["old"]
 
 
 def test_limits_that_holds_make_impossible_are_told():
@@ -176,6 +191,7 @@ def test_limits_that_holds_make_impossible_are_told():
 
     assert plan_in_words(plan, policy) == [
         "0 segments (0 records, 0 B) to go, 2 segments (2,000 records, 2 GB) to stay.",
+        "2 segments (2,000 records, 2 GB) would go, but for the hold case 7.",
         "1 GB too many for the limits although all goes that may; held: case 7.",
     ]
 
@@ -224,7 +240,7 @@ def test_limits_take_the_lowest_class_and_the_oldest_first_and_no_more_than_they
     taken = [one.entry for one in plan.removals if one.reason != "age"]
     for entry in taken:
         for kept in plan.kept:
-            if policy.hold_of(kept) is None:
+            if not policy.is_held(kept):
                 kinds = policy.retention_of(entry.kind), policy.retention_of(kept.kind)
                 assert kinds[0] < kinds[1] or (kinds[0] == kinds[1] and newest_ns(entry) <= newest_ns(kept))
     size = sum(entry.size_bytes for entry in plan.kept)
@@ -238,7 +254,7 @@ def test_limits_take_the_lowest_class_and_the_oldest_first_and_no_more_than_they
 
     assert plan.lacking_bytes == lacking(0)
     if plan.lacking_bytes:
-        assert all(policy.hold_of(entry) for entry in plan.kept)
+        assert all(policy.is_held(entry) for entry in plan.kept)
     if taken:
         assert lacking(taken[-1].size_bytes) > 0 or not taken[-1].size_bytes
 

@@ -19,6 +19,7 @@ from typing import Literal
 
 from logpith.settings import StoreSettings
 from logpith.store.disk import TRASH, replace_file
+from logpith.store.holds import holds_of
 from logpith.store.manifest import MANIFEST_COPY, spell_manifest
 from logpith.store.retention import Plan, Policy, plan_retention
 from logpith.store.writer import Store
@@ -33,12 +34,17 @@ log = logging.getLogger(__name__)
 
 
 def policy_of(settings: StoreSettings, disk_bytes: int) -> Policy:
-    """The policy that the settings ask for, on a disk of that size."""
+    """The policy that the settings ask for, on a disk of that size.
+
+    Raises:
+        BadQuery: the query of a hold is none.
+    """
     return Policy(
         retention_ns=settings.retention_ns,
         kinds={one.name: one.retention_ns for one in settings.classes},
         most_bytes=settings.limit_bytes,
         least_free_bytes=settings.free_bytes(disk_bytes),
+        holds=holds_of(settings),
     )
 
 

@@ -12,7 +12,7 @@ outranks everything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +31,9 @@ class Hold:
     """Records that must stay, whatever else is said."""
 
     name: str
+    """What plans call it."""
+
+    reason: str = ""
     """Why they must, as somebody wrote it."""
 
     kinds: tuple[str, ...] = ()
@@ -39,10 +42,21 @@ class Hold:
     time: TimeRange = field(default_factory=TimeRange)
     """Only records of this time."""
 
+    services: tuple[str, ...] = ()
+    """Only of these services; none means all."""
+
+    has_any: Callable[[Entry], bool] | None = field(default=None, compare=False)
+    """Whether a segment holds a record that is meant, where only its records tell; asked last."""
+
     def keeps(self, entry: Entry) -> bool:
         """Whether a segment may hold such a record."""
         if self.kinds and entry.kind not in self.kinds:
             return False
+        if self.services and entry.services.keys().isdisjoint(self.services):
+            return False
+        return self._is_of_time(entry) and (self.has_any is None or self.has_any(entry))
+
+    def _is_of_time(self, entry: Entry) -> bool:
         if entry.undated or entry.end_ns == NO_TIME or self.time.is_open:
             return True  # a record without a time may be of any
         starts_in = self.time.end_ns is None or entry.start_ns < self.time.end_ns
@@ -67,9 +81,13 @@ class Policy:
         """How long a class is kept."""
         return self.kinds.get(kind, self.retention_ns)
 
-    def hold_of(self, entry: Entry) -> Hold | None:
-        """The first hold that keeps a segment; None when it may go."""
-        return next((hold for hold in self.holds if hold.keeps(entry)), None)
+    def is_held(self, entry: Entry) -> bool:
+        """Whether a hold keeps a segment."""
+        return any(hold.keeps(entry) for hold in self.holds)
+
+    def holds_on(self, entry: Entry) -> tuple[Hold, ...]:
+        """All that keep a segment; none when it may go."""
+        return tuple(hold for hold in self.holds if hold.keeps(entry))
 
 
 @dataclass(frozen=True)
@@ -111,6 +129,9 @@ class Plan:
     lacking_bytes: int
     """By so much a limit is not met although all is gone that may go."""
 
+    held: tuple[Entry, ...] = ()
+    """What would go, too, but for a hold."""
+
 
 def newest_ns(entry: Entry) -> int:
     """From when on a segment ages: the time of its last record."""
@@ -143,12 +164,12 @@ def plan_retention(
     left: list[Entry] = []
     held: list[Entry] = []
     for entry in sorted(entries, key=lambda entry: (due_ns(entry, policy), entry.id)):
-        if policy.hold_of(entry) is not None:
-            held.append(entry)
-        elif due_ns(entry, policy) < now_ns:
-            removals.append(Removal(entry, "age"))
-        else:
+        if due_ns(entry, policy) >= now_ns:
             left.append(entry)
+        elif policy.is_held(entry):  # asked of few: to know it may take reading the segment
+            held.append(entry)
+        else:
+            removals.append(Removal(entry, "age"))
 
     size = sum(entry.size_bytes for entry in (*left, *held))
     freed = freeing_bytes + sum(removal.entry.size_bytes for removal in removals)
@@ -159,6 +180,9 @@ def plan_retention(
     for entry in sorted(left, key=lambda entry: _worth(entry, policy)):
         if not too_large and not too_full:
             break
+        if policy.is_held(entry):
+            held.append(entry)
+            continue
         removals.append(Removal(entry, "size" if too_large else "free space"))
         gone.add(entry.id)
         cut[entry.kind] = max(cut.get(entry.kind, newest_ns(entry)), newest_ns(entry))
@@ -166,13 +190,15 @@ def plan_retention(
         too_full = max(0, too_full - entry.size_bytes)
 
     cut = {kind: cut_at for kind, cut_at in cut.items() if cut_at + policy.retention_of(kind) > now_ns}
-    kept = [entry for entry in (*left, *held) if entry.id not in gone]
+    overdue = [entry for entry in held if due_ns(entry, policy) < now_ns]
+    kept = [entry for entry in (*left, *overdue) if entry.id not in gone]
     return Plan(
         removals=tuple(removals),
         kept=tuple(sorted(kept, key=lambda entry: (due_ns(entry, policy), entry.id))),
         cut_ns=cut,
         shortfalls=tuple(_shortfalls(cut, policy, now_ns)),
         lacking_bytes=max(too_large, too_full),
+        held=tuple(held),
     )
 
 
@@ -197,15 +223,19 @@ def plan_rows(
     """A row for each segment that goes now, then for the next ones to go."""
     rows = [_row(one.entry, "now", _why(one.entry, one.reason, policy)) for one in plan.removals]
     for entry in plan.kept[:upcoming]:
-        hold = policy.hold_of(entry)
-        when = "held" if hold else f"in {format_span(max(0, due_ns(entry, policy) - now_ns))}"
-        rows.append(_row(entry, when, f"hold {hold.name}" if hold else _why(entry, "age", policy)))
+        holds = ", ".join(f"hold {hold.name}" for hold in policy.holds_on(entry))
+        when = "held" if holds else f"in {format_span(max(0, due_ns(entry, policy) - now_ns))}"
+        rows.append(_row(entry, when, holds or _why(entry, "age", policy)))
     return rows
 
 
 def plan_in_words(plan: Plan, policy: Policy) -> list[str]:
     """What a plan comes to, a sentence each: what goes, what stays, and where retention is not what was wanted."""
     told = [f"{_sum_in_words(one.entry for one in plan.removals)} to go, {_sum_in_words(plan.kept)} to stay."]
+    for hold in policy.holds:
+        kept = [entry for entry in plan.held if hold.keeps(entry)]
+        why = f" ({hold.reason})" if hold.reason else ""
+        told += [f"{_sum_in_words(kept)} would go, but for the hold {hold.name}{why}."] if kept else []
     told += [f"{shortfall.in_words()}." for shortfall in plan.shortfalls]
     if plan.lacking_bytes:
         holds = ", ".join(hold.name for hold in policy.holds)
