@@ -59,10 +59,14 @@ def test_fifty_lines_of_each_unless_asked_otherwise(logs, lines, shown):
     assert len(told.items) == shown
 
 
-@pytest.mark.parametrize("lines", [0, 501])
-def test_more_than_500_lines_are_refused_with_the_nearest(logs, lines):
-    with pytest.raises(BadArgument, match="from 1 to 500"):
-        tail(logs, lines=lines)
+def test_no_line_at_all_is_refused_and_more_than_500_are_500(logs):
+    with pytest.raises(BadArgument, match="at least 1"):
+        tail(logs, lines=0)
+
+    told = tail(logs, lines=501, budget=20_000)
+
+    assert told.coverage.lowered == ("lines to 500",)
+    assert len(told.items) == 20
 
 
 def test_the_cursor_gives_only_what_has_come_since_also_when_it_is_late(logs):
