@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from logpith.meter import Meter, metering
 from logpith.progress import size_in_words
-from logpith.store.meter import Meter, metering
 
 
 @dataclass

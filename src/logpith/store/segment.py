@@ -22,12 +22,12 @@ import zstandard
 from numpy.typing import NDArray
 
 from logpith.batch import SCHEMA
+from logpith.meter import note_read
 from logpith.scan.records import PADDING
 from logpith.scan.split import Templates, join_lines
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import LETTERS_BYTES, may_hold_letters, may_hold_words
 from logpith.store.disk import TRASH
-from logpith.store.meter import note_read
 from logpith.store.segment_writer import (
     DATA,
     FORMAT,
