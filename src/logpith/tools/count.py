@@ -75,7 +75,7 @@ class CountTool(FilteredTool):
         from logpith.corpus.counting import group_records
         from logpith.corpus.fields import read_fields
         from logpith.corpus.rollups import roll
-        from logpith.corpus.select import read_query
+        from logpith.corpus.select import read_query, unknown_fields
         from logpith.corpus.selection import check_filter, period_of, select_records
 
         aggregates = self._checked()
@@ -85,8 +85,9 @@ class CountTool(FilteredTool):
         period = period_of(corpus, self.since, self.until, now_ns)
         rolled = None if aggregates else roll(corpus, reading.query, self.by, period)
         values: tuple[Field, ...] = ()
-        if rolled:
-            matched, notes, fields, weights = len(rolled), reading.notes, rolled.fields, rolled.weights
+        if rolled is not None:
+            matched, fields, weights = len(rolled), rolled.fields, rolled.weights
+            notes = reading.notes if matched else (*reading.notes, *unknown_fields(corpus, reading.query))
             groups = group_records(len(weights), fields, weights)
         else:
             selection = select_records(corpus, self.query, self.since, self.until, now_ns)
