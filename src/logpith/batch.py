@@ -6,6 +6,7 @@ the text and is found there; `extra` holds only what the text does not say: what
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -63,7 +64,13 @@ def make_batch(
 
 def spell_extra(extra: Mapping[str, object]) -> str:
     """Attributes as the column `extra` has them: the same ones always as the same text."""
-    return msgspec.json.encode(extra, order="sorted").decode() if extra else ""
+    if not extra:
+        return ""
+    try:
+        return msgspec.json.encode(extra, order="sorted").decode()
+    except UnicodeEncodeError:  # what a text says need not be UTF-8
+        readable = json.dumps(extra, ensure_ascii=False).encode("utf-8", "replace")
+        return spell_extra(msgspec.json.decode(readable, type=dict[str, object]))
 
 
 def with_column(batch: Batch, name: str, column: Any) -> Batch:
@@ -85,6 +92,13 @@ def text_spans(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArr
     )
     buf = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
     return buf, places[:-1].astype(np.int64), places[1:].astype(np.int64)
+
+
+def text_column(octets: Any, sizes: NDArray[np.int64], kind: Any) -> Any:
+    """The column of texts of these sizes, whose bytes stand behind each other."""
+    offsets = np.zeros(len(sizes) + 1, np.int32)
+    np.cumsum(sizes, out=offsets[1:])
+    return pa.Array.from_buffers(kind, len(sizes), [None, pa.py_buffer(offsets), pa.py_buffer(octets)])
 
 
 def replace_rows(batch: Batch, chosen: NDArray[np.bool_], by: Batch) -> Batch:

@@ -5,12 +5,17 @@ from hypothesis import strategies as st
 
 from logpith.batch import make_batch, text_spans
 from logpith.scan.triggers import ALONE, BESIDE_DIGITS, BESIDE_WORD, Triggers, mark_suspects
+from logpith_emit.redaction import _has_digit_run
 
 TRIGGERS = Triggers.of({ALONE: ["key", "ke", "@", "eyes"], BESIDE_WORD: ["sk-"]}, always=BESIDE_DIGITS)
 
 
 def marked(*texts, triggers=TRIGGERS):
-    return mark_suspects(*text_spans(make_batch(texts, observed_ns=0, source="s")["line"]), triggers).tolist()
+    return both(*texts, triggers=triggers)[0].tolist()
+
+
+def both(*texts, triggers=TRIGGERS):
+    return mark_suspects(*text_spans(make_batch(texts, observed_ns=0, source="s")["line"]), triggers)
 
 
 def test_a_literal_alone_marks_a_text_in_any_case_and_overlapping_others():
@@ -51,6 +56,36 @@ def test_a_row_begins_with_its_heads_only_and_not_behind_its_bars():
         False,
         False,
     ]
+
+
+def test_a_long_literal_is_found_by_its_rarest_letters_and_no_text_by_a_piece_of_it():
+    triggers = Triggers.of({ALONE: ["authorization", "credential", "key"]})
+
+    assert marked(b"Authorization", b"authorized", b"credits, initial", b"monkey", triggers=triggers) == [
+        True,
+        False,
+        False,
+        True,
+    ]
+
+
+@given(st.lists(st.text(alphabet="4567 1-a", max_size=60), min_size=1, max_size=4))
+def test_runs_of_digits_are_found_wherever_they_begin(texts):
+    """As the redactor finds them, but for what no card begins with."""
+    expected = [_has_digit_run(text.replace("1", "4").encode()) for text in texts]
+    everything = Triggers.of({}, always=BESIDE_DIGITS)
+
+    assert marked(*(text.encode() for text in texts), triggers=everything) == expected
+
+
+@given(st.text(alphabet="keysK@- 14a\u212a", max_size=30))
+def test_the_literals_of_a_text_are_among_those_that_its_grams_tell(text):
+    literals = ("key", "sk-", "@", "eyes", "skeyes")
+    triggers = Triggers.of({ALONE: literals[:3], BESIDE_WORD: literals[3:]})
+
+    told = triggers.within(int(both(text.encode(), triggers=triggers)[1][0]))
+
+    assert told is None if "\u212a" in text else {one for one in literals if one in text.lower()} <= {*told}
 
 
 def test_no_character_but_two_becomes_ascii_as_a_small_letter():

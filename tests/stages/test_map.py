@@ -54,3 +54,13 @@ def test_a_renamed_attribute_loses_its_old_name_and_an_alias_keeps_it():
 def test_a_name_without_a_new_one_is_refused():
     with pytest.raises(BadArgument, match="renames nothing"):
         MapStage(rename=("lvl",))
+
+
+def test_a_value_that_is_no_utf_8_keeps_what_can_be_read_of_it():
+    batch = make_batch([b"app=a\xffb"], observed_ns=1, source="s")
+
+    with MapStage(rename=("app=service",)).open() as apply:
+        kept = apply(batch).kept
+
+    assert kept["service"].to_pylist() == ["a?b"]
+    assert json.loads(kept["extra"][0].as_py()) == {"service": "a?b"}

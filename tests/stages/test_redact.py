@@ -16,6 +16,7 @@ STAGES = (
     RedactStage(key=KEY),
     RedactStage(key=KEY, mode="mask", ips=True, phones=True),
     RedactStage(key=KEY, mode="drop", rules=("employee=E-[0-9]{3,}", "pin=(?i)pin (\\d*)", "odd=[ßé]+")),
+    RedactStage(key=KEY, rules=("begin=^AK[A-Z]", "end=[0-9]$", "kelvin=\u212a")),
 )
 
 # Made to be found, and to be nearly found.
@@ -56,6 +57,7 @@ PIECES = st.sampled_from(
             "10.0.0.1",
             "+49 170 1234567",
             "<secret:1>",
+            "to\u212aen=abc1",
         ),
         *(
             " ",
@@ -156,6 +158,15 @@ def test_a_field_is_hashed_wherever_it_stands_and_joins_with_the_same_value_else
     assert fourth == lines[3]
     assert json.loads(outcome.kept["extra"][3].as_py()) == {"user": {"email": told["user"]["email"]}}
     assert outcome.counters["redacted_fields"] == 8
+
+
+def test_a_field_that_json_cannot_read_is_no_field():
+    lines = [b'{"ssn": 1-2, "n": 1}', b'{"ssn": tru}', b'{"ssn": 01}', b'{"ssn": -1.5e+3}']
+
+    with RedactStage(key=KEY, fields=("ssn=mask",)).open() as apply:
+        kept = apply(make_batch(lines, observed_ns=1, source="s")).kept["line"].to_pylist()
+
+    assert kept == [*lines[:3], b'{"ssn": "<secret:0>"}']
 
 
 def test_attributes_and_services_are_redacted_too():

@@ -102,24 +102,27 @@ def field_values(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> dict[int
 
     What the text says counts first, under that name and then under other spellings of it; then what was added to it.
     """
-    told = _Told.of(batch, name)
-    asked = np.flatnonzero(chosen & (told.is_found | told.is_doubtful)).tolist()
-    extras = batch["extra"].to_pylist()
-    found = ((place, told.value(place, extras[place])) for place in asked)
+    return _values(batch, _Told.of(batch, name, chosen), chosen)
+
+
+def _values(batch: Batch, told: _Told, chosen: NDArray[np.bool_]) -> dict[int, Value]:
+    asked = np.flatnonzero(chosen & (told.is_found | told.is_doubtful))
+    extras = batch["extra"].take(pa.array(asked)).to_pylist() if told.has_extra.any() else [""] * len(asked)
+    found = ((place, told.value(place, extra)) for place, extra in zip(asked.tolist(), extras, strict=True))
     return {place: value for place, value in found if value not in (None, "")}
 
 
 def has_field(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Which of the chosen records have a field, by `field_values`."""
-    told = _Told.of(batch, name)
+    told = _Told.of(batch, name, chosen)
     has = chosen & told.is_found
-    has[list(field_values(batch, name, chosen & told.is_doubtful & ~told.is_found))] = True
+    has[list(_values(batch, told, chosen & told.is_doubtful & ~has))] = True
     return has
 
 
 @dataclass(frozen=True)
 class _Told:
-    """What the texts of a batch say of a field, as far as it can be known in bulk."""
+    """What some texts of a batch say of a field, as far as it can be known in bulk."""
 
     name: str
     spellings: Mapping[str, int]
@@ -132,30 +135,30 @@ class _Told:
     has_extra: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, batch: Batch, name: str) -> _Told:
+    def of(cls, batch: Batch, name: str, chosen: NDArray[np.bool_]) -> _Told:
         spellings = spellings_of(name)
         buf, starts, ends = text_spans(batch["line"])
-        kinds, spans = find_values(buf, starts, ends, FieldName.of(name, spellings))
-        first = buf[np.minimum(starts, len(buf) - 1)]
-        is_wrapped = (first != _BRACE) | mark_records(buf, starts, ends, _DOCKER)
+        kinds = np.zeros(len(starts), np.uint8)
+        spans = np.zeros((len(starts), 2), np.int64)
+        asked = np.flatnonzero(chosen)
+        if len(asked):
+            kinds[asked], spans[asked] = find_values(
+                buf, starts[asked], ends[asked], FieldName.of(name, spellings)
+            )
+        is_wrapped = chosen & (kinds == ABSENT)
+        in_braces = np.flatnonzero(is_wrapped & (buf[np.minimum(starts, len(buf) - 1)] == _BRACE))
+        is_wrapped[in_braces] = mark_records(buf, starts[in_braces], ends[in_braces], _DOCKER)
         if not spellings:
             # What is no column stands in the text by its own name, however it is wrapped.
             leaf = name.rpartition(".")[2].encode("utf-8", "surrogateescape")
-            is_wrapped &= mark_records(buf, starts, ends, Literal(leaf))
+            doubtful = np.flatnonzero(is_wrapped)
+            is_wrapped[doubtful] = mark_records(buf, starts[doubtful], ends[doubtful], Literal(leaf))
         _, first_of, behind = text_spans(batch["extra"])
-        return cls(
-            name,
-            spellings,
-            (buf, starts, ends),
-            kinds,
-            spans,
-            is_wrapped & (kinds == ABSENT),
-            behind > first_of,
-        )
+        return cls(name, spellings, (buf, starts, ends), kinds, spans, is_wrapped, behind > first_of)
 
     @property
     def is_found(self) -> NDArray[np.bool_]:
-        return np.isin(self.kinds, (TEXT, BARE))
+        return np.equal(self.kinds, TEXT) | np.equal(self.kinds, BARE)
 
     @property
     def is_doubtful(self) -> NDArray[np.bool_]:
@@ -189,7 +192,7 @@ def fill_column(batch: Batch, name: str, values: Mapping[int, Value]) -> Batch:
         column = SEVERITY
         read = {place: severity_number(str(value)) or None for place, value in values.items()}
     elif column == "service":
-        read = {place: value for place, value in values.items() if isinstance(value, str)}
+        read = {place: _readable(value) for place, value in values.items() if isinstance(value, str)}
     else:
         return batch
     fit = {place: known for place, known in read.items() if known is not None}
@@ -199,6 +202,11 @@ def fill_column(batch: Batch, name: str, values: Mapping[int, Value]) -> Batch:
     for place, known in fit.items():
         told[place] = known
     return with_column(batch, column, pa.array(told, batch[column].type))
+
+
+def _readable(text: str) -> str:
+    """The text with a sign in the place of each byte that is no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _spelled_in(fields: Mapping[str, object], name: str, spellings: Mapping[str, int]) -> Value:

@@ -25,7 +25,15 @@ ASK = 3
 
 MAX_DEPTH = 8
 _LONGEST_KEY = 64
+_LONGEST_NUMBER = 64
 _DOT = 46
+_LEFT_OUT = b"_-. /:$@"
+"""What `normalised` leaves out of a key."""
+
+_STOPS = np.zeros(256, np.bool_)
+_STOPS[:32] = True
+_STOPS[[34, 92]] = True
+_ONE = np.uint64(1)
 _OFFSET = np.uint64(14695981039346656037)
 _PRIME = np.uint64(1099511628211)
 
@@ -38,13 +46,21 @@ class FieldName:
     spellings: NameTable
     """Without case and separators (`logpith_emit.record.normalised`), by rank from 1 on, the lowest first."""
 
+    borders: NDArray[np.uint32]
+    """For each first byte of such a name the last ones, as bits of 32: most keys are left out by these two."""
+
     @classmethod
     def of(cls, name: str, spellings: Mapping[str, int]) -> FieldName:
         """A name and the ranks of its normalised spellings."""
         state = int(_OFFSET)
         for byte in name.encode("utf-8", "surrogateescape"):
             state = ((state ^ byte) * int(_PRIME)) & 0xFFFF_FFFF_FFFF_FFFF
-        return cls(np.uint64(state), name_table(spellings))
+        borders = np.zeros(256, np.uint32)
+        for spelled in (name, *spellings):
+            folded = spelled.encode("utf-8", "surrogateescape").lower().translate(None, _LEFT_OUT)
+            if folded:
+                borders[folded[0]] |= np.uint32(1 << (folded[-1] & 31))
+        return cls(np.uint64(state), name_table(spellings), borders)
 
 
 @kernel
@@ -54,14 +70,44 @@ def _is_separator(byte: Any) -> Any:
 
 
 @kernel
+def _first_letter(buf: Any, start: int, end: int) -> Any:
+    """The first byte of a key that `normalised` leaves in it, as a small letter; 0 when there is none."""
+    i = start
+    while i < end and (_is_separator(buf[i]) or buf[i] == 64):
+        i += 1
+    if i >= end:
+        return 0
+    return np.int64(buf[i]) | 32 if 65 <= buf[i] <= 90 else np.int64(buf[i])
+
+
+@kernel
+def _may_be(buf: Any, start: int, end: int, first: Any, borders: Any) -> Any:
+    """Whether a key whose path begins with the letter `first` may be one of the names, by its last letter."""
+    i = end - 1
+    while i >= start and (_is_separator(buf[i]) or buf[i] == 64):
+        i -= 1
+    if first == 0 or i < start:
+        return True
+    last = buf[i] & 31  # of a capital and its small letter the same
+    return (borders[first] >> np.uint32(last)) & np.uint32(1) != 0
+
+
+@kernel
+def _exact(buf: Any, start: int, end: int, state: Any) -> Any:
+    for i in range(start, end):
+        state = (state ^ np.uint64(buf[i])) * _PRIME
+    return state
+
+
+@kernel
 def _rank(
     buf: Any, start: int, end: int, exact: Any, plain: Any, inside: bool, wanted: Any, keys: Any, ranks: Any
 ) -> Any:
     """The rank of the key `buf[start:end]` below `plain` (the hash of what it stands in), -1 when it is none.
 
-    `exact` is the hash of the whole path.
+    `exact` is the hash of what it stands in as it is spelled.
     """
-    if exact == wanted:
+    if _exact(buf, start, end, exact) == wanted:
         return 0
     length = 0
     for i in range(start, end):
@@ -75,12 +121,75 @@ def _rank(
 
 
 @kernel
+def _string_stop(buf: Any, i: Any, end: Any) -> Any:
+    """The first place from `i` on where a JSON string may end: a quote, a backslash, a control byte, or `end`."""
+    # Unsigned places spare a test for negative ones at each byte.
+    place = np.uint64(i)
+    behind = np.uint64(end)
+    while place < behind and not _STOPS[buf[place]]:
+        place += _ONE
+    return np.int64(place)
+
+
+@kernel
+def _digits_end(buf: Any, i: int, end: int) -> int:
+    while i < end and 48 <= buf[i] <= 57:
+        i += 1
+    return i
+
+
+@kernel
+def _is_bare(buf: Any, start: int, end: int) -> bool:
+    """Whether it is a number as JSON writes it, of a usual length, or `true` or `false`."""
+    if buf[start] == 116:
+        return end - start == 4 and buf[start + 1] == 114 and buf[start + 2] == 117 and buf[start + 3] == 101
+    if buf[start] == 102:
+        return (
+            end - start == 5
+            and buf[start + 1] == 97
+            and buf[start + 2] == 108
+            and buf[start + 3] == 115
+            and buf[start + 4] == 101
+        )
+    i = start + (buf[start] == 45)
+    behind = _digits_end(buf, i, end)
+    if behind == i or (buf[i] == 48 and behind > i + 1) or end - start > _LONGEST_NUMBER:
+        return False
+    i = behind
+    if i < end and buf[i] == 46:
+        behind = _digits_end(buf, i + 1, end)
+        if behind == i + 1:
+            return False
+        i = behind
+    if i < end and (buf[i] | 32) == 101:
+        i += 1
+        if i < end and (buf[i] == 43 or buf[i] == 45):
+            i += 1
+        behind = _digits_end(buf, i, end)
+        if behind == i:
+            return False
+        i = behind
+    return i == end
+
+
+@kernel
 def _in_json(
-    buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any, exacts: Any, plains: Any
+    buf: Any,
+    start: int,
+    end: int,
+    wanted: Any,
+    keys: Any,
+    ranks: Any,
+    borders: Any,
+    found: Any,
+    exacts: Any,
+    plains: Any,
+    firsts: Any,
 ) -> Any:
-    """ABSENT, TEXT, BARE or ASK for one JSON object; `found` gets the span. `exacts` and `plains` are room to work."""
+    """ABSENT, TEXT, BARE or ASK for one JSON object; `found` gets the span. The last three are room to work."""
     exacts[0] = _OFFSET
     plains[0] = _OFFSET
+    firsts[0] = 0
     depth = 0
     best = 1 << 30
     kind = ABSENT
@@ -100,14 +209,11 @@ def _in_json(
             continue
         if byte != 34:
             return ASK
-        exact = exacts[depth]
         i += 1
         key = i
-        while i < end and buf[i] != 34:
-            if buf[i] == 92 or buf[i] < 32:
-                return ASK
-            exact = (exact ^ np.uint64(buf[i])) * _PRIME
-            i += 1
+        i = _string_stop(buf, i, end)
+        if i < end and buf[i] != 34:
+            return ASK
         key_end = i
         i += 1
         while i < end and buf[i] in (32, 9, 10, 13):
@@ -119,7 +225,10 @@ def _in_json(
             i += 1
         if i >= end:
             return ASK
-        rank = _rank(buf, key, key_end, exact, plains[depth], depth > 0, wanted, keys, ranks)
+        letter = firsts[depth] if firsts[depth] else _first_letter(buf, key, key_end)
+        rank = -1
+        if _may_be(buf, key, key_end, letter, borders):
+            rank = _rank(buf, key, key_end, exacts[depth], plains[depth], depth > 0, wanted, keys, ranks)
         byte = buf[i]
         first = i
         if byte == 123:
@@ -137,9 +246,11 @@ def _in_json(
             for k in range(key, key_end):
                 if not _is_separator(buf[k]) and buf[k] != 64:
                     plain = fold_byte(plain, buf[k])
+            exact = _exact(buf, key, key_end, exacts[depth])
             depth += 1
             exacts[depth] = (exact ^ np.uint64(_DOT)) * _PRIME
             plains[depth] = plain
+            firsts[depth] = letter
             i += 1
             continue
         this = ASK
@@ -147,14 +258,11 @@ def _in_json(
             i += 1
             first = i
             this = TEXT
-            while i < end and buf[i] != 34:
-                if buf[i] < 32:
-                    return ASK
-                if buf[i] == 92:
-                    this = ASK
-                    i += 1
-                i += 1
-            if i >= end:
+            i = _string_stop(buf, i, end)
+            while i < end and buf[i] == 92:
+                this = ASK
+                i = _string_stop(buf, i + 2, end)
+            if i >= end or buf[i] != 34:
                 return ASK
             last = i
             i += 1
@@ -184,6 +292,8 @@ def _in_json(
             this = BARE
         if rank < 0:
             continue
+        if this == BARE and not _is_bare(buf, first, last):
+            this = ASK
         if rank == best or (this == ASK and rank <= best):
             return ASK
         if rank < best:
@@ -222,7 +332,9 @@ def _in_key(byte: Any) -> Any:
 
 
 @kernel
-def _in_pairs(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, found: Any) -> Any:
+def _in_pairs(
+    buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any, borders: Any, found: Any
+) -> Any:
     """ABSENT, TEXT or ASK for one record of key=value pairs; `found` gets the span.
 
     Reads as `corpus.view` does: key and value may be joined by `=` only, a value may be quoted.
@@ -243,10 +355,8 @@ def _in_pairs(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any
             i += 1
             continue
         key = i
-        exact = _OFFSET
         is_ascii = True
         while i < end and _in_key(buf[i]):
-            exact = (exact ^ np.uint64(buf[i])) * _PRIME
             is_ascii = is_ascii and buf[i] < 128
             i += 1
         if i >= end or buf[i] != 61 or i - key > _LONGEST_KEY:
@@ -288,7 +398,9 @@ def _in_pairs(buf: Any, start: int, end: int, wanted: Any, keys: Any, ranks: Any
                 i += 1
             last = i
         may_open = False
-        rank = _rank(buf, key, key_end, exact, _OFFSET, False, wanted, keys, ranks)
+        if not _may_be(buf, key, key_end, _first_letter(buf, key, key_end), borders):
+            continue
+        rank = _rank(buf, key, key_end, _OFFSET, _OFFSET, False, wanted, keys, ranks)
         if rank < 0:
             continue
         if rank == best or (this == ASK and rank <= best):
@@ -313,10 +425,12 @@ def _find_values(
     wanted: Any,
     keys: Any,
     ranks: Any,
+    borders: Any,
     spans: Any,
     kinds: Any,
     exacts: Any,
     plains: Any,
+    firsts: Any,
 ) -> None:
     for record in range(starts.shape[0]):
         start, end = starts[record], ends[record]
@@ -324,9 +438,11 @@ def _find_values(
         while opening < end and _is_blank(buf[opening]):
             opening += 1
         if opening < end and buf[opening] == 123:
-            kinds[record] = _in_json(buf, opening, end, wanted, keys, ranks, spans[record], exacts, plains)
+            kinds[record] = _in_json(
+                buf, opening, end, wanted, keys, ranks, borders, spans[record], exacts, plains, firsts
+            )
         else:
-            kinds[record] = _in_pairs(buf, start, end, wanted, keys, ranks, spans[record])
+            kinds[record] = _in_pairs(buf, start, end, wanted, keys, ranks, borders, spans[record])
 
 
 def find_values(
@@ -336,6 +452,18 @@ def find_values(
     kinds = np.zeros(len(starts), np.uint8)
     spans = np.zeros((len(starts), 2), np.int64)
     room = np.empty((2, MAX_DEPTH + 1), np.uint64)
-    names = name.spellings
-    _find_values(buf, starts, ends, name.exact, names.keys, names.values, spans, kinds, room[0], room[1])
+    _find_values(
+        buf,
+        starts,
+        ends,
+        name.exact,
+        name.spellings.keys,
+        name.spellings.values,
+        name.borders,
+        spans,
+        kinds,
+        room[0],
+        room[1],
+        np.empty(MAX_DEPTH + 1, np.int64),
+    )
     return kinds, spans

@@ -29,6 +29,26 @@ def _gather(source: Any, starts: Any, ends: Any, order: Any, out: Any, out_start
     return place
 
 
+@kernel
+def _close_up(source: Any, starts: Any, ends: Any, out: Any) -> None:
+    place = np.uint64(0)
+    for k in range(starts.shape[0]):
+        start = np.uint64(starts[k])
+        end = np.uint64(ends[k])
+        for i in range(start, end):
+            out[place + (i - start)] = source[i]
+        place += end - start
+
+
+def close_up(
+    source: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """The texts `source[start:end]` behind each other, with nothing between."""
+    out = np.empty(int((ends - starts).sum()), np.uint8)
+    _close_up(source, starts, ends, out)
+    return out
+
+
 def gather_lines(
     source: NDArray[np.uint8],
     starts: NDArray[np.int64],

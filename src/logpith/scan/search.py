@@ -122,7 +122,7 @@ def mark_records(
         hits[:] = True
         return hits
     needle = np.frombuffer(literal.text, np.uint8)
-    rare = max(range(len(needle)), key=lambda k: _rarity(literal.text[k]))
+    rare = max(range(len(needle)), key=lambda k: rarity(literal.text[k]))
     _find(
         buf,
         int(starts[0]),
@@ -138,6 +138,7 @@ def mark_records(
     return hits
 
 
-def _rarity(byte: int) -> int:
+def rarity(byte: int) -> int:
+    """How rarely a byte occurs in logs, as a rank."""
     place = _FREQUENT.find(bytes([byte]))
     return place if place >= 0 else len(_FREQUENT)

@@ -140,7 +140,7 @@ class Following:
                     all_pieces=(is_last and (ends or file.is_settled(now_ns, self._flush_after_ns)))
                     or is_full,
                 )
-                for batch, behind in self._read(file, data[:whole], place, now_ns, extent):
+                for batch, behind in self._read(file, memoryview(data)[:whole], place, now_ns, extent):
                     yield batch, self._reads(file, behind)
                     taken = behind
             if is_last:
@@ -161,7 +161,7 @@ class Following:
         return apply
 
     def _read(
-        self, file: KnownFile, data: bytes, base: int, now_ns: int, extent: Extent
+        self, file: KnownFile, data: memoryview, base: int, now_ns: int, extent: Extent
     ) -> Iterator[tuple[Batch, int]]:
         """The records of whole lines that begin at `base`, in batches, each with the place in the file behind it."""
         if not data:
@@ -257,7 +257,7 @@ class Following:
                 whole = len(data) if ended else data.rfind(b"\n") + 1
                 taken = text.place
                 extent = Extent(all_records=ended, all_pieces=ended)
-                for batch, behind in self._read(file, data[:whole], text.place, now_ns, extent):
+                for batch, behind in self._read(file, memoryview(data)[:whole], text.place, now_ns, extent):
                     yield batch, self._unpacks(file, behind)
                     taken = behind
                 text.take(taken - text.place)

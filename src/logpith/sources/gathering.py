@@ -19,6 +19,8 @@ from logpith.sources.reading import Found
 # What a delivery holds about; small files share one, so that the store need not sync for each of them.
 DELIVERY_BYTES: Final = 8 << 20
 
+_NEWLINE: Final = 10
+
 OPEN_GROUP: Final = -1
 """In the place of a line that cannot be parted from those behind it."""
 
@@ -143,8 +145,8 @@ def closed_parts(found: Found, extent: Extent) -> Iterator[tuple[Batch, int]]:
         first = behind
 
 
-def block_of(data: bytes, base: int) -> Block:
+def block_of(data: memoryview, base: int) -> Block:
     """Whole lines that begin at `base`, as the scan wants them."""
-    end = len(data) + (not data.endswith(b"\n"))
-    buf = np.frombuffer(data + b"\n" * (end - len(data)) + bytes(PADDING), np.uint8)
+    end = len(data) + (data[-1] != _NEWLINE)
+    buf = np.frombuffer(b"".join((data, b"\n"[: end - len(data)], bytes(PADDING))), np.uint8)
     return Block(base, buf, end)

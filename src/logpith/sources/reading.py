@@ -14,18 +14,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpith.batch import MOST_RECORDS, SCHEMA, Batch, empty_batch, spell_extra
+from logpith.batch import MOST_RECORDS, SCHEMA, Batch, empty_batch, spell_extra, text_column
 from logpith.formats.body import body_of
 from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
 from logpith.formats.severity_words import severity_in
+from logpith.scan.gather import close_up
 from logpith.scan.records import PADDING, OwnFormat, Reading, Records, read_records
 from logpith.scan.timestamps import NO_TIME
 from logpith_emit.errors import BadArgument
 
 # As many bodies as are looked at for the level word that they begin with; beyond, the known ones are forgotten.
 _MOST_SHAPES = 65_536
-_USUAL_GAP_BYTES = 2  # \r\n
 _TEXTS = pa.binary()
 
 
@@ -182,18 +182,4 @@ def attributes_of(settings: Sequence[str]) -> dict[str, object]:
 
 def _texts(buf: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> object:
     """The bytes between each start and end as an Arrow column: the block without what lies between records."""
-    low, high = int(starts[0]), int(ends[-1])
-    gaps = starts[1:] - ends[:-1]
-    if gaps.max(initial=0) <= _USUAL_GAP_BYTES:
-        keep = np.ones(high - low, np.bool_)
-        for width in range(1, _USUAL_GAP_BYTES + 1):
-            keep[ends[:-1][gaps >= width] - low + width - 1] = False
-    else:
-        borders = np.zeros(high - low + 1, np.int8)
-        borders[starts - low] += 1
-        borders[ends - low] -= 1  # an empty record begins where it ends
-        keep = np.cumsum(borders[:-1], dtype=np.int8) > 0
-    data = buf[low:high][keep]
-    offsets = np.zeros(len(starts) + 1, np.int32)
-    np.cumsum(ends - starts, out=offsets[1:])
-    return pa.Array.from_buffers(_TEXTS, len(starts), [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return text_column(close_up(buf, starts, ends), ends - starts, _TEXTS)

@@ -17,21 +17,23 @@ import json
 import re
 import secrets
 import string
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from logpith.batch import Batch, extra_of, spell_extra, text_spans, with_column
+from logpith.batch import Batch, extra_of, spell_extra, text_column, text_spans, with_column
 from logpith.formats.fields import fields_in
 from logpith.query.of_batch import which_match
 from logpith.query.regex import MAX_MEMORY_BYTES, compile_regex, literals_of
 from logpith.scan.field_values import ABSENT, ASK, TEXT, FieldName, find_values
+from logpith.scan.gather import gather_lines
 from logpith.scan.triggers import ALONE, BESIDE_DIGITS, BESIDE_WORD, Triggers, mark_suspects
 from logpith.stages import Apply, Outcome, Stage
 from logpith_emit.errors import BadArgument, nearest
@@ -51,6 +53,8 @@ _CARD_BARS = string.ascii_letters + "_-."
 
 _NUMBERS = 10**12
 _ALL_RULES_BYTES = 8 * MAX_MEMORY_BYTES
+_AT_ONCE_BYTES = 64 << 10
+_MOST_KNOWN = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,39 +251,66 @@ def _compiled(pattern: str) -> _Pattern:
 # ── In bulk ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class _Suspect(NamedTuple):
+    """A text that some rule may match."""
+
+    place: int
+    text: bytes
+    triggers: tuple[str, ...] | None
+    """As `Redactor.redact` takes them."""
+
+
 class _Suspects:
     """Which texts some rule may match."""
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
         literals: dict[int, list[str]] = {bit: [] for bit in _BITS.values()}
         always = 0
+        others: list[str] = []
         for rule in rules:
             bit = _BITS[rule.run]
-            if not rule.triggers or not all(trigger.isascii() for trigger in rule.triggers):
-                always |= bit
-            else:
+            if rule.triggers and all(trigger.isascii() for trigger in rule.triggers):
                 literals[bit] += rule.triggers
-        self._triggers = Triggers.of(literals, always, heads=_CARD_HEADS, bars=_CARD_BARS)
-        self._may_match = _any_of(tuple(rule.pattern for rule in rules))
+            else:
+                always |= bit
+                others += rule.triggers
+        self._others = tuple(others)
+        """Triggers that are not looked for here."""
 
-    def among(
-        self, column: Any, chosen: NDArray[np.bool_], *, escaped: bool = False
-    ) -> tuple[NDArray[np.int64], list[bytes]]:
-        """The places and texts of those that are left, of the chosen ones of a column of texts.
+        self._triggers = Triggers.of(literals, always, heads=_CARD_HEADS, bars=_CARD_BARS)
+        own = [rule.pattern for rule in rules if rule not in (*DEFAULT_RULES, IP_RULE, PHONE_RULE)]
+        self._known: dict[int, tuple[str, ...] | None] = {}
+        self._which = _any_of(tuple(rule.pattern for rule in rules), bool(own))
+
+    def among(self, column: Any, chosen: NDArray[np.bool_], *, escaped: bool = False) -> Iterator[_Suspect]:
+        """Those that are left, of the chosen ones of a column of texts.
 
         Of `escaped` ones the rules see other signs around a value than stand there.
         """
-        marked = np.flatnonzero(chosen & mark_suspects(*text_spans(column), self._triggers))
-        texts = column.take(pa.array(marked)).cast(pa.binary()).to_pylist()
-        if escaped:
-            return marked, texts
-        left = [at for at, text in enumerate(texts) if self._may_match(text)]
-        return marked[left], [texts[at] for at in left]
+        buf, starts, ends = text_spans(column)
+        marks, seen = mark_suspects(buf, starts, ends, self._triggers)
+        marked = np.flatnonzero(chosen & (ends > starts) & marks)
+        if not escaped and len(marked):
+            marked = marked[self._which(*gather_lines(buf, starts, ends, marked, 0))]
+        for at, grams in zip(marked.tolist(), seen[marked].tolist(), strict=True):
+            yield _Suspect(at, bytes(buf[starts[at] : ends[at]]), self._within(grams))
+
+    def _within(self, grams: int) -> tuple[str, ...] | None:
+        """`Triggers.within`, remembered: in most logs the same few come together."""
+        if grams not in self._known:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._triggers.within(grams)
+            self._known[grams] = None if known is None else (*known, *self._others)
+        return self._known[grams]
+
+
+_Which = Callable[[NDArray[np.uint8], NDArray[np.int64]], NDArray[np.int64]]
 
 
 @lru_cache(maxsize=16)
-def _any_of(patterns: tuple[str, ...]) -> Callable[[bytes], bool]:
-    """Whether one of some patterns has a match in a text; may say so of one where none has."""
+def _any_of(patterns: tuple[str, ...], has_own: bool) -> _Which:
+    """Which of some lines may match one of some patterns; never leaves out one that does."""
     import re2  # noqa: PLC0415 - redaction alone asks so
 
     options: Any = re2.Options()
@@ -289,55 +320,96 @@ def _any_of(patterns: tuple[str, ...]) -> Callable[[bytes], bool]:
     try:
         search = re2.compile("|".join(f"(?:{pattern})" for pattern in patterns).encode(), options).search
     except re2.error:  # each can be read, all together they are too many
-        return lambda _text: True
+        return lambda _buf, starts: np.arange(len(starts))
 
-    def may_match(text: bytes) -> bool:
-        try:
-            text.decode()
-        except UnicodeDecodeError:  # RE2 skips what is no UTF-8, our own rules do not
-            return True
-        return search(text) is not None
+    def which(buf: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        found: list[int] = []
+        octets = buf.tobytes()
+        borders = [*starts.tolist(), len(buf)]
+        first = 0
+        while first < len(starts):
+            # What RE2 looks at in one go is bounded: a match may begin in one line and end in any later one.
+            last = max(first + 1, bisect_right(borders, borders[first] + _AT_ONCE_BYTES) - 1)
+            some = octets[borders[first] : borders[last] - 1]
+            if has_own or not _is_readable(some):
+                # What users write may ask for the beginning or the end of a text, and RE2 skips what is no UTF-8.
+                found += [
+                    at for at in range(first, last) if is_found(octets[borders[at] : borders[at + 1] - 1])
+                ]
+            else:
+                found += matching(some, borders[first:last], first)
+            first = last
+        return np.array(found, np.int64)
 
-    return may_match
+    def is_found(text: bytes) -> bool:
+        return not _is_readable(text) or search(text) is not None
+
+    def matching(text: bytes, begins: list[int], first: int) -> Iterator[int]:
+        at = 0
+        while at < len(begins) and (match := search(text, begins[at] - begins[0])) is not None:
+            at = bisect_right(begins, begins[0] + match.start())
+            yield first + at - 1
+
+    return which
 
 
-def _replaced(column: Any, places: NDArray[np.int64], texts: list[Any]) -> Any:
-    """The column with other texts in some places."""
-    if not len(places):
+def _is_readable(text: bytes) -> bool:
+    """Whether it is UTF-8."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _replaced(column: Any, texts: Mapping[int, bytes]) -> Any:
+    """The column with other texts in some places, which come in order."""
+    if not texts:
         return column
-    mask = np.zeros(len(column), np.bool_)
-    mask[places] = True
-    if len(places) == len(column):
-        return pa.array(texts, column.type)
-    order = np.arange(len(column))
-    order[mask] = len(column) + np.arange(len(places))
-    both = pa.concat_arrays([column, pa.array(texts, column.type)])
-    return both.take(pa.array(order))
+    buf, starts, ends = text_spans(column)
+    octets = buf.data
+    places = np.array([*texts], np.int64)
+    pieces: list[Any] = []
+    behind = int(starts[0])
+    for begin, end, text in zip(starts[places].tolist(), ends[places].tolist(), texts.values(), strict=True):
+        pieces += octets[behind:begin], text
+        behind = end
+    pieces.append(octets[behind : int(ends[-1])])
+    sizes = ends - starts
+    sizes[places] = [len(text) for text in texts.values()]
+    return text_column(b"".join(pieces), sizes, column.type)
 
 
 def _redacted_lines(column: Any, chosen: NDArray[np.bool_], suspects: _Suspects, redactor: Redactor) -> Any:
-    places, texts = suspects.among(column, chosen)
-    redacted = [redactor.redact(_decoded(text)).encode("utf-8", "surrogateescape") for text in texts]
-    return _replaced(column, places, redacted)
+    redacted: dict[int, bytes] = {}
+    for suspect in suspects.among(column, chosen):
+        text = _decoded(suspect.text)
+        other = redactor.redact(text, suspect.triggers)
+        if other != text:
+            redacted[suspect.place] = other.encode("utf-8", "surrogateescape")
+    return _replaced(column, redacted)
 
 
 def _redacted_extras(column: Any, chosen: NDArray[np.bool_], suspects: _Suspects, redactor: Redactor) -> Any:
     """The attributes without secrets, in their values and beside names that name one."""
-    places, texts = suspects.among(column, chosen, escaped=True)
-    redacted = [spell_extra(redactor.redact_fields(extra_of(_decoded(text)))) for text in texts]
-    return _replaced(column, places, redacted)
+    found = suspects.among(column, chosen, escaped=True)
+    return _replaced(
+        column,
+        {
+            suspect.place: spell_extra(redactor.redact_fields(extra_of(_decoded(suspect.text)))).encode()
+            for suspect in found
+        },
+    )
 
 
 def _redacted_names(column: Any, chosen: NDArray[np.bool_], redactor: Redactor) -> Any:
     """Services without secrets; there are few, each is asked once."""
-    coded = column.dictionary_encode()
-    names = coded.dictionary.to_pylist()
-    redacted = [redactor.redact(name) for name in names]
-    if redacted == names:
+    known = column.unique().to_pylist()
+    redacted = {name: other for name in known if (other := redactor.redact(name)) != name}
+    if not redacted:
         return column
-    codes = coded.indices.to_numpy(zero_copy_only=False)
-    texts = np.where(chosen, np.array(redacted, object)[codes], np.array(names, object)[codes])
-    return pa.array(texts.tolist(), pa.string())
+    names = zip(column.to_pylist(), chosen.tolist(), strict=True)
+    return pa.array([redacted.get(name, name) if is_one else name for name, is_one in names], pa.string())
 
 
 def _decoded(text: bytes) -> str:
@@ -374,8 +446,7 @@ class _Field:
 
         buf, starts, ends = text_spans(batch["line"])
         kinds, spans = find_values(buf, starts, ends, self.finder)
-        places: list[int] = []
-        texts: list[bytes] = []
+        texts: dict[int, bytes] = {}
         for place in np.flatnonzero(chosen & (kinds != ABSENT)).tolist():
             line = bytes(buf[starts[place] : ends[place]])
             if kinds[place] == ASK:
@@ -388,10 +459,9 @@ class _Field:
                 # A number or a truth value has no quotes in JSON yet; what takes its place needs them.
                 blanked = line[:start] + (put if is_quoted else b'"' + put + b'"') + line[end:]
             if blanked is not None:
-                places.append(place)
-                texts.append(blanked)
-        batch = with_column(batch, "line", _replaced(batch["line"], np.array(places, np.int64), texts))
-        count = len(places)
+                texts[place] = blanked
+        batch = with_column(batch, "line", _replaced(batch["line"], texts))
+        count = len(texts)
         extras = batch["extra"].to_pylist()
         leaf = self.path.rpartition(".")[2]
         held = [at for at in np.flatnonzero(chosen).tolist() if leaf in extras[at]]
