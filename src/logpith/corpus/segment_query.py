@@ -81,6 +81,14 @@ class _Rows:
     columns: Mapping[str, Any]
     first: int
 
+    def of(self, templates: Mask) -> Mask:
+        """The rows of some templates; those of all or none are told without looking."""
+        if templates.all():
+            return np.ones(len(self.template), np.bool_)
+        if not templates.any():
+            return np.zeros(len(self.template), np.bool_)
+        return templates.take(self.template)
+
     def are_in(self, blocks: Mask) -> bool:
         """Whether some of them are of these blocks."""
         return bool(blocks[self.blocks.start : self.blocks.stop].any())
@@ -201,7 +209,7 @@ class SegmentQuery:
         first, end = self.segment.rows_of(blocks[0]).start, self.segment.rows_of(blocks[-1]).stop
         template = columns["template"].to_numpy() if self._templates is None else self._templates[first:end]
         rows = _Rows(blocks, template, columns, first)
-        within = self._alive[rows.template]
+        within = rows.of(self._alive)
         if must_look_at_time:
             within &= _in_time(times_of(columns["timestamp"]), self._time)
         if not within.any():
@@ -371,7 +379,7 @@ class SegmentQuery:
                 return ~possible, ~sure
             case _:
                 leaf = self._leaves[id(query)]
-                sure, possible = leaf.sure[rows.template], (leaf.sure | leaf.open)[rows.template]
+                sure, possible = rows.of(leaf.sure), rows.of(leaf.sure | leaf.open)
                 # What is not read does not matter: templates say all.
                 if leaf.ask is not None and rows.are_in(leaf.blocks) and leaf.column in rows.columns:
                     by_value = leaf.ask(rows)
@@ -445,7 +453,7 @@ class SegmentQuery:
         def ask(rows: _Rows) -> tuple[Mask, Mask]:
             column = rows.columns[f"number:{name}"]
             numbers = plain_numbers(column)
-            told = by_column[rows.template]
+            told = rows.of(by_column)
             found = told
             for test in tests:
                 found = found & test(numbers)
@@ -697,7 +705,7 @@ def _halved(rows: _Rows, halves: Sequence[_Half]) -> Mask:
     """The rows in which a literal may stand half in a hole."""
     found = np.zeros(len(rows.template), np.bool_)
     for half in halves:
-        some = half.templates[rows.template]
+        some = rows.of(half.templates)
         for rest in half.rests:
             if some.any():
                 some &= rows.marked(rest)
