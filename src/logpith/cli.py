@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logpith import __version__
+from logpith.memory import share_one_allocator
 from logpith_emit.errors import BadArgument, LogpithError, nearest
 
 if TYPE_CHECKING:
@@ -158,6 +159,7 @@ class Command:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line; the exit code for the shell."""
+    share_one_allocator()
     words = list(sys.argv[1:] if argv is None else argv)
     if sys.stdout is None:  # closed by who called: there is nobody to tell, but the exit code
         return ERROR

@@ -24,7 +24,7 @@ from logpith.scan.tally import last_of_each, time_ranks
 from logpith.scan.timestamps import NO_TIME
 from logpith.store.building import build_segments
 from logpith.store.rows import days_of, table_of
-from logpith.store.segment import Segment
+from logpith.store.segment import Segment, times_of
 
 MOST_OF_EACH = 100
 """Records of each service."""
@@ -139,22 +139,27 @@ def _last_of_store(corpus: Corpus) -> tuple[Batch, int]:
 
 def _last_of_segment(source: Source) -> Batch:
     """The last records of each service in a segment, of which only what is needed is read."""
-    columns, table = source.table.columns, source.table
-    times, observed = columns["time_ns"], columns["observed_ns"]
-    services, origins = ("", *table.services), source.origins
+    # Straight from the segment: these columns are not worth keeping for questions.
+    columns: Any = source.table.columns
+    segment = _text(source).segment
+    times, observed = segment.times(), times_of(segment.column("observed_timestamp"))
+    template = segment.column("template").to_numpy()
+    service = columns.of_template["service"][template]
+    services, origins = ("", *source.table.services), source.origins
     ranks = time_ranks(np.where(times == NO_TIME, observed, times))
-    own = np.sort(
-        last_of_each(np.arange(source.records), columns["service"].astype(np.int32), ranks, MOST_OF_EACH)
-    )
+    own = np.sort(last_of_each(np.arange(source.records), service.astype(np.int32), ranks, MOST_OF_EACH))
     lines = [line[:MOST_LINE_BYTES] for line in _text(source).texts(own)]
     return pa.RecordBatch.from_arrays(
         [
             pa.array(lines, pa.binary()),
             pa.array(times[own], pa.int64(), mask=times[own] == NO_TIME),
             pa.array(observed[own], pa.int64()),
-            pa.array(columns["severity"][own], pa.uint8()),
-            pa.array([services[code] for code in columns["service"][own].tolist()], pa.string()),
-            pa.array([origins[place] for place in columns["origin"][own].tolist()], pa.string()),
+            pa.array(columns.of_template["severity"][template[own]], pa.uint8()),
+            pa.array([services[code] for code in service[own].tolist()], pa.string()),
+            pa.array(
+                [origins[place] for place in columns.of_template["origin"][template[own]].tolist()],
+                pa.string(),
+            ),
             pa.array([spell_extra(source.extra_of(place)) for place in own.tolist()], pa.string()),
         ],
         schema=SCHEMA,

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,19 +86,24 @@ class Source:
 
     def line_of(self, place: int) -> int:
         """What a ref of one of its records begins with: its first line, or when it was where there are no lines."""
-        return int(self.table.columns["moment" if self.is_segment else "line"][place])
+        return int(self._one("moment" if self.is_segment else "line", place))
 
     def origin_of(self, place: int) -> str:
         """Where one of its records came from."""
         if not self.table.origins:
             return self.name
-        return self.table.origins[int(self.table.columns["origin"][place])]
+        return self.table.origins[int(self._one("origin", place))]
 
     def extra_of(self, place: int) -> Mapping[str, object]:
         """What is known of one of its records besides its text."""
         if not self.table.extras:
             return {}
         return self.table.extras[int(self.table.columns["extra"][place])]
+
+    def _one(self, name: str, place: int) -> np.generic:
+        """What a column has of one record."""
+        one: np.generic = self.table.of(np.array([place]))(name)[0]
+        return one
 
     @cached_property
     def recognised(self) -> Recognised:
@@ -372,6 +377,10 @@ class Corpus:
         found: dict[int, bytes] = {}
         for source, numbers in self._by_source(sorted(set(records))):
             own = np.array(numbers) - source.first
+            if source.is_segment:
+                text: Any = source.text
+                found.update(zip(numbers, text.texts(own), strict=True))
+                continue
             starts = source.table.columns["start"][own]
             ends = starts + source.table.columns["length"][own]
             spans = list(zip(starts.tolist(), ends.tolist(), strict=True))
@@ -398,6 +407,17 @@ class Corpus:
         code = int(source.table.columns["service"][record - source.first])
         return self.services[int(self.codes.services[place][code])]
 
+    def severity_of(self, record: int) -> int:
+        """The severity of one record, as `severity` has it."""
+        place = self._source_place(record)
+        source = self.sources[place]
+        column = source.table.of(np.array([record - source.first]))
+        own = int(column("severity")[0])
+        if own or not self.shape_severity.any():
+            return own
+        codes = self.codes.shapes[place]
+        return int(self.shape_severity[codes[min(int(column("shape")[0]), len(codes) - 1)]])
+
     def evidence(self, records: Sequence[int], quoter: Quoter, width: int) -> tuple[Evidence, ...]:
         """Each record as proof, its text at most `width` characters wide."""
         return tuple(
@@ -412,7 +432,7 @@ class Corpus:
             ref=make_ref(source.line_of(record - source.first), source.key, text),
             time=self.time_text(record),
             source=source.origin_of(record - source.first),
-            severity=severity_name(int(self.severity[record])),
+            severity=severity_name(self.severity_of(record)),
             text=shown,
             flag=quoter.flag(text),
         )
@@ -420,7 +440,7 @@ class Corpus:
     def time_text(self, record: int) -> str:
         """ISO 8601, or "" for a record without time."""
         source = self.source_of(record)
-        time = int(source.table.columns["time_ns"][record - source.first])
+        time = int(source.table.of(np.array([record - source.first]))("time_ns")[0])
         return format_ns(time) if time != NO_TIME else ""
 
     def span_text(self, records: NDArray[np.int64]) -> tuple[str, str]:

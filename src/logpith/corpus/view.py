@@ -33,7 +33,7 @@ class CorpusRecordView:
                 time = int(source.table.columns["time_ns"][self._record - source.first])
                 return None if time == NO_TIME else time
             case "severity_number":
-                return int(self._corpus.severity[self._record])
+                return int(self._corpus.severity_of(self._record))
             case "source":
                 source = self._corpus.source_of(self._record)
                 return source.origin_of(self._record - source.first)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ Mask = NDArray[np.bool_]
 Made = TypeVar("Made")
 
 PIECE_BYTES = 4 << 20
+_TEXTS_AT_ONCE = 8_192
 _NEWLINE = 10
 _NOTHING = np.empty(0, np.uint8)
 
@@ -79,6 +80,11 @@ def texts_of(corpus: Corpus, records: NDArray[np.int64]) -> Iterator[bytes]:
     for source in corpus.sources:
         low, high = np.searchsorted(records, (source.first, source.first + source.records))
         if low == high:
+            continue
+        if source.is_segment:
+            text: Any = source.text
+            for some in range(low, high, _TEXTS_AT_ONCE):
+                yield from text.texts(records[some : min(some + _TEXTS_AT_ONCE, high)] - source.first)
             continue
         wanted = np.zeros(source.records, np.bool_)
         wanted[records[low:high] - source.first] = True

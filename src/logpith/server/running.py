@@ -26,6 +26,7 @@ from logpith.corpus.newest import Newest
 from logpith.corpus.scope import ScopedDesk
 from logpith.corpus.services import Services
 from logpith.corpus.states import SourceState
+from logpith.memory import Rest
 from logpith.pipeline import Pipeline, redaction_key, sources_of, stages_of
 from logpith.scan.tally import time_ranks
 from logpith.server.live import Live
@@ -286,8 +287,9 @@ class _Telling:
 
 @contextmanager
 def _maintained(store: Store, keeper: Keeper, collector: Serving, clock: Callable[[], int]) -> Iterator[None]:
-    """Seals, compacts, tidies and lets go of what is too old or too much, beside everything else."""
+    """Seals, compacts, tidies and lets go of what is too old or too much, of memory too, beside everything else."""
     ended = threading.Event()
+    rest = Rest()
 
     def maintain() -> None:
         while not ended.wait(MAINTAIN_EVERY_S):
@@ -299,6 +301,7 @@ def _maintained(store: Store, keeper: Keeper, collector: Serving, clock: Callabl
                 keeper.keep(now_ns, disk_room(store.folder)[1])
             with _troubles_told():
                 collector.note_states()
+            rest.look()
 
     thread = threading.Thread(target=maintain, name="maintain", daemon=True)
     thread.start()
