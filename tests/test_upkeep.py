@@ -10,6 +10,7 @@ from logpith.batch import make_batch
 from logpith.store import open_store
 from logpith.timerange import NS_PER_D, now_ns
 from logpith_emit.disk import Disk
+from ssh_server import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -93,15 +94,15 @@ def test_a_file_that_is_not_there_is_an_error_with_a_remedy(run):
     assert "there is no file" in err
 
 
-def test_while_somebody_writes_the_store_it_is_said_how_to_bring_files_to_them(folder, run):
+def test_while_somebody_who_is_no_server_writes_the_store_that_is_said(folder, run):
     write(folder / "app.log", 5)
     with open_store(folder / "data" / "store"):
-        code, _, err = run("ingest", "app.log")
+        code, _, err = run("ingest", "app.log", "--server", f"http://127.0.0.1:{free_port()}")
 
     assert code == 2
     assert "is being written by another process" in err
-    assert "name the files in its settings as a source" in err
-    assert "http://127.0.0.1:8850/api/v1/logs" in err
+    assert "/health cannot be asked" in err
+    assert "name it with --server" in err
 
 
 def test_what_is_older_than_is_kept_is_said_and_goes_only_when_that_is_asked(folder, run, asked):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from logpith.component import Argument
     from logpith.corpus.desk import Desk
     from logpith.progress import ProgressLine
+    from logpith.sending import Server
     from logpith.settings import Found, Settings
     from logpith.tools import Tool
     from logpith.upkeep import Report
@@ -858,18 +859,28 @@ def _ingest(parsed: Parsed) -> int:
         from logpith.timerange import now_ns  # noqa: PLC0415 - as above
         from logpith.upkeep import report_ingested, report_restaged  # noqa: PLC0415 - brings the scan
 
+        found = _settings_found(parsed)
         if "again" in options:
-            found = _settings_found(parsed)
             return _show_report(report_restaged(found, parsed.words, now_ns(), progress=progress), parsed)
         report = report_ingested(
-            _settings_found(parsed),
+            found,
             parsed.words,
             now_ns(),
             service=options.get("service", ""),
             retention=options.get("retention"),
             progress=progress,
+            server=lambda: _server_here(found.settings, options),
         )
     return _show_report(report, parsed)
+
+
+def _server_here(settings: Settings, options: Mapping[str, str]) -> Server:
+    """The server that has the store open."""
+    from logpith.config import data_dir  # noqa: PLC0415 - only beside a server
+    from logpith.server.here import server_here  # noqa: PLC0415 - as above
+
+    data = Path(options["data-dir"]) if "data-dir" in options else data_dir()
+    return server_here(settings, data, options.get("server"))
 
 
 def _retention(parsed: Parsed) -> int:
@@ -1172,7 +1183,7 @@ _COMMANDS: Mapping[str, Command] = {
             usage="logpith ingest PATH…",
             doc="Files, folders and globs, packed or not, and archives, go through the stages of the settings "
             "(secrets are redacted) into the store. On the same files it stores only what was appended since, also "
-            "when they were rotated or packed meanwhile. A server must not run on the same store.",
+            "when they were rotated or packed meanwhile. Where a server has the store open, it is asked to do it.",
             options=(
                 Option(
                     name="service",
@@ -1183,6 +1194,11 @@ _COMMANDS: Mapping[str, Command] = {
                     name="retention",
                     value="SPAN",
                     doc="Then let go of what is older than this, and of what the settings' limits say: 30d.",
+                ),
+                Option(
+                    name="server",
+                    value="URL",
+                    doc="Where the server is that has the store open (default: what it has told in the data folder).",
                 ),
                 Option(
                     name="again",

@@ -74,7 +74,7 @@ class Ingested:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Read:
+class Read:
     """Some records of a file, and where to read on behind them."""
 
     batch: Batch
@@ -99,7 +99,7 @@ def ingest(
         Unavailable: the store cannot be written; what was stored until then stays, and is not stored twice.
     """
     done = Ingested()
-    files = _Files(paths, store, now_ns, service, done)
+    files = Files(paths, store.position, now_ns, service, done)
     with ExitStack() as opened:
         chain = None
         if any(stage.remembers for stage in stages):
@@ -119,12 +119,19 @@ def ingest(
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class _Files:
+class Files:
     """The files that some names mean, read one after the other from where they were read to."""
 
-    def __init__(self, names: Sequence[str], store: Store, now_ns: int, service: str, done: Ingested) -> None:
+    def __init__(
+        self,
+        names: Sequence[str],
+        position: Callable[[str], str | None],
+        now_ns: int,
+        service: str,
+        done: Ingested,
+    ) -> None:
         found = find_files(names, Roots())
-        self._store = store
+        self._position = position
         self._now_ns = now_ns
         self._service = service
         self._done = done
@@ -148,13 +155,13 @@ class _Files:
         if found.skipped and not (self._streams or self._archives):
             raise NotFound(f"nothing was read: {found.skipped[0]}", remedy="Name a text log, packed or not")
 
-    def read(self) -> Iterator[_Read]:
+    def read(self) -> Iterator[Read]:
         for stream, paths in self._streams.items():
             yield from self._counted(self._follow(stream, paths))
         for path in self._archives:
             yield from self._counted(self._unpack(path))
 
-    def _counted(self, reads: Iterator[_Read]) -> Iterator[_Read]:
+    def _counted(self, reads: Iterator[Read]) -> Iterator[Read]:
         is_new = False
         for read in reads:
             is_new = is_new or bool(read.batch.num_rows)
@@ -162,7 +169,7 @@ class _Files:
         self._done.files += is_new
         self._done.known += not is_new
 
-    def _follow(self, stream: str, paths: Sequence[Path]) -> Iterator[_Read]:
+    def _follow(self, stream: str, paths: Sequence[Path]) -> Iterator[Read]:
         """A file and the pieces that a rotation made of it."""
         key = _key(stream)
         what = What(
@@ -172,21 +179,21 @@ class _Files:
             flush_after_s=0,
             is_complete=True,
         )
-        with follow(what, self._store.position(key)) as live:
+        with follow(what, self._position(key)) as live:
             try:
                 for delivery in live.poll(self._now_ns, at_once=True):
                     self._done.losses.update(delivery.losses)
                     batch = delivery.batch
-                    yield _Read(batch=batch, key=key, position=delivery.position, read_bytes=batch.nbytes)
+                    yield Read(batch=batch, key=key, position=delivery.position, read_bytes=batch.nbytes)
             except Unavailable as error:  # some of it: the rest was read
                 self._done.skipped.append(error.problem)
 
-    def _unpack(self, path: Path) -> Iterator[_Read]:
+    def _unpack(self, path: Path) -> Iterator[Read]:
         """The texts in an archive."""
         key = _key(str(path))
         texts, skipped = open_texts(path, Roots())
         self._done.skipped += skipped
-        mark = _archive_mark(path, self._store.position(key))
+        mark = _archive_mark(path, self._position(key))
         for member, text in enumerate(texts):
             if member < mark.member or not isinstance(text, TextMember):
                 continue
@@ -196,7 +203,7 @@ class _Files:
                 if not batch.num_rows:
                     continue
                 position = msgspec.structs.replace(mark, member=member, place=place)
-                yield _Read(batch=batch, key=key, position=_spelled(position), read_bytes=batch.nbytes)
+                yield Read(batch=batch, key=key, position=_spelled(position), read_bytes=batch.nbytes)
             if text.trouble:
                 self._done.skipped.append(f"{text.name}: {text.trouble}")
 
@@ -324,7 +331,7 @@ class _Work:
         self._chunk = _Chunk()
         self._under_way: deque[tuple[Future[_Made], Mapping[str, str]]] = deque()
 
-    def add(self, read: _Read) -> None:
+    def add(self, read: Read) -> None:
         """Some more records; those before may be stored by now."""
         if self._chunk.records + read.batch.num_rows > self._store.limits.segment_records:
             self._send()  # full segments, not full ones and remainders

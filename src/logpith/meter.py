@@ -1,4 +1,4 @@
-"""A meter over what is read of segments on the disk, for the question that is being answered."""
+"""A meter over what is read of a store on the disk, for the question that is being answered."""
 
 from __future__ import annotations
 

@@ -339,17 +339,25 @@ class Pipeline:
                 self._runs = False
                 self._opened.close()
 
-    def take(self, batch: Batch, *, batch_id: str = "") -> bool:
+    def take(
+        self,
+        batch: Batch,
+        *,
+        batch_id: str = "",
+        position: tuple[str, str] | None = None,
+        told: Callable[[Passed], None] | None = None,
+    ) -> bool:
         """Stores records that somebody has brought, through the stages; they are durable when this returns.
 
-        False when they were taken before under that id.
+        False when they were taken before under that id; else `told` is told what stages have made of them. A
+        `position` that who brings them wants to find again is stored with them.
 
         Raises:
             Refused: the pipeline does not run. What the store raises; nothing was taken then.
         """
         try:
             # Stages go one after the other, since they remember; writers wait for the disk together.
-            return self.carry(self._stage_brought, batch, batch_id=batch_id)
+            return self.carry(self._stage_brought, batch, position=position, batch_id=batch_id, told=told)
         except BaseException:
             # What was not stored comes again, and must not meet stages that remember it.
             with self._intake:
@@ -371,6 +379,7 @@ class Pipeline:
         *,
         position: tuple[str, str] | None = None,
         batch_id: str = "",
+        told: Callable[[Passed], None] | None = None,
     ) -> bool:
         """Takes records through open stages into the store, with the position of the source that gave them."""
         with self.ledger.taking(batch.num_rows) as taken:
@@ -386,6 +395,8 @@ class Pipeline:
             source = position[0] if position else str(batch["source"][0]) if batch.num_rows else ""
             for (stage, name), count in passed.counters.items():
                 self.telemetry.count(CHANGED, count, source=source, stage=stage, name=name)
+        if told:
+            told(passed)
         return True
 
     def replay(self, letters: Batch, *, batch_id: str) -> bool:

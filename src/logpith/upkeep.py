@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -20,9 +20,10 @@ from logpith.progress import Progress, size_in_words
 from logpith.quote import show_hidden
 from logpith.restaging import Restaged, restage
 from logpith.scan.timestamps import NO_TIME
+from logpith.sending import Server, send
 from logpith.settings import FILE_NAME, Found, Settings, StoreSettings
 from logpith.settings_copy import copy_settings
-from logpith.store import Store, StoreLimits, open_store
+from logpith.store import StoreLimits, open_store
 from logpith.store.check import Checked, check_store, repair_store
 from logpith.store.classes import classify_by
 from logpith.store.copies import (
@@ -455,26 +456,40 @@ def report_ingested(
     service: str = "",
     retention: str | None = None,
     progress: Progress | None = None,
+    server: Callable[[], Server] | None = None,
 ) -> Report:
-    """Puts what is new in files into the store; with `retention`, what is older goes then.
+    """Puts what is new in files into the store; with `retention`, what is older goes then. Where somebody else has the
+    store open, the `server` there is asked to do it.
 
     Raises:
-        LogpithError: see `ingest`; or a server writes the store.
+        LogpithError: see `ingest` and `send`; or somebody else who is no server writes the store.
     """
     settings = found.settings
     kept = settings.store if retention is None else replace(settings.store, retention=retention)
     folder = kept.folder
     stages = stages_of(settings, redaction_key(folder.parent))
-    with _opened(settings, paths) as store:
-        done = ingest(store, paths, stages, now_ns, service=service, told=progress)
-        store.compact(now_ns)
-        told = list(_ingested_in_words(done, kept, now_ns, is_kept=retention is not None))
-        if retention is not None:
-            size, free = disk_room(folder)
-            plan = _plan(store.disk, folder, store.manifest, policy_of(kept, size), now_ns, free)
-            store.drop({one.entry.id: one.reason for one in plan.removals}, now_ns, cut_ns=plan.cut_ns)
-            told += plan_in_words(plan, policy_of(kept, size))
-        copy_manifest(store)
+    is_kept = retention is not None
+    with ExitStack() as opened:
+        limits = StoreLimits(classify=_classify(settings))
+        try:
+            store = opened.enter_context(open_store(folder, limits=limits))
+        except Unavailable as error:
+            if server is None:
+                raise
+            done = _sent(server(), error, folder, paths, now_ns, service, progress)
+            told = list(_ingested_in_words(done, kept, now_ns, is_kept=is_kept))
+            told += ["A server has it, and lets go of what is old by itself."] if is_kept else []
+        else:
+            done = ingest(store, paths, stages, now_ns, service=service, told=progress)
+            store.compact(now_ns)
+            told = list(_ingested_in_words(done, kept, now_ns, is_kept=is_kept))
+            if is_kept:
+                size, free = disk_room(folder)
+                policy = policy_of(kept, size)
+                plan = _plan(store.disk, folder, store.manifest, policy, now_ns, free)
+                store.drop({one.entry.id: one.reason for one in plan.removals}, now_ns, cut_ns=plan.cut_ns)
+                told += plan_in_words(plan, policy)
+            copy_manifest(store)
     data: Json = {
         "records": done.records,
         "dead_letters": done.dead,
@@ -520,22 +535,29 @@ def report_restaged(
     return Report(text="\n".join(told), data=data, is_good=done.records > 0)
 
 
-@contextmanager
-def _opened(settings: Settings, paths: Sequence[str]) -> Iterator[Store]:
-    """The store of the settings, to be written."""
-    limits = StoreLimits(classify=_classify(settings))
-    with ExitStack() as opened:
-        try:
-            store = opened.enter_context(open_store(settings.store.folder, limits=limits))
-        except Unavailable as error:
-            url = f"http://{settings.server.listen}/api/v1/logs"
-            raise Unavailable(
-                error.problem,
-                remedy="That is a server: name the files in its settings as a source of type file, or send them: "
-                f"curl -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: text/plain' "
-                f"--data-binary @{paths[0]} {url}",
-            ) from error
-        yield store
+def _sent(
+    server: Server,
+    locked: Unavailable,
+    folder: Path,
+    paths: Sequence[str],
+    now_ns: int,
+    service: str,
+    progress: Progress | None,
+) -> Ingested:
+    """What a server has stored of the files.
+
+    Raises:
+        Unavailable: there is none.
+        LogpithError: see `send`.
+    """
+    try:
+        return send(server, folder, paths, now_ns, service=service, told=progress)
+    except Unavailable as error:
+        raise Unavailable(
+            f"{locked.problem}, and it cannot be asked: {error.problem}",
+            remedy="What was stored stays, and is not stored twice: try again. Where the server is elsewhere, name it "
+            "with --server; its token is that of LOGPITH_TOKEN",
+        ) from error
 
 
 def _ingested_in_words(done: Ingested, kept: StoreSettings, now_ns: int, *, is_kept: bool) -> Iterator[str]:

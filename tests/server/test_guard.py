@@ -153,10 +153,10 @@ class Held:
         self.begun = threading.Semaphore(0)
         self.let_go = threading.Event()
 
-    def take(self, batch, *, batch_id=""):
+    def take(self, batch, **given):
         self.begun.release()
         self.let_go.wait()
-        return self._keep.take(batch, batch_id=batch_id)
+        return self._keep.take(batch, **given)
 
     def __getattr__(self, name):
         return getattr(self._keep, name)

@@ -160,7 +160,7 @@ class FullDisk:
         self._keep = keep
         self._error = error
 
-    def take(self, batch, *, batch_id=""):
+    def take(self, batch, **given):
         raise self._error
 
     def __getattr__(self, name):

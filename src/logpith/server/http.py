@@ -27,17 +27,19 @@ from logpith import __version__
 from logpith.answer import to_json, to_text
 from logpith.app import ask
 from logpith.component import build, describe, json_schema, read_text
+from logpith.ingest import POSITION
+from logpith.sending import POSITION_HEADER
 from logpith.server.bodies import BodyLimits, read_body, unpack
 from logpith.server.calls import Call, call_named
 from logpith.server.guard import Guard, GuardSettings
 from logpith.server.hosts import AllowedHosts
-from logpith.server.intake import JSON, NDJSON, TEXT, bring, read_records
+from logpith.server.intake import ARROW, JSON, NDJSON, TEXT, bring, read_ready, read_records
 from logpith.server.lazy_desk import LazyDesk
 from logpith.server.live import Listener, Wanted
 from logpith.server.mcp import make_server
 from logpith.server.openapi import openapi
 from logpith.server.replies import SAFE_HEADERS, Wrong, as_wrong, reply, reply_text, reply_wrong
-from logpith.server.running import INGESTED_BYTES, INGESTED_RECORDS, Running
+from logpith.server.running import INGESTED_BYTES, INGESTED_RECORDS, Position, Running
 from logpith.server.tokens import ADMIN, ASKING, READER, WRITER, Role
 from logpith.server.waiting import CURRENT, NobodyWaits, Waiting
 from logpith.telemetry import CONTENT_TYPE
@@ -341,17 +343,21 @@ class _Routes:
         query = request.query_params
         service = self._own_service(query.get("service", ""))
         batch_id = self._batch_id(request)
+        position = _position(request)
         body = await self._body(request)
         encoding, media_type = (
             request.headers.get(name, "") for name in ("content-encoding", "content-type")
         )
+        is_ready = media_type.partition(";")[0].strip().lower() == ARROW
+        if is_ready or position:
+            _require_admin()
         if not encoding and body[:2] == b"\x1f\x8b":
             encoding = "gzip"
 
         def take() -> dict[str, object]:
             unpacked = unpack(body, encoding, self._settings.bodies)
             self._running.telemetry.count(INGESTED_BYTES, len(unpacked))
-            brought = read_records(unpacked, media_type)
+            brought = read_ready(unpacked) if is_ready else read_records(unpacked, media_type)
             if brought.rejected:
                 self._running.telemetry.count(INGESTED_RECORDS, brought.rejected, outcome="rejected")
             outcome = bring(
@@ -362,12 +368,19 @@ class _Routes:
                 observed_ns=now_ns(),
                 batch_id=batch_id,
                 is_bound=ASKING.get().services is not None,
+                position=position,
             )
             told: dict[str, object] = {
                 "accepted": outcome.accepted,
                 "rejected": brought.rejected,
                 "duplicates": outcome.duplicates,
             }
+            if is_ready:
+                told |= {
+                    "dead_letters": outcome.dead,
+                    "dropped": outcome.dropped,
+                    "counted": outcome.counters,
+                }
             if brought.wrong:
                 told["errors"] = [msgspec.to_builtins(wrong) for wrong in brought.wrong]
             return told
@@ -629,6 +642,39 @@ def _object(body: bytes) -> dict[str, Any]:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadArgument("the body must be a JSON object", remedy='Send {"name": "value"}') from error
+
+
+def _position(request: Request) -> Position | None:
+    """What `logpith ingest` calls a file, and how far it has read there; None when nothing is told.
+
+    Raises:
+        BadArgument: it is none.
+    """
+    told = request.headers.get(POSITION_HEADER)
+    if told is None:
+        return None
+    try:
+        name, place = msgspec.json.decode(told, type=tuple[str, str])
+    except msgspec.DecodeError as error:
+        raise BadArgument("a position is a JSON array of two texts", remedy="Leave it out") from error
+    if not name.startswith(POSITION):
+        raise BadArgument(f"the name of a position begins with {POSITION}", remedy="Leave it out")
+    return name, place
+
+
+def _require_admin() -> None:
+    """Nothing, when who asks may bring records just as they want them stored.
+
+    Raises:
+        Wrong: they may not.
+    """
+    if not ASKING.get().may(ADMIN):
+        raise Wrong(
+            status=403,
+            code="forbidden",
+            message=f"this needs the role {ADMIN}",
+            hint="Ask with another token",
+        )
 
 
 def _typed(tool: type[Tool], given: Sequence[tuple[str, str]]) -> dict[str, object]:

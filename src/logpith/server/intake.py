@@ -6,14 +6,17 @@ cannot be read is told by its place; its neighbours are taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import msgspec
+import pyarrow as pa
 
-from logpith.batch import Batch
+from logpith.batch import MOST_RECORDS, SCHEMA, Batch, extra_of
+from logpith.pipeline import Passed
 from logpith.server.replies import Wrong
-from logpith.server.running import Running, of_service
+from logpith.server.running import Position, Running, of_service
 from logpith.sources.reading import LineReader
 
 MOST_ERRORS_TOLD = 100
@@ -21,6 +24,10 @@ MOST_ERRORS_TOLD = 100
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 JSON = "application/json"
 TEXT = "text/plain"
+ARROW = "application/vnd.apache.arrow.stream"
+"""Records that were read already: what `logpith ingest` sends."""
+
+MOST_SEVERE = 24
 MEDIA_TYPES = (*NDJSON, JSON, TEXT)
 
 _MOST_DEPTH = 64
@@ -50,12 +57,17 @@ class Brought:
     """The first of those that cannot."""
 
     rejected: int = 0
+    ready: Sequence[Batch] = ()
+    """Records that were read by who sent them, instead of text."""
 
     def batches(self, *, service: str, source: str, observed_ns: int) -> Iterator[Batch]:
         """The records, in batches as large as they may be; `service` is that of records that name none.
 
         A traceback in a text stays with the line that it belongs to.
         """
+        yield from self.ready
+        if self.ready:
+            return
         found = LineReader(source, service=service).read_text(self.text, observed_ns)
         for batch, _ in found.parts(len(found)):
             yield batch
@@ -71,6 +83,15 @@ class Outcome:
     duplicates: int = 0
     """Taken before under the same id, and not again."""
 
+    dead: int = 0
+    """Of the accepted ones those that no stage could work on."""
+
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """Reason → those of the accepted ones that stages have left out."""
+
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """`stage.name` → what stages have counted besides."""
+
 
 def bring(
     running: Running,
@@ -81,21 +102,38 @@ def bring(
     observed_ns: int,
     batch_id: str = "",
     is_bound: bool = False,
+    position: Position | None = None,
 ) -> Outcome:
-    """Keeps what was brought; `is_bound` says that all of it is of `service`, whatever it says itself.
+    """Keeps what was brought; `is_bound` says that all of it is of `service`, whatever it says itself. A `position` is
+    kept with the last of it.
 
     Raises:
         Unavailable: not now. OSError of a full disk: not before there is room. What was kept until then stays,
         and is not kept twice when it comes again under the same id.
     """
-    accepted = duplicates = 0
-    for number, batch in enumerate(brought.batches(service=service, source=source, observed_ns=observed_ns)):
+    accepted = duplicates = dead = 0
+    dropped, counters = Counter[str](), Counter[str]()
+
+    def told(passed: Passed) -> None:
+        nonlocal dead
+        dead += passed.dead.num_rows
+        dropped.update(passed.dropped)
+        counters.update({f"{stage}.{name}": count for (stage, name), count in passed.counters.items()})
+
+    batches = list(brought.batches(service=service, source=source, observed_ns=observed_ns))
+    for number, batch in enumerate(batches, 1):
         bound = of_service(batch, service) if is_bound else batch
-        if running.take(bound, batch_id=f"{batch_id}/{number}" if batch_id else ""):
-            accepted += batch.num_rows
-        else:
-            duplicates += batch.num_rows
-    return Outcome(accepted=accepted, duplicates=duplicates)
+        is_new = running.take(
+            bound,
+            batch_id=f"{batch_id}/{number - 1}" if batch_id else "",
+            position=position if number == len(batches) else None,
+            told=told,
+        )
+        accepted += batch.num_rows if is_new else 0
+        duplicates += 0 if is_new else batch.num_rows
+    return Outcome(
+        accepted=accepted, duplicates=duplicates, dead=dead, dropped=dict(dropped), counters=dict(counters)
+    )
 
 
 def read_records(body: bytes, media_type: str) -> Brought:
@@ -116,6 +154,43 @@ def read_records(body: bytes, media_type: str) -> Brought:
         code="unsupported_type",
         message="records cannot be read of this content type",
         hint=f"Send {', '.join((NDJSON[0], JSON, TEXT))}",
+    )
+
+
+def read_ready(body: bytes) -> Brought:
+    """Records that who sent them has read: a stream of Arrow batches, as `logpith ingest` sends it.
+
+    Raises:
+        Wrong: it is none, or not of records.
+    """
+    try:
+        with pa.ipc.open_stream(pa.BufferReader(body)) as stream:
+            is_ours = stream.schema.equals(SCHEMA)
+            batches = [one for one in stream if one.num_rows] if is_ours else []
+            for batch in batches:
+                batch.validate(full=True)
+                for extra in batch["extra"].dictionary_encode().dictionary.to_pylist():
+                    extra_of(extra)
+    except (pa.ArrowException, OSError, msgspec.DecodeError, RecursionError) as error:
+        raise _no_batches() from error
+    if not is_ours or any(_is_odd(batch) for batch in batches):
+        raise _no_batches()
+    return Brought(text=b"", ready=batches)
+
+
+def _is_odd(batch: Batch) -> bool:
+    """Whether a batch is larger than one may be, or lacks what no record lacks."""
+    lacks = any(batch[field.name].null_count for field in SCHEMA if not field.nullable)
+    severities = batch["severity_number"].to_numpy(zero_copy_only=False)
+    return lacks or batch.num_rows > MOST_RECORDS or bool((severities > MOST_SEVERE).any())
+
+
+def _no_batches() -> Wrong:
+    return Wrong(
+        status=400,
+        code="bad_batches",
+        message="the body is no Arrow stream of records",
+        hint="Send NDJSON, unless you are logpith of the same version",
     )
 
 

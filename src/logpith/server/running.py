@@ -27,7 +27,7 @@ from logpith.corpus.scope import ScopedDesk
 from logpith.corpus.services import Services
 from logpith.corpus.states import SourceState
 from logpith.memory import Rest
-from logpith.pipeline import Pipeline, redaction_key, sources_of, stages_of
+from logpith.pipeline import Passed, Pipeline, redaction_key, sources_of, stages_of
 from logpith.scan.tally import time_ranks
 from logpith.server.live import Live
 from logpith.server.tokens import ASKING, Tokens
@@ -53,11 +53,21 @@ _MOST_TOLD = 3
 log = logging.getLogger(__name__)
 
 
+Position = tuple[str, str]
+"""What somebody calls a place that they read, and how far they have come there."""
+
+Told = Callable[[Passed], None]
+"""Told what stages have made of records."""
+
+
 class Keep(Protocol):
     """Where a server keeps what it is brought."""
 
-    def take(self, batch: Batch, *, batch_id: str = "") -> bool:
-        """Keeps a batch, which is durable when this returns; False when it was taken before under that id.
+    def take(
+        self, batch: Batch, *, batch_id: str = "", position: Position | None = None, told: Told | None = None
+    ) -> bool:
+        """Keeps a batch, which is durable when this returns; False when it was taken before under that id. A position
+        is kept with it; `told` is told what stages have made of it.
 
         Raises:
             Unavailable: not now. OSError of a full disk: not before there is room.
@@ -111,13 +121,15 @@ class Running:
     def __post_init__(self) -> None:
         self.telemetry.also(self._families)
 
-    def take(self, batch: Batch, *, batch_id: str = "") -> bool:
-        """Keeps a batch; False when it was taken before under that id.
+    def take(
+        self, batch: Batch, *, batch_id: str = "", position: Position | None = None, told: Told | None = None
+    ) -> bool:
+        """Keeps a batch; False when it was taken before under that id. See `Keep.take`.
 
         Raises:
             Unavailable: not now. OSError of a full disk: not before there is room.
         """
-        taken = self.keep.take(batch, batch_id=batch_id)
+        taken = self.keep.take(batch, batch_id=batch_id, position=position, told=told)
         outcome = "accepted" if taken else "duplicate"
         self.telemetry.count(INGESTED_RECORDS, batch.num_rows, outcome=outcome)
         return taken
@@ -244,10 +256,12 @@ class StoreKeep:
         self._pipeline = pipeline
         self._is_open = True
 
-    def take(self, batch: Batch, *, batch_id: str = "") -> bool:
+    def take(
+        self, batch: Batch, *, batch_id: str = "", position: Position | None = None, told: Told | None = None
+    ) -> bool:
         if not self._is_open:
             raise Unavailable("the server ends", remedy="Send it again to the next one")
-        return self._pipeline.take(batch, batch_id=batch_id)
+        return self._pipeline.take(batch, batch_id=batch_id, position=position, told=told)
 
     def desk(self) -> Desk:
         return self._desk

@@ -15,6 +15,7 @@ from logpith.config import data_dir
 from logpith.demo import Day
 from logpith.server.bodies import BodyLimits
 from logpith.server.guard import GuardSettings
+from logpith.server.here import ANY, address_told
 from logpith.server.hosts import LOOPBACK, AllowedHosts
 from logpith.server.http import HttpSettings, make_app
 from logpith.server.leaving import end_without_threads
@@ -35,9 +36,6 @@ TOOLSETS = ("core", "aggregate")
 
 DEMO_LINES = "100000"
 """Lines of a day that is played, unless it is said otherwise: busy enough to see something each minute."""
-
-# A name that leads to all addresses is none by which anybody calls.
-_ANY = ("0.0.0.0", "::")  # noqa: S104 - compared, never listened on unasked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +97,7 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         app = make_app(running, offered, _http(settings, options, listening))
         threading.Thread(target=_prepare, args=[offered, running], name="warm-up", daemon=True).start()
         bound.listen(1024)
+        until_the_end.enter_context(address_told(settings, listening))
         _say(f"serving at {listening.url} (MCP at {listening.url}/mcp), data in {folder}")
         Server(app, running.live, listening).run(sockets=[bound])
     _say("ended")
@@ -153,7 +152,7 @@ def _listening(settings: Settings, options: ServeOptions) -> Listening:
 def _http(settings: Settings, options: ServeOptions, listening: Listening) -> HttpSettings:
     server = settings.server
     own = f"[{listening.host}]" if ":" in listening.host else listening.host
-    names = {*LOOPBACK, *server.allowed_hosts} | ({own} if listening.host not in _ANY else set())
+    names = {*LOOPBACK, *server.allowed_hosts} | ({own} if listening.host not in ANY else set())
     return HttpSettings(
         hosts=AllowedHosts(
             names=frozenset(name.lower() for name in names), origins=frozenset(server.allowed_origins)

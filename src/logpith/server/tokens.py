@@ -84,7 +84,7 @@ def kept_token(folder: Path) -> tuple[str, bool]:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        return _read_token(path), False
+        return read_token(path), False
     except OSError as error:
         raise Refused(
             f"{path} cannot be written: {error.strerror}", remedy="Name another folder with --data-dir"
@@ -97,7 +97,12 @@ def kept_token(folder: Path) -> tuple[str, bool]:
     return token, True
 
 
-def _read_token(path: Path) -> str:
+def read_token(path: Path) -> str:
+    """The token in a file that only its user can read.
+
+    Raises:
+        Refused: others can read it, or it is none.
+    """
     try:
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise Refused(f"others can read {path}", remedy=f"Run: chmod 600 {path}")
