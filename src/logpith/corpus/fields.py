@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
-from logpith.corpus.segment_query import numbers_of
+from logpith.corpus.segment_query import SERVICE_NAMES, numbers_of
 from logpith.corpus.select import workers
 from logpith.corpus.selection import Selection
 from logpith.corpus.view import fields_of_record
@@ -34,7 +34,6 @@ from logpith_emit.severity import BANDS, band
 
 TEMPLATE = "template"
 
-SERVICE_NAMES = ("service", "servicename")
 _LONGEST_NAME = 200
 _OF_KEYS_AND_VALUES = frozenset(("plain", "json", "logfmt", "syslog 3164", "syslog 5424"))
 _BRACE = ord("{")
@@ -112,7 +111,7 @@ def check_field(name: str) -> None:
 
 def read_fields(selection: Selection, names: Sequence[str]) -> tuple[Field, ...]:
     """Each named field of the selection's records; texts are read at most once, and only for what needs them."""
-    within_text = [name for name in dict.fromkeys(names) if not _is_column(name)]
+    within_text = [name for name in dict.fromkeys(names) if not is_known(name) and slices_named(name) is None]
     read = dict(zip(within_text, _read_texts(selection, within_text), strict=True))
     return tuple(read[name] if name in read else _column(selection, name) for name in names)
 
@@ -133,13 +132,14 @@ def time_slices(selection: Selection, width_ns: int) -> tuple[NDArray[np.int32],
     return codes, tuple(int(start) * width_ns for start in starts.tolist())
 
 
-def _is_column(name: str) -> bool:
+def is_known(name: str) -> bool:
+    """Whether a corpus knows the field of each record, without its text: all records of a template in a store have the
+    same."""
     return (
         name == TEMPLATE
         or is_severity(name)
         or column_named(name) == SOURCE
         or normalised(name) in SERVICE_NAMES
-        or slices_named(name) is not None
     )
 
 

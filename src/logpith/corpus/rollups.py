@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.fields import (
-    SERVICE_NAMES,
     TEMPLATE,
     Field,
     Moments,
     column_field,
+    is_known,
     slice_width_ns,
     slices_named,
 )
@@ -29,7 +29,6 @@ from logpith.query.fields import SOURCE, column_named, is_severity
 from logpith.scan.buckets import count_minutes
 from logpith.store.segment_writer import UNDATED_MINUTE
 from logpith.timerange import NS_PER_MIN, TimeRange
-from logpith_emit.record import normalised
 from logpith_emit.severity import band
 
 _SLICES = 20
@@ -54,7 +53,7 @@ def roll(corpus: Corpus, query: Query, names: Sequence[str], period: TimeRange =
     if not corpus.sources or not all(source.is_segment for source in corpus.sources):
         return None
     slices = [name for name in names if slices_named(name) is not None]
-    if len(slices) > 1 or not all(name in slices or _is_of_template(name) for name in names):
+    if len(slices) > 1 or not all(name in slices or is_known(name) for name in names):
         return None
     asked: list[SegmentQuery] = []
     for one in _asked(corpus, query, period):
@@ -90,16 +89,6 @@ def _asked(corpus: Corpus, query: Query, period: TimeRange) -> Iterator[SegmentQ
     predicates = replace(predicates, time=predicates.time.intersect(period))
     for source in corpus.sources:
         yield SegmentQuery(corpus, source, predicates, rest, ask_window)
-
-
-def _is_of_template(name: str) -> bool:
-    """Whether all records of a template have the same."""
-    return (
-        name == TEMPLATE
-        or is_severity(name)
-        or column_named(name) == SOURCE
-        or normalised(name) in SERVICE_NAMES
-    )
 
 
 def _width_ns(corpus: Corpus, name: str, asked: Sequence[SegmentQuery]) -> int:

@@ -69,7 +69,7 @@ _LEAST_HALF = 3
 _INSIDE = frozenset(b"./-_~%#&?=+:@$*!\\")
 """What may stand between the letters and digits of one word (`scan/words.py`)."""
 _IN_TIMES = frozenset(b"0123456789-:.tz")
-_SERVICE_NAMES = ("service", "servicename")
+SERVICE_NAMES = ("service", "servicename")
 
 
 @dataclass(frozen=True)
@@ -426,7 +426,7 @@ class SegmentQuery:
             return _Leaf(told, none, self._nowhere, None)
         if column in (SEVERITY, TIMESTAMP):
             return _Leaf(none, ~none, self._nowhere, None)
-        if normalised(query.field) in _SERVICE_NAMES:
+        if normalised(query.field) in SERVICE_NAMES:
             meets = value_matcher(query)
             told = np.array([bool(name) and meets(name) for name in templates.services], np.bool_)
             unnamed = np.array([not name for name in templates.services], np.bool_)
