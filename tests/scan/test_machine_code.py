@@ -161,3 +161,21 @@ def test_what_is_loaded_is_told():
     split_words(b"a 1")
 
     assert {name for name, _ in kernels.loaded()} >= {name for name, _ in kernels_before} | {"walk"}
+
+
+def test_code_that_cannot_be_taken_out_is_called_by_numba(monkeypatch):
+    def refuse(_dispatcher, _arguments):
+        raise AttributeError("this numba has no such thing")
+
+    monkeypatch.setattr(kernels, "_compiled", refuse)
+    monkeypatch.setattr(kernels, "_can_keep", lambda: False)
+
+    @kernel
+    def add_up(values, start):
+        total = start
+        for value in values:
+            total += value
+        return total
+
+    assert add_up(np.arange(5), 7) == 17
+    assert add_up(np.arange(4), 0) == 6

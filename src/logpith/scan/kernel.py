@@ -76,22 +76,36 @@ def is_compiled() -> bool:
     return _can_keep() and any(kernel_folder().glob(f"*{_SUFFIX}"))
 
 
+_UNCHECKED: Any = {"error_model": "numpy", "boundscheck": False, "_nrt": False}
+_OTHER_INSIDE = (AttributeError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+
+
 class _Kernel:
     """A kernel. Its code is looked for when it is called with some kinds of arguments for the first time."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._function = function
-        self._linked: dict[tuple[Kind, ...], Callable[[Sequence[Any]], Any]] = {}
+        self._linked: dict[tuple[Kind, ...], Callable[[Sequence[Any]], Any] | None] = {}
         self._linking = threading.Lock()
 
     def __call__(self, *arguments: Any) -> Any:
         kinds, handed = take_apart(arguments)
-        run = self._linked.get(kinds)
-        if run is None:
+        if kinds not in self._linked:
             with self._linking:
-                run = self._linked.get(kinds) or linked(self._code(kinds, arguments), kinds)
-                self._linked[kinds] = run
-        return run(handed)
+                if kinds not in self._linked:
+                    self._linked[kinds] = self._link(kinds, arguments)
+        run = self._linked[kinds]
+        return self._by_numba(*arguments) if run is None else run(handed)
+
+    def _link(
+        self, kinds: tuple[Kind, ...], arguments: Sequence[Any]
+    ) -> Callable[[Sequence[Any]], Any] | None:
+        """What calls its code; None where this numba does not let it be taken out, or it does not run here. Then numba
+        calls it, which takes longer to load."""
+        try:
+            return linked(self._code(kinds, arguments), kinds)
+        except _OTHER_INSIDE:
+            return None
 
     def _code(self, kinds: tuple[Kind, ...], arguments: Sequence[Any]) -> MachineCode:
         function = self._function
@@ -118,16 +132,16 @@ class _Kernel:
 
         if _can_keep():
             numba.config.CACHE_DIR = str(kernel_folder())  # type: ignore[attr-defined]  # made at run time
-        # Kernels check no bounds, and Python never calls them by numba's way: they need no wrappers. numba's types do
-        # not know these options.
-        options: Any = {
-            "error_model": "numpy",
-            "boundscheck": False,
-            "_nrt": False,
-            "no_cpython_wrapper": True,
-            "no_cfunc_wrapper": True,
-        }
-        return numba.njit(nogil=True, cache=_can_keep(), **options)(self._function)
+        # Python never calls them by numba's way: they need no wrappers. numba's types do not know these options.
+        options: Any = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+        return numba.njit(nogil=True, cache=_can_keep(), **_UNCHECKED, **options)(self._function)
+
+    @cached_property
+    def _by_numba(self) -> Any:
+        """The function as numba calls it, where its code cannot be taken out."""
+        import numba  # noqa: PLC0415  as above
+
+        return numba.njit(nogil=True, cache=_can_keep(), **_UNCHECKED)(self._function)
 
     @property
     def _numba_type_(self) -> Any:
