@@ -56,7 +56,7 @@ from logpith.query.regex import compile_block_regex, mark_matching
 from logpith.query.tree import FieldTest, TextTerm
 from logpith.query.words import wildcard_regex
 from logpith.quote import shorten, show_hidden
-from logpith.scan.field_values import ASK, BARE, TEXT, FieldName, find_values
+from logpith.scan.field_values import ABSENT, ASK, BARE, TEXT, FieldName, find_values
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.tally import END
 from logpith.scan.timestamps import NO_TIME
@@ -379,6 +379,8 @@ def _ask_field(window: Window, query: Query, within: Mask) -> Mask:
             found[row] = known[value]
     # What other spellings of a column say must be asked, too, where this one does not match.
     is_told = (kinds != ASK) & ((kinds != BARE) | (column_named(field) is None))
+    # A key of logfmt that stands alone is true.
+    is_told &= (kinds != ABSENT) | (window.buf[window.starts[rows]] == _BRACE)
     decided[rows] = is_told & (found[rows] | (column_spelled(field) is None))
     return found | _ask_each(window, query, within & ~decided)
 
