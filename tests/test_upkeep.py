@@ -105,6 +105,17 @@ def test_while_somebody_who_is_no_server_writes_the_store_that_is_said(folder, r
     assert "name it with --server" in err
 
 
+def test_beside_a_server_each_command_says_what_helps(folder, run):
+    with open_store(folder / "data" / "store"):
+        applied = run("retention", "apply")
+        repaired = run("store", "check", "--repair")
+
+    assert (applied[0], repaired[0]) == (2, 2)
+    assert "lets go of what is due by itself" in applied[2]
+    assert "stop it first, and try again" in repaired[2]
+    assert "Send the records" not in applied[2] + repaired[2]
+
+
 def test_what_is_older_than_is_kept_is_said_and_goes_only_when_that_is_asked(folder, run, asked):
     write(folder / "app.log", 5)
     (folder / "logpith.toml").write_text('[store]\nretention = "1h"\n')

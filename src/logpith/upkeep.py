@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from logpith.scan.timestamps import NO_TIME
 from logpith.sending import Server, send
 from logpith.settings import FILE_NAME, Found, Settings, StoreSettings
 from logpith.settings_copy import copy_settings
-from logpith.store import StoreLimits, open_store
+from logpith.store import Store, StoreLimits, open_store
 from logpith.store.check import Checked, check_store, repair_store
 from logpith.store.classes import classify_by
 from logpith.store.copies import (
@@ -122,7 +122,7 @@ def report_retention(settings: StoreSettings, now_ns: int, *, apply: bool = Fals
     policy = policy_of(settings, size)
     plan = _plan(disk, settings.folder, _manifest(disk, settings.folder), policy, now_ns, free)
     if apply:
-        with open_store(settings.folder) as store:
+        with _open_to_let_go(settings.folder) as store:
             plan = _plan(disk, settings.folder, store.manifest, policy, now_ns, free)
             store.drop({one.entry.id: one.reason for one in plan.removals}, now_ns, cut_ns=plan.cut_ns)
             store.empty_trash(now_ns)
@@ -139,6 +139,25 @@ def report_retention(settings: StoreSettings, now_ns: int, *, apply: bool = Fals
         "told": told,
     }
     return Report(text="\n".join([*_table(rows), *([""] if rows else []), *told]), data=data)
+
+
+@contextmanager
+def _open_to_let_go(folder: Path) -> Iterator[Store]:
+    """The store, to be written.
+
+    Raises:
+        Unavailable: a server has it, who lets go of what is due by itself.
+    """
+    with ExitStack() as opened:
+        try:
+            store = opened.enter_context(open_store(folder))
+        except Unavailable as error:
+            raise Unavailable(
+                error.problem,
+                remedy="A server (logpith serve) lets go of what is due by itself, every second; to do it "
+                "without one, stop it first",
+            ) from error
+        yield store
 
 
 def _plan(disk: Disk, folder: Path, manifest: Manifest, policy: Policy, now_ns: int, free_bytes: int) -> Plan:

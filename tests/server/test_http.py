@@ -237,6 +237,14 @@ def test_every_way_to_ask_gives_the_same_answer(door):
     assert answers[0].json()["summary"].startswith("50 of 50")
 
 
+def test_a_body_that_is_torn_is_told_apart_from_one_of_the_wrong_kind(door):
+    with door.as_(READER) as client:
+        torn = client.post("/tools", content=b'{"tool": "log_gr').json()["error"]
+        wrong = client.post("/tools", content=b"[1]").json()["error"]
+
+    assert (torn["code"], wrong["code"]) == ("bad_json", "bad_argument")
+
+
 def test_the_answer_is_that_of_the_tool_as_json_and_as_text(door):
     bring(door, said("a", level="error"), said("b", 1))
     answer = ask(tools()["log_overview"](), door.running.keep.desk())

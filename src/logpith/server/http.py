@@ -637,11 +637,16 @@ def _object(body: bytes) -> dict[str, Any]:
 
     Raises:
         BadArgument: it is none.
+        Wrong: it is no JSON.
     """
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except msgspec.ValidationError as error:
         raise BadArgument("the body must be a JSON object", remedy='Send {"name": "value"}') from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Wrong(
+            status=400, code="bad_json", message="the body is no JSON", hint='Send {"name": "value"}'
+        ) from error
 
 
 def _position(request: Request) -> Position | None:

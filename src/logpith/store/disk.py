@@ -88,7 +88,7 @@ def writer_lock(folder: Path) -> Iterator[None]:
             )
             raise Unavailable(
                 f"{folder} is being written by another process{f' ({pid})' if pid else ''}",
-                remedy="Send the records to that server (logpith serve), or stop it first",
+                remedy="It may be a server (logpith serve): stop it first, and try again",
             )
         with suppress(OSError):  # on a full disk nobody is told who it is
             os.ftruncate(descriptor, 0)
