@@ -1,3 +1,47 @@
-"""The ground floor of logpith: what every part shares, in the standard library alone."""
+"""Logging that never blocks and never loses, in the standard library alone; and the words that every part shares.
+
+    from logpith_emit import get_logger
+
+    log = get_logger("shop")
+    log.info("call answered", call_id="CA16", duration_ms=31)
+
+`logpith_emit.logger` tells the rest. What is named here is loaded when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from logpith_emit.context import correlated, correlation_id, correlation_in
+    from logpith_emit.emitter import EmitSettings
+    from logpith_emit.logger import Logger, configure, get_logger
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "EmitSettings",
+    "Logger",
+    "configure",
+    "correlated",
+    "correlation_id",
+    "correlation_in",
+    "get_logger",
+]
+
+_HOMES = {
+    "EmitSettings": "emitter",
+    "Logger": "logger",
+    "configure": "logger",
+    "correlated": "context",
+    "correlation_id": "context",
+    "correlation_in": "context",
+    "get_logger": "logger",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -31,6 +31,7 @@ class OpenSegment:
 
     def __init__(self, segment: Segment, file: Appending) -> None:
         self.segment = segment
+        self.salt = segment.salt
         self.file = file
         self.busy: dict[int, None] = {}
         """One entry for each write to it that goes on right now."""
@@ -123,7 +124,7 @@ class SpoolWriter:
         current = self._enter(ticket)
         try:
             sequence = next(self._sequences)
-            current.file.write(pack(payload, kind=kind, sequence=sequence, salt=current.segment.salt))
+            current.file.write(pack(payload, kind=kind, sequence=sequence, salt=current.salt))
         finally:
             self._leave(current, ticket)
         self._count(current, payload, kind, sequence)

@@ -1,0 +1,61 @@
+"""Context: what everything that is said while a task runs has in common. Each task and each thread has its own."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from logpith_emit.record import traceparent
+
+HEADERS = ("x-correlation-id", "x-request-id")
+"""Where callers say to what a request belongs, besides W3C's `traceparent`; the first that is there counts."""
+
+_CORRELATION: ContextVar[str] = ContextVar("logpith_correlation_id", default="")
+_FIELDS: ContextVar[Mapping[str, object]] = ContextVar("logpith_fields", default={})  # noqa: B039 - never changed
+
+_ID = re.compile(r"[!-~]{1,256}")
+
+
+def correlation_id() -> str:
+    """What is said now belongs to this; empty outside of `correlated`."""
+    return _CORRELATION.get()
+
+
+def context_fields() -> Mapping[str, object]:
+    """The fields that all records have which are said now."""
+    return _FIELDS.get()
+
+
+def new_correlation_id() -> str:
+    """One that nobody has, 32 hexadecimal digits as a trace id has."""
+    return os.urandom(16).hex()
+
+
+@contextmanager
+def correlated(known: str = "", **fields: object) -> Iterator[str]:
+    """What is said in the block belongs together: under the id that is known, under that of the block around it, or
+    under a new one. It has these fields, too."""
+    found = known or _CORRELATION.get() or new_correlation_id()
+    by_id = _CORRELATION.set(found)
+    by_fields = _FIELDS.set({**_FIELDS.get(), **fields})
+    try:
+        yield found
+    finally:
+        _FIELDS.reset(by_fields)
+        _CORRELATION.reset(by_id)
+
+
+def correlation_in(told: Mapping[str, object]) -> str:
+    """The id that headers of HTTP, or the `_meta` of a call of MCP, bring along; empty where they bring none."""
+    lowered = {str(name).lower(): value for name, value in told.items()}
+    trace = traceparent(str(lowered.get("traceparent", "")))
+    if trace is not None:
+        return trace[0]
+    for name in (*HEADERS, "correlationid", "correlation_id"):
+        value = lowered.get(name)
+        if isinstance(value, str) and _ID.fullmatch(value):
+            return value
+    return ""

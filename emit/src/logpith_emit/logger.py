@@ -1,0 +1,168 @@
+"""Loggers: what a program calls.
+
+log = get_logger(__name__)
+log.info("call answered", call_id="CA16", duration_ms=31)
+log.bind(user_id=7).warning("slow")
+
+with log.span("fetch", url=url):          one record when it ends: how long, and whether it failed
+    ...
+except Exception:
+    log.exception("it failed")            with the traceback
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from logpith_emit.console import console_for
+from logpith_emit.context import correlated
+from logpith_emit.emitter import EmitSettings, Emitter
+from logpith_emit.settings import load_settings
+from logpith_emit.severity import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
+
+PREFIX = "LOGPITH_EMIT"
+_MOST_TRACEBACK = 16_384
+
+_LOCK = threading.Lock()
+_EMITTER: Emitter | None = None
+
+
+class Logger:
+    """Says things under a name, with fields that all of them have."""
+
+    __slots__ = ("_fields", "_own", "name")
+
+    def __init__(self, name: str, fields: Mapping[str, object], emitter: Emitter | None = None) -> None:
+        self.name = name
+        self._fields = fields
+        self._own = emitter
+
+    def bind(self, **fields: object) -> Logger:
+        """A logger whose records have these fields, too."""
+        return Logger(self.name, {**self._fields, **fields}, self._own)
+
+    def log(self, severity: int, message: str, /, **fields: object) -> None:
+        """Says something of a severity: OpenTelemetry's numbers, 1 to 24."""
+        emitter = self._own or _EMITTER or the_emitter()
+        if severity >= emitter.least:
+            emitter.emit(severity, message, {**self._fields, **fields} if self._fields else fields, self.name)
+
+    def trace(self, message: str, /, **fields: object) -> None:
+        self.log(TRACE, message, **fields)
+
+    def debug(self, message: str, /, **fields: object) -> None:
+        self.log(DEBUG, message, **fields)
+
+    def info(self, message: str, /, **fields: object) -> None:
+        self.log(INFO, message, **fields)
+
+    def warning(self, message: str, /, **fields: object) -> None:
+        self.log(WARN, message, **fields)
+
+    def error(self, message: str, /, **fields: object) -> None:
+        self.log(ERROR, message, **fields)
+
+    def critical(self, message: str, /, **fields: object) -> None:
+        self.log(FATAL, message, **fields)
+
+    def exception(self, message: str, /, **fields: object) -> None:
+        """An error, with the exception that is being handled."""
+        self.log(ERROR, message, **{**error_fields(sys.exc_info()[1]), **fields})
+
+    @contextmanager
+    def span(self, name: str, /, **fields: object) -> Iterator[dict[str, Any]]:
+        """One record when the block ends: how long it took, and whether it failed. What is put into the mapping
+        becomes fields of it. All that is said in the block has the span's id."""
+        began_ns = time.monotonic_ns()
+        span_id = os.urandom(8).hex()
+        told: dict[str, Any] = {}
+        with correlated(span_id=span_id):
+            try:
+                yield told
+            except BaseException as error:
+                self._end_span(
+                    ERROR, name, began_ns, {**fields, **told, **error_fields(error), "status": "error"}
+                )
+                raise
+            self._end_span(INFO, name, began_ns, {**fields, **told, "status": "ok"})
+
+    def _end_span(self, severity: int, name: str, began_ns: int, fields: Mapping[str, object]) -> None:
+        duration_ms = round((time.monotonic_ns() - began_ns) / 1e6, 3)
+        self.log(severity, name, **{**fields, "duration_ms": duration_ms})
+
+
+def get_logger(name: str = "", /, **fields: object) -> Logger:
+    """A logger; what it says has its name and these fields."""
+    return Logger(name, fields)
+
+
+def configure(settings: EmitSettings | None = None, **fields: Any) -> Emitter:
+    """Says how this program logs from now on: settings, or single fields of `EmitSettings` over those of the
+    environment.
+
+    Raises:
+        BadArgument: a setting cannot be used.
+    """
+    global _EMITTER
+    made = Emitter(replace(settings or settings_of(os.environ), **fields))
+    console = made.settings.console
+    if console or (console is None and sys.stderr is not None and sys.stderr.isatty()):
+        made.listeners = (console_for(sys.stderr),)
+    with _LOCK:
+        before, _EMITTER = _EMITTER, made
+    if before is not None:
+        before.close()
+    return made
+
+
+def the_emitter() -> Emitter:
+    """What writes the records of this program; of the environment, unless `configure` was called."""
+    with _LOCK:
+        known = _EMITTER
+    return known or configure()
+
+
+def _begin_anew() -> None:
+    """In a forked child, where nobody is there to let the lock go."""
+    global _LOCK  # noqa: PLW0603 - as above
+    _LOCK = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
+def settings_of(environment: Mapping[str, str]) -> EmitSettings:
+    """The settings that the environment says.
+
+    Raises:
+        BadArgument: a variable cannot be used.
+    """
+    return load_settings(EmitSettings, (), prefix=PREFIX, environment=environment).settings
+
+
+def error_fields(error: BaseException | None) -> dict[str, object]:
+    """What is told of an exception: its type, what it says, and where it came from."""
+    if error is None:
+        return {}
+    try:
+        lines = "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001 - a __str__ of somebody else's
+        lines = type(error).__name__
+    text = lines if len(lines) <= _MOST_TRACEBACK else f"…{lines[-_MOST_TRACEBACK:]}"
+    return {"error_type": type(error).__name__, "error_message": _text_of(error), "exception": text.rstrip()}
+
+
+def _text_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - as above
+        return ""

@@ -1,0 +1,89 @@
+"""Whatever is said becomes one line of JSON, whoever writes it."""
+
+import json
+import math
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from logpith_emit import encoding
+from logpith_emit.encoding import encode, represent
+
+SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters() | st.just("\ud800"))
+)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.integers(), inner), max_leaves=10
+)
+
+
+@pytest.fixture(params=["found", "json"])
+def by(request, monkeypatch):
+    """With the encoder that is found here, and with the standard library's."""
+    if request.param == "json":
+        monkeypatch.setattr(encoding, "fastest", lambda: encoding._in_json)
+    return request.param
+
+
+class Odd:
+    def __repr__(self):
+        raise ValueError("no words for it")
+
+
+class Said:
+    def __repr__(self):
+        return "x" * 5_000
+
+
+def test_what_json_has_is_written_as_it_is(by):
+    fields = {"text": 'é\n"', "number": 7, "share": 0.5, "flag": True, "none": None, "list": [1, {"a": 2}]}
+
+    assert json.loads(encode(fields)) == fields
+
+
+@given(st.dictionaries(st.text(), VALUES))
+def test_anything_is_one_line_of_json(fields):
+    for written in (encode(fields), encoding._in_json(encoding._in_words(fields, 0, frozenset()))):
+        assert b"\n" not in written
+        assert isinstance(json.loads(written), dict)
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (datetime(2026, 11, 20, 13, 45, tzinfo=UTC), "2026-11-20T13:45:00+00:00"),
+        (timedelta(seconds=90), 90.0),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (b"a\xff", "a\\xff"),
+        (frozenset({1}), [1]),
+        (ValueError("gone"), "ValueError: gone"),
+        (Odd(), "<Odd whose repr raises ValueError>"),
+    ],
+)
+def test_objects_are_put_into_words(value, found):
+    assert represent(value) == found
+
+
+def test_long_words_are_cut(by):
+    assert len(json.loads(encode({"a": Said()}))["a"]) == encoding.MOST_REPR + 1
+
+
+def test_what_holds_itself_or_is_very_deep_ends(by):
+    ring = {"name": "ring"}
+    ring["ring"] = ring
+    deep = []
+    for _ in range(10_000):
+        deep = [deep]
+
+    assert json.loads(encode({"a": ring}))["a"] == {"name": "ring", "ring": "<holds itself>"}
+    assert json.loads(encode({"a": deep}))["a"]
+
+
+def test_numbers_that_json_has_not_are_no_broken_json(by):
+    read = json.loads(encode({"a": math.nan, "b": math.inf, "c": 10**400}))
+
+    assert read["a"] in (None, "nan")
+    assert read["b"] in (None, "inf")

@@ -1,0 +1,313 @@
+"""What a program says stands in the spool, however the program ends."""
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from logpith_emit import EmitSettings, correlated, logger
+from logpith_emit.clock import ManualClock
+from logpith_emit.emitter import RECORD_KIND, Emitter, default_folder
+from logpith_emit.errors import BadArgument
+from logpith_emit.logger import Logger, configure, error_fields, get_logger, settings_of
+from logpith_emit.spool import Spool
+
+
+def said_in(folder):
+    """All records of a spool, in the order of their writers."""
+    spool = Spool(folder=folder)
+    frames = (frame for segment in spool.segments() for frame in spool.read(segment))
+    return [json.loads(frame.payload) for frame in frames if frame.kind == RECORD_KIND]
+
+
+@pytest.fixture
+def emitter(tmp_path):
+    made = Emitter(EmitSettings(service="shop", folder=tmp_path / "spool"), clock=ManualClock())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def log(emitter):
+    return Logger("shop.pay", {}, emitter)
+
+
+@pytest.fixture
+def said(emitter):
+    return lambda: said_in(emitter.folder)
+
+
+def test_a_record_says_what_was_said_and_by_whom(log, said):
+    log.info("call answered", call_id="CA16", duration_ms=31)
+
+    (record,) = said()
+    assert record == {
+        "timestamp": ManualClock().now_ns(),
+        "level": "info",
+        "service": "shop",
+        "logger": "shop.pay",
+        "process_id": os.getpid(),
+        "thread_name": threading.current_thread().name,
+        "message": "call answered",
+        "call_id": "CA16",
+        "duration_ms": 31,
+    }
+
+
+@pytest.mark.parametrize("name", ["trace", "debug", "info", "warning", "error", "critical"])
+def test_each_level_has_its_name(tmp_path, name):
+    emitter = Emitter(EmitSettings(folder=tmp_path, level="trace"))
+
+    getattr(Logger("", {}, emitter), name)("x")
+
+    assert said_in(tmp_path)[0]["level"] == {"warning": "warn", "critical": "fatal"}.get(name, name)
+
+
+def test_what_is_less_severe_is_not_written(log, said):
+    log.debug("x")
+
+    assert said() == []
+
+
+def test_bound_fields_and_those_of_the_task_are_said_too(log, said):
+    with correlated("req-1", tenant="acme"):
+        log.bind(user_id=7).info("a", step=1)
+    log.info("b")
+
+    first, second = said()
+    assert (first["user_id"], first["tenant"], first["correlation_id"], first["step"]) == (
+        7,
+        "acme",
+        "req-1",
+        1,
+    )
+    assert not {"user_id", "tenant", "correlation_id"} & second.keys()
+
+
+def test_fields_that_are_called_as_ours_are_kept_beside_them(log, said):
+    log.info("x", level="mine", timestamp=3)
+
+    (record,) = said()
+    assert (record["level"], record["level_"], record["timestamp_"]) == ("info", "mine", 3)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"password": "hunter2x"},
+        {"text": "Authorization: Bearer abcdefghijklmnopqrstuvwxyz012345"},
+        {"nested": {"api_key": "0123456789abcdef0123456789abcdef"}},
+        {"url": "https://user:hunter2x@host/"},
+    ],
+)
+def test_no_secret_is_written(log, emitter, said, fields):
+    log.info("x", **fields)
+
+    written = b"".join(path.read_bytes() for path in emitter.folder.iterdir())
+    for secret in (b"hunter2x", b"abcdefghijklmnop", b"0123456789abcdef"):
+        assert secret not in written
+    assert len(said()) == 1
+
+
+def test_secrets_in_a_message_are_not_written_and_may_be_where_that_is_wanted(tmp_path):
+    for redact in (True, False):
+        folder = tmp_path / str(redact)
+        Logger("", {}, Emitter(EmitSettings(folder=folder, redact=redact))).info("password=hunter2x")
+        assert ("hunter2x" in said_in(folder)[0]["message"]) is not redact
+
+
+def test_an_exception_is_told_with_where_it_came_from(log, said):
+    try:
+        raise ValueError("no more credits")
+    except ValueError:
+        log.exception("it failed", call_id="CA16")
+
+    (record,) = said()
+    assert (record["level"], record["error_type"], record["error_message"]) == (
+        "error",
+        "ValueError",
+        "no more credits",
+    )
+    assert "test_logger.py" in record["exception"]
+
+
+def test_an_exception_that_says_nothing_is_told_too():
+    class MuteError(Exception):
+        def __str__(self):
+            raise RuntimeError
+
+    told = error_fields(MuteError())
+
+    assert (told["error_type"], told["error_message"]) == ("MuteError", "")
+    assert error_fields(None) == {}
+
+
+def test_a_span_is_one_record_with_its_time_and_end(log, said):
+    with log.span("fetch", url="/a") as told:
+        log.info("inside")
+        told["bytes"] = 7
+    with pytest.raises(KeyError), log.span("fetch", url="/b"):
+        raise KeyError("x")
+
+    inside, good, bad = said()
+    assert (good["message"], good["status"], good["bytes"], good["url"]) == ("fetch", "ok", 7, "/a")
+    assert good["duration_ms"] >= 0
+    assert inside["span_id"] == good["span_id"] != bad["span_id"]
+    assert (bad["level"], bad["status"], bad["error_type"]) == ("error", "error", "KeyError")
+
+
+def test_odd_things_are_said_all_the_same(log, emitter, said):
+    class Odd:
+        def __repr__(self):
+            raise ValueError
+
+    log.info("\ud800", a=Odd(), b=float("nan"), c={1: {2}})
+
+    assert len(said()) == 1
+    assert emitter.dropped == {}
+
+
+def test_what_logs_while_it_is_logged_does_not_go_round(log, emitter, said):
+    class Talking:
+        def __repr__(self):
+            log.info("again")
+            return "talking"
+
+    log.info("x", a=Talking())
+
+    assert [record["a"] for record in said()] == ["talking"]
+    assert emitter.dropped == {"recursive": 1}
+
+
+def test_a_folder_that_cannot_be_written_is_counted_and_said_once_a_minute(tmp_path, capsys):
+    (tmp_path / "file").write_text("x")
+    clock = ManualClock()
+    emitter = Emitter(EmitSettings(folder=tmp_path / "file" / "spool"), clock=clock)
+    log = Logger("", {}, emitter)
+
+    for _ in range(3):
+        log.info("x")
+    clock.advance(61 * 10**9)
+    log.info("x")
+
+    assert sum(emitter.dropped.values()) == 4
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == 2
+    assert "a record was lost" in told[0]
+
+
+def test_listeners_see_what_is_written(log, emitter, said):
+    seen = []
+    emitter.listeners = (seen.append,)
+
+    log.info("x", password="hunter2x")
+
+    assert seen == said()
+
+
+def test_settings_come_from_the_environment_and_from_calls(tmp_path, monkeypatch):
+    monkeypatch.setattr(logger, "_EMITTER", None)
+    told = {
+        "LOGPITH_EMIT_SERVICE": "shop",
+        "LOGPITH_EMIT_LEVEL": "debug",
+        "LOGPITH_EMIT_FOLDER": str(tmp_path),
+    }
+
+    assert settings_of(told) == EmitSettings(service="shop", level="debug", folder=tmp_path)
+    emitter = configure(settings_of(told), level="error", console=False)
+    get_logger().warning("not said")
+    get_logger("x").error("said")
+    assert [record["message"] for record in said_in(tmp_path)] == ["said"]
+    emitter.close()
+    with pytest.raises(BadArgument, match="'loud' is no level"):
+        configure(level="loud")
+
+
+def test_the_spool_is_in_the_data_folder_of_the_user():
+    assert str(default_folder({"HOME": "/home/x"})) == "/home/x/.local/share/logpith/emit"
+    assert str(default_folder({"XDG_DATA_HOME": "/data", "HOME": "/home/x"})) == "/data/logpith/emit"
+    assert str(default_folder({"LOGPITH_EMIT_FOLDER": "/spool"})) == "/spool"
+
+
+# ── Endings ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+COUNT = 2_000
+PROGRAM = f"""
+import os, signal, sys, threading
+from logpith_emit import get_logger
+log = get_logger("p")
+for number in range({COUNT}):
+    log.info("said", number=number)
+"""
+ENDINGS = {
+    "exit": ("", 0),
+    "exception": ("raise ValueError", 1),
+    "sys.exit": ("sys.exit(3)", 3),
+    "os._exit": ("os._exit(4)", 4),
+    "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+    "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
+    "thread": ("threading.Thread(target=log.info, args=['late']).start()", 0),
+}
+
+
+def run(program, folder):
+    environment = {**os.environ, "LOGPITH_EMIT_FOLDER": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-c", program], env=environment, check=False, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_record_is_there_however_a_program_ends(tmp_path, ending):
+    last, code = ENDINGS[ending]
+
+    assert run(PROGRAM + last, tmp_path).returncode == code
+
+    numbers = [record["number"] for record in said_in(tmp_path) if record["message"] == "said"]
+    assert numbers == list(range(COUNT))
+
+
+def test_forked_children_and_threads_say_theirs_once(tmp_path):
+    program = """
+import os, threading
+from logpith_emit import get_logger
+log = get_logger("p")
+def say(name):
+    for number in range(200):
+        log.info("said", who=name, number=number)
+threads = [threading.Thread(target=say, args=[f"thread-{number}"]) for number in range(4)]
+for thread in threads:
+    thread.start()
+children = []
+for number in range(5):
+    child = os.fork()
+    if not child:
+        say(f"child-{number}")
+        os._exit(0)
+    children.append(child)
+for thread in threads:
+    thread.join()
+for child in children:
+    os.waitpid(child, 0)
+"""
+    assert run(program, tmp_path).returncode == 0
+
+    said = [(record["who"], record["number"]) for record in said_in(tmp_path)]
+    names = [f"thread-{number}" for number in range(4)] + [f"child-{number}" for number in range(5)]
+    assert sorted(said) == sorted((name, number) for name in names for number in range(200))
+
+
+def test_importing_it_loads_nothing_of_others():
+    program = (
+        "import sys; before = set(sys.modules); import logpith_emit; logpith_emit.get_logger;"
+        "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "['logpith_emit']"
+    assert logging.getLogger("logpith_emit").handlers == []
