@@ -230,6 +230,26 @@ def test_a_table_that_does_not_fit_is_refused_with_its_place(given, problem, rem
     assert caught.value.remedy.startswith(remedy)
 
 
+@pytest.mark.parametrize(
+    ("given", "remedy"),
+    [
+        ("journalctl -n 10", 'Write command = ["journalctl", "-n", "10"]'),
+        ("grep 'a b' app.log", 'Write command = ["grep", "a b", "app.log"]'),
+        ("dmesg | tail", 'Write command = ["sh", "-c", "dmesg | tail"]'),
+        ("echo 'open", 'Write command = ["echo", "\'open"]'),
+    ],
+)
+def test_a_program_given_as_a_text_is_told_as_the_words_that_would_run(given, remedy):
+    @dataclass(frozen=True, kw_only=True)
+    class Program:
+        command: tuple[str, ...]
+
+    with pytest.raises(BadArgument) as caught:
+        configure(Program, {"command": given}, "sources.kernel")
+
+    assert caught.value.remedy == remedy
+
+
 def test_a_table_within_is_a_list_of_names_and_values_and_text_is_read():
     found = configure(
         Find, {"pattern": "x", "sources": {"a": "b", "n": 1, "t": True}, "budget": "200"}, "here"

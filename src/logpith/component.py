@@ -17,6 +17,8 @@ import inspect
 import itertools
 import json
 import pkgutil
+import re
+import shlex
 import sys
 import textwrap
 import types
@@ -33,6 +35,11 @@ Built = TypeVar("Built")
 
 REQUIRED: Final = object()
 """The default of an argument that has none."""
+
+PROGRAM = "command"
+"""The setting that names a program and its arguments."""
+
+_SHELL_SIGNS = re.compile(r"[|&;<>()$`*?~\n]")
 
 LONGEST_ECHO = 60
 """Characters of a wrong value that a problem repeats."""
@@ -208,7 +215,10 @@ def configure(cls: type[Built], given: Mapping[str, object], place: str) -> Buil
         elif isinstance(told, str) and not known.many:
             value = read_text(known, told)
         if problem := problem_with(known, value):
-            near = mend(known, value)
+            if name == PROGRAM and isinstance(value, str):
+                near: object = words_of_program(value)
+            else:
+                near = mend(known, value)
             remedy = f"Write {name} = {_spell(near)}" if near not in (None, []) else "Mend that place"
             raise BadArgument(f"{place}.{name} {problem}", remedy=remedy)
         fitting[name] = _settle(known, value)
@@ -219,6 +229,16 @@ def configure(cls: type[Built], given: Mapping[str, object], place: str) -> Buil
         return cls(**fitting)
     except BadArgument as error:  # What the class itself refuses; only we know the place.
         raise BadArgument(f"{place}: {error.problem}", remedy=error.remedy) from error
+
+
+def words_of_program(text: str) -> list[str]:
+    """A program as a list of its words; where only a shell understands the text, that of a shell that is given it."""
+    if _SHELL_SIGNS.search(text):
+        return ["sh", "-c", text]
+    try:
+        return shlex.split(text)
+    except ValueError:  # an open quote
+        return text.split()
 
 
 def types_in(package: str, kind: Any) -> Mapping[str, Any]:  # to mypy an abstract class is no type[…]

@@ -1,6 +1,7 @@
 """Roots: nothing outside of them is ever opened, whatever its name pretends."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +92,12 @@ def test_a_link_to_itself_is_told_as_such_where_nothing_is_confined(tmp_path):
 
     with pytest.raises(Refused, match="leads to itself"):
         Roots().open(tmp_path / "loop")
+
+
+def test_a_link_to_nothing_is_told_with_what_it_points_to(tmp_path):
+    (tmp_path / "current.log").symlink_to("app.7.log")
+
+    with pytest.raises(NotFound, match=r"current\.log is a link to app\.7\.log, which is not there"):
+        Roots().open(tmp_path / "current.log")
+    with pytest.raises(NotFound, match=r"current\.log is a link to app\.7\.log, which is not there"):
+        Roots.of([tmp_path]).open(Path("current.log"))

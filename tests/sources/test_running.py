@@ -104,6 +104,13 @@ def test_a_program_that_there_is_not_is_refused():
         run(["/no/such"], LIMITS)
 
 
+def test_a_whole_command_line_in_one_word_is_refused_with_its_words():
+    with pytest.raises(Refused, match=r'the list of its words: \["no-such", "-n", "5"\]'):
+        run(["no-such -n 5"], LIMITS)
+    with pytest.raises(Refused, match=r'\["sh", "-c", "no-such \| tail"\]'):
+        run(["no-such | tail"], LIMITS)
+
+
 def test_a_file_that_is_no_program_is_refused(tmp_path):
     (tmp_path / "text").write_text("hello")
 

@@ -105,6 +105,11 @@ class Roots:
                 remedy=f"Name a path under {self.shown()}, or start with another --root",
             )
         if error.errno in (errno.ENOENT, errno.ENOTDIR):
+            if leads_to := self._target(path):
+                return NotFound(
+                    f"{path} is a link to {leads_to}, which is not there",
+                    remedy="Mend the link, or name another file",
+                )
             return NotFound(
                 f"there is no file {path}", remedy=f"{_nearest_sibling(path)}{self._what_to_name()}"
             )
@@ -113,6 +118,13 @@ class Roots:
                 f"{path} may not be read by this user", remedy="Change its permissions or run as its owner"
             )
         return Refused(f"{path}: {os.strerror(error.errno or 0)}", remedy="Name another file")
+
+    def _target(self, path: Path) -> str:
+        """Where a link points to; empty for what is none."""
+        try:
+            return str((self.folders[0] / path if self.confine else path).readlink())
+        except (OSError, ValueError):
+            return ""
 
     def _what_to_name(self) -> str:
         return (

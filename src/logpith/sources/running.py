@@ -7,6 +7,7 @@ bounded output; and when it is over, whatever the reason, everything that it sta
 from __future__ import annotations
 
 import atexit
+import json
 import os
 import re
 import selectors
@@ -18,6 +19,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
+from logpith.component import words_of_program
 from logpith_emit.errors import BadArgument, Refused, Unavailable
 
 # What a program may know of ours unless the settings say more.
@@ -105,9 +107,10 @@ def run(words: Sequence[str], limits: Limits) -> Done:
             start_new_session=True,
         )
     except FileNotFoundError as error:
-        raise Refused(
-            f"there is no program {program}", remedy="Install it, or name it by its path"
-        ) from error
+        remedy = "Install it, or name it by its path"
+        if " " in program:
+            remedy = f"A program is the list of its words: {json.dumps(words_of_program(program), ensure_ascii=False)}"
+        raise Refused(f"there is no program {program}", remedy=remedy) from error
     except (OSError, ValueError) as error:
         why = os.strerror(error.errno or 0) if isinstance(error, OSError) else str(error)
         raise Refused(f"{program} cannot be started: {why.lower()}", remedy="Check the command") from error
