@@ -29,6 +29,7 @@ def server_in(client, snippet):
 def test_the_snippet_starts_the_server_with_absolute_roots(client, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     for name in ("logs", "a b"):
         Path(name).mkdir()
 
@@ -41,13 +42,26 @@ def test_the_snippet_starts_the_server_with_absolute_roots(client, tmp_path, mon
     assert place
 
 
-def test_the_command_is_used_where_it_is_on_the_path(tmp_path, monkeypatch):
+def test_the_command_of_this_environment_is_named_by_its_path(tmp_path, monkeypatch):
+    other = tmp_path / "other"
+    for folder in (tmp_path, other):
+        folder.mkdir(exist_ok=True)
+        (folder / "logpith").write_text("#!/bin/sh\n")
+        (folder / "logpith").chmod(0o755)
+    monkeypatch.setenv("PATH", str(other))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+
+    assert launch([str(tmp_path)]).command == str(tmp_path / "logpith")
+
+
+def test_the_command_on_the_path_is_named_by_its_path(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     program = tmp_path / "logpith"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert launch([str(tmp_path)]).command == "logpith"
+    assert launch([str(tmp_path)]).command == str(program)
     assert launch([str(tmp_path)]).arguments == ("mcp", "--root", str(tmp_path))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import sys
@@ -58,8 +59,10 @@ def launch(roots: Sequence[str] = (), name: str = "logpith") -> Launch:
         if not folder.is_dir():
             raise NotFound(f"{folder} is not a folder", remedy="Name folders that exist as roots")
     words = ["mcp", *(word for folder in folders for word in ("--root", str(folder)))]
-    if shutil.which("logpith"):
-        return Launch(name=name, command="logpith", arguments=tuple(words))
+    beside = Path(sys.executable).with_name("logpith")
+    found = str(beside) if os.access(beside, os.X_OK) else shutil.which("logpith")
+    if found:
+        return Launch(name=name, command=str(Path(found).absolute()), arguments=tuple(words))
     return Launch(name=name, command=sys.executable, arguments=("-m", "logpith", *words))
 
 
