@@ -16,7 +16,6 @@ from logpith.timerange import parse_time
 def day(tmp_path_factory):
     folder = tmp_path_factory.mktemp("day")
     write_day(Day(lines=3000, end_ns=parse_time("2026-11-20T22:00:00Z", now_ns=0)), folder)
-    (folder / "truth.json").unlink()
     return folder
 
 

@@ -1005,6 +1005,11 @@ _COMMANDS: Mapping[str, Command] = {
                 ),
                 Option(name="no-tour", doc="Only write the logs."),
                 Option(
+                    name="truth",
+                    value="FILE",
+                    doc="Write to FILE, as JSON, what was planted and where: the cause, which the logs do not name.",
+                ),
+                Option(
                     name="serve",
                     doc="Instead, play the day up to now as live services, and serve it as `logpith serve` does.",
                 ),

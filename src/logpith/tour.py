@@ -17,7 +17,7 @@ from logpith.timerange import now_ns, parse_time
 from logpith_emit.errors import BadArgument, Refused
 
 if TYPE_CHECKING:
-    from logpith.demo import Day
+    from logpith.demo import Day, Truth
 
 _SEED = Argument(name="seed", kind=int, minimum=0, maximum=2**63 - 1)
 
@@ -33,7 +33,9 @@ def run_demo(options: Mapping[str, str], run: Callable[[list[str]], int]) -> int
     day = day_of(options)
     cause = find_incident(day.incident).CAUSE
     folder = folder_for(options.get("dir"))
-    _write(day, folder)
+    truth = _write(day, folder)
+    if "truth" in options:
+        _write_truth(truth, Path(options["truth"]))
     _say(f"{day.lines:,} lines of a made-up day are in {folder}.")
     logs = str(folder / "*.log")
     if "no-tour" not in options:
@@ -62,14 +64,22 @@ def _lines() -> Argument:
     return Argument(name="lines", kind=int, minimum=FEWEST_LINES, maximum=1_000_000_000)
 
 
-def _write(day: Day, folder: Path) -> None:
+def _write(day: Day, folder: Path) -> Truth:
     from logpith.demo import write_day  # noqa: PLC0415 - as above
 
     if not sys.stderr.isatty():
-        write_day(day, folder)
-        return
+        return write_day(day, folder)
     with ProgressLine(sys.stderr, "writing", then="counting them", counts="lines") as progress:
-        write_day(day, folder, lambda done, total: progress(done, total, done))
+        return write_day(day, folder, lambda done, total: progress(done, total, done))
+
+
+def _write_truth(truth: Truth, path: Path) -> None:
+    try:
+        truth.write(path)
+    except OSError as error:
+        raise Refused(
+            f"{path} cannot be written: {error.strerror}", remedy="Give --truth a file to write"
+        ) from error
 
 
 def _take_tour(logs: str, cause: str, run: Callable[[list[str]], int]) -> None:

@@ -61,13 +61,16 @@ def test_a_day_has_exactly_as_many_lines_as_asked_for(tmp_path_factory, lines, s
     truth = write_day(Day(lines=lines, seed=seed, end_ns=END_NS + shift_h * 3600 * 10**9), folder)
 
     assert truth.lines == lines
-    assert sum(data.count(b"\n") for name, data in contents(folder).items() if name != "truth.json") == lines
+    assert sum(data.count(b"\n") for data in contents(folder).values()) == lines
 
 
-def test_the_truth_beside_the_logs_is_what_was_returned(written):
+def test_the_truth_is_written_where_it_is_asked_for_and_not_among_the_logs(written, tmp_path):
     folder, truth = written
 
-    told = json.loads((folder / "truth.json").read_text())
+    truth.write(tmp_path / "truth.json")
+    told = json.loads((tmp_path / "truth.json").read_text())
+
+    assert set(contents(folder)) == set(truth.files)
 
     assert told["lines"] == truth.lines
     assert told["planted"][0]["lines"] == list(truth.planted[0].lines)

@@ -36,7 +36,6 @@ def day(tmp_path_factory):
     """A folder with the made-up day, an empty file, a binary one, a packed one, and links that lead out."""
     folder = tmp_path_factory.mktemp("day")
     truth = write_day(Day(lines=3000, end_ns=parse_time("2026-11-20T22:00:00Z", now_ns=0)), folder)
-    (folder / "truth.json").unlink()
     (folder / "empty.log").touch()
     (folder / "data.bin").write_bytes(bytes(range(256)) * 20)
     (folder / "torn.gz").write_bytes(b"\x1f\x8b\x08\x00torn")

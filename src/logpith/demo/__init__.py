@@ -1,6 +1,6 @@
 """The demo day: a made-up day of logs of a voice-call product, with a story in it.
 
-    write_day(Day(lines=20_000, seed=7, end_ns=…), folder)    writes one file a service, and truth.json
+    write_day(Day(lines=20_000, seed=7, end_ns=…), folder)    writes one file a service, gives back the truth
 
 Eight programs write as programs of their kind do: JSON lines in two dialects, three layouts of plain text with
 tracebacks, an access log, syslog. Calls cross them under shared ids, nights are quiet, bots scan, two services are
@@ -8,8 +8,8 @@ deployed, an error here and there means nothing. And in the afternoon something 
 calls fall silent, because the speech provider's credits have run out; a few lines of one service say `quota_exceeded`,
 no other one knows why.
 
-The same incident, seed, number of lines and end give the same bytes. `truth.json` tells what was planted and where: the
-oracle of tests and benchmarks.
+The same incident, seed, number of lines and end give the same bytes. The truth tells what was planted and where: the
+oracle of tests and benchmarks. It is not written among the logs, where whoever is to find the cause would read it.
 
     day.py         the day: who writes when, exactly as many lines as asked for
     kinds.py       what each service can say

@@ -26,7 +26,7 @@ from logpith.demo.traffic import (
     new_call,
     page_hit,
 )
-from logpith.demo.truth import FILE_NAME, FileCount, Truth
+from logpith.demo.truth import FileCount, Truth
 from logpith.timerange import format_ns
 from logpith_emit.errors import BadArgument
 
@@ -100,7 +100,7 @@ Progress = Callable[[int, int], None]
 def write_day(
     day: Day, folder: Path, progress: Progress | None = None, *, incident: type[Incident] | None = None
 ) -> Truth:
-    """Writes the day's files and `truth.json` into `folder`, which is made when it is not there.
+    """Writes the day's files into `folder`, which is made when it is not there. What was planted is only returned.
 
     An `incident` that is none of ours takes the place of the one that the day names.
 
@@ -127,9 +127,7 @@ def write_day(
     for file in files.values():
         # A syslog line tells no year: it is of the last one that fits before its file changed.
         os.utime(file.name, ns=(day.end_ns, day.end_ns))
-    truth = _truth(day, story, counts)
-    truth.write(folder)
-    return truth
+    return _truth(day, story, counts)
 
 
 def lines_of(day: Day) -> Iterator[Line]:
@@ -149,7 +147,7 @@ def _count_for(service: str, incident: Incident) -> FileCount:
 
 def _prepare(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    ours = {f"{service}.log" for service in SERVICES} | {FILE_NAME}
+    ours = {f"{service}.log" for service in SERVICES}
     foreign = sorted(path.name for path in folder.iterdir() if path.name not in ours)
     if foreign:
         raise BadArgument(

@@ -11,8 +11,6 @@ from logpith.demo.kinds import Kind, Line
 from logpith.demo.styles import FORMATS
 from logpith.timerange import format_ns
 
-FILE_NAME = "truth.json"
-
 
 @dataclass(frozen=True)
 class FileTruth:
@@ -78,10 +76,10 @@ class Truth:
     hostile: tuple[str, ...]
     """Texts that the files hold and no terminal or model should obey."""
 
-    def write(self, folder: Path) -> None:
-        """Writes it beside the logs."""
+    def write(self, path: Path) -> None:
+        """Writes it as JSON. It tells the cause: whoever is to find that must not read it."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=True)
-        (folder / FILE_NAME).write_text(f"{text}\n", encoding="utf-8", newline="\n")
+        path.write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
 @dataclass
