@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -75,7 +76,7 @@ def test_settings_that_are_as_they_should_be_are_ok_one_by_one(check, tmp_path):
         *("stages", "groups.raindrop"),
     ]
     assert all(finding.is_ok for finding in findings.values())
-    assert "1 records" in findings["sources.web"].told
+    assert findings["sources.web"].told.endswith("the first piece has 1 record")
     assert findings["stages"].told == "redact → drop → validate"
     assert not (tmp_path / "data").exists()
 
@@ -110,6 +111,23 @@ def test_a_store_that_cannot_be_written_is_a_problem(check, tmp_path):
     finding = check(f'store.folder = "{tmp_path}/file"')["store.folder"]
 
     assert "cannot be written" in finding.problem
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self").exists(), reason="only Linux has a folder in which nobody makes folders"
+)
+def test_a_folder_in_which_even_an_administrator_makes_nothing_is_a_problem(check):
+    finding = check('store.folder = "/proc/x"')["store.folder"]
+
+    assert "/proc/x cannot be written" in finding.problem
+    assert finding.remedy
+
+
+def test_trying_to_write_leaves_nothing(check, tmp_path):
+    (tmp_path / "there").mkdir()
+
+    assert check(f'store.folder = "{tmp_path}/there/store"')["store.folder"].is_ok
+    assert list((tmp_path / "there").iterdir()) == []
 
 
 def test_too_little_room_is_a_problem(check):

@@ -123,7 +123,7 @@ class TestWithoutFiles:
         some = piped(b"2026-11-20T10:00:01Z INFO nothing\n", "search", "quota_exceeded")
         empty = piped(b"", "search", "quota_exceeded")
 
-        assert some.startswith("None of 1 records match")
+        assert some.startswith("The one record does not match")
         assert empty.startswith("1 match in 1 hit")
 
     def test_new_lines_are_found_when_all_is_to_be_read_anew(self, logpith, folder):

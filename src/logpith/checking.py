@@ -5,8 +5,9 @@ Sources are opened and read up to their first delivery, which is thrown away: no
 
 from __future__ import annotations
 
-import os
+import errno
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -21,6 +22,7 @@ from logpith.settings import DATA_VARIABLE, Found, TokenSettings, find_settings
 from logpith_emit.errors import LogpithError
 
 FEWEST_TOKEN_CHARACTERS = 16
+_TRIED_BYTES = 4096
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,8 @@ def _read_source(found: Found, name: str, now_ns: int) -> str:
         delivery = next(iter(live.poll(now_ns, at_once=True)), None)
     if delivery is None:
         return f"{source.type}: can be read; there is nothing yet"
-    return f"{source.type}: can be read; the first piece has {delivery.batch.num_rows:,} records"
+    records = delivery.batch.num_rows
+    return f"{source.type}: can be read; the first piece has {records:,} record{'s' * (records != 1)}"
 
 
 def _open_stage(found: Found, at: int) -> str:
@@ -121,21 +124,27 @@ def _store(found: Found) -> Finding:
     while not there.exists() and there != there.parent:
         there = there.parent
     place = "store.folder"
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+    try:
+        disk = shutil.disk_usage(there)
+        least = store.free_bytes(disk.total)
+        if disk.total > 0 and disk.free < least:
+            return Finding(
+                place=place,
+                told="",
+                problem=f"{disk.free:,} bytes are free, less than least_free ({store.least_free})",
+                remedy="Make room, or lower least_free",
+            )
+        # Only who tries knows: an administrator may all things, but make no folder where a system has its own.
+        with tempfile.TemporaryDirectory(prefix=".logpith-check-", dir=there) as tried:
+            Path(tried, "file").write_bytes(bytes(_TRIED_BYTES))
+    except OSError as error:
         return Finding(
             place=place,
             told="",
-            problem=f"{store.folder} cannot be written",
-            remedy=f"Name another folder, or set {DATA_VARIABLE}",
-        )
-    disk = shutil.disk_usage(there)
-    least = store.free_bytes(disk.total)
-    if disk.free < least:
-        return Finding(
-            place=place,
-            told="",
-            problem=f"{disk.free:,} bytes are free, less than least_free ({store.least_free})",
-            remedy="Make room, or lower least_free",
+            problem=f"{store.folder} cannot be written: {error.strerror or type(error).__name__}",
+            remedy=f"Make room there, or name another folder, or set {DATA_VARIABLE}"
+            if error.errno == errno.ENOSPC
+            else f"Name another folder, or set {DATA_VARIABLE}",
         )
     is_there = "is there" if store.folder.exists() else "will be made"
     return Finding(

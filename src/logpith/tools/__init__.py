@@ -110,6 +110,11 @@ class FilteredTool(Tool):
 
 
 @cache
+def none_of(records: int) -> str:
+    """What is said where there are records, and none matches."""
+    return "The one record does not match" if records == 1 else f"None of {records:,} records match"
+
+
 def tools() -> Mapping[str, type[Tool]]:
     """Every tool by its agent name, in the order of their names."""
     found: dict[str, type[Tool]] = {}

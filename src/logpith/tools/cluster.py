@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from logpith.tools import FilteredTool
+from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
     from logpith.answer import Answer, Evidence, Json
@@ -94,10 +94,12 @@ class ClusterTool(FilteredTool):
         if not len(selection.corpus):
             return "There are no lines here."
         if not len(selection):
-            return f"None of {len(selection.corpus):,} records match."
+            return f"{none_of(len(selection.corpus))}."
         templates = int((selection.tally.count > 0).sum())
         chosen = f" of {len(selection.corpus):,}" if len(selection) < len(selection.corpus) else ""
-        said = f"{len(selection):,}{chosen} records have {templates:,} templates in {clusters:,} clusters"
+        has = "record has" if len(selection) == 1 and not chosen else "records have"
+        said = f"{len(selection):,}{chosen} {has} {templates:,} template{'s' * (templates != 1)}"
+        said += f" in {clusters:,} cluster{'s' * (clusters != 1)}"
         if len(shown) == clusters and not other:
             return f"{said}; all are shown."
         if not shown:
@@ -107,7 +109,7 @@ class ClusterTool(FilteredTool):
             if not self.offset
             else f"beside numbers {self.offset + 1} to {self.offset + len(shown)}"
         )
-        return f"{said}; the row `other` counts what is {which}: {other / len(selection):.1%}."
+        return f"{said}; {other / len(selection):.1%} of the records are {which}."
 
     def _next_calls(self, selection: Selection, shown: list[Cluster], rest: list[Cluster]) -> tuple[str, ...]:
         calls = []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith.tools import FilteredTool
+from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -244,7 +244,7 @@ def _summary(
     if not total:
         return "There are no lines here."
     if not matched:
-        return f"None of {total:,} records match."
+        return f"{none_of(total)}."
     share = f" of {total:,}" if matched < total else ""
     said = f"{matched:,}{share} record{'s' * (matched != 1)}"
     if not by:

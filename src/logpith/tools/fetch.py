@@ -80,8 +80,9 @@ class FetchTool(FilteredTool):
         for corpus, records in found.values():
             items += _items(corpus, sorted(records), quoter)
         first = next(iter(found.values()))[0]
+        refs = len(set(self.refs))
         return Answer(
-            summary=f"{len(items)} records for {len(set(self.refs))} refs.",
+            summary=f"{len(items)} record{'s' * (len(items) != 1)} for {refs} ref{'s' * (refs != 1)}.",
             items=tuple(items),
             coverage=first.coverage(quoter),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith.tools import FilteredTool
+from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,7 +144,7 @@ def _varied(corpus: Corpus, matching: NDArray[np.int64], most: int) -> list[int]
 
 def _summary(corpus: Corpus, matching: NDArray[np.int64], shown: int) -> str:
     if not len(matching):
-        return f"None of {len(corpus):,} records match."
+        return f"{none_of(len(corpus))}."
     first, last = corpus.span_text(matching)
     span = f", from {first} to {last}" if first and len(matching) > 1 else ""
     verb = "matches" if len(matching) == 1 else "match"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith.tools import FilteredTool
+from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
     from logpith.answer import Answer, Json
@@ -170,7 +170,7 @@ def _summary(selection: Selection, suspects: list[Suspect]) -> str:
     if not len(corpus):
         return "There are no lines here."
     if not len(selection):
-        return f"None of {len(corpus):,} records match."
+        return f"{none_of(len(corpus))}."
     span = selection.span_ns
     over = f" over {format_span(span[1] - span[0])}" if span else ", none with a time"
     lines = f"{corpus.lines:,} line{'s' * (corpus.lines != 1)}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from logpith.tools import FilteredTool
+from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,7 +173,7 @@ class SearchTool(FilteredTool):
         if not len(corpus):
             return "There are no lines here."
         if not total:
-            return f"None of {len(corpus):,} records match{when}."
+            return f"{none_of(len(corpus))}{when}."
         order = "nearest in meaning first" if self.meaning else "newest first"
         folded = f"{hits:,} hits" if hits != 1 else "1 hit"
         told = f"{total:,} match{'es' * (total != 1)} in {folded}{when}, {order}"
