@@ -105,6 +105,17 @@ def test_while_somebody_who_is_no_server_writes_the_store_that_is_said(folder, r
     assert "name it with --server" in err
 
 
+def test_a_store_that_cannot_be_made_is_told_with_its_folder_and_a_remedy(folder, run):
+    write(folder / "app.log", 5)
+    (folder / "file").write_text("")
+
+    code, _, err = run("ingest", "app.log", "--data-dir", "file")
+
+    assert code == 2
+    assert f"the store {folder / 'file' / 'store'} cannot be made or written: " in err
+    assert "Name another folder" in err
+
+
 def test_beside_a_server_each_command_says_what_helps(folder, run):
     with open_store(folder / "data" / "store"):
         applied = run("retention", "apply")

@@ -37,7 +37,7 @@ from logpith.store.copies import (
     snapshot_names,
     verify_snapshot,
 )
-from logpith.store.disk import FORMAT, check_format
+from logpith.store.disk import FORMAT, check_format, full_disk_told, opening_told
 from logpith.store.keeping import copy_manifest, disk_room, policy_of, trash_bytes
 from logpith.store.manifest import Entry, Manifest, read_manifest
 from logpith.store.places import Place, place_at
@@ -486,12 +486,14 @@ def report_ingested(
     settings = found.settings
     kept = settings.store if retention is None else replace(settings.store, retention=retention)
     folder = kept.folder
-    stages = stages_of(settings, redaction_key(folder.parent))
+    with opening_told(folder):
+        stages = stages_of(settings, redaction_key(folder.parent))
     is_kept = retention is not None
-    with ExitStack() as opened:
+    with full_disk_told(folder), ExitStack() as opened:
         limits = StoreLimits(classify=_classify(settings))
         try:
-            store = opened.enter_context(open_store(folder, limits=limits))
+            with opening_told(folder):
+                store = opened.enter_context(open_store(folder, limits=limits))
         except Unavailable as error:
             if server is None:
                 raise
@@ -535,7 +537,10 @@ def report_restaged(
     if not settings.store.is_there:
         raise NotFound(f"there is no store in {folder}", remedy="Ingest something first")
     stages = stages_of(settings, redaction_key(folder.parent))
-    with open_store(folder, limits=StoreLimits(classify=_classify(settings))) as store:
+    with (
+        full_disk_told(folder),
+        open_store(folder, limits=StoreLimits(classify=_classify(settings))) as store,
+    ):
         done = restage(store, names, stages, now_ns, progress)
         store.compact(now_ns)
         copy_manifest(store)

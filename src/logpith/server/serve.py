@@ -26,6 +26,7 @@ from logpith.server.tokens import ADMIN, Tokens, kept_token
 from logpith.server.toolsets import choose_tools
 from logpith.server.warm_up import warm_up
 from logpith.settings import DATA_VARIABLE, Settings, TokenSettings, find_settings, parse_size
+from logpith.store.disk import full_disk_told, opening_told
 from logpith.timerange import now_ns
 from logpith.tools import Tool, tools
 from logpith_emit.errors import BadArgument, Refused
@@ -83,12 +84,14 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
     folder = Path(environment.get(DATA_VARIABLE) or data_dir())
     listening = _listening(settings, options)
     check_listening(listening, has_tokens=not options.no_token, insecure=options.insecure_listen)
-    with ExitStack() as until_the_end:
+    kept_in = settings.store.folder
+    with full_disk_told(kept_in), ExitStack() as until_the_end:
         bound = until_the_end.enter_context(open_socket(listening))
         listening = replace(listening, port=bound.getsockname()[1])
         _make_folder(folder)
         tokens = None if options.no_token else _tokens(settings, folder)
-        running = until_the_end.enter_context(running_on_store(settings, tokens))
+        with opening_told(kept_in):
+            running = until_the_end.enter_context(running_on_store(settings, tokens))
         if play is not None:
             player = Player(running, play)
             _say(f"{player.play_until(now_ns()):,} records of a made-up day are in, more come as time passes")
@@ -97,8 +100,11 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         app = make_app(running, offered, _http(settings, options, listening))
         threading.Thread(target=_prepare, args=[offered, running], name="warm-up", daemon=True).start()
         bound.listen(1024)
-        until_the_end.enter_context(address_told(settings, listening))
-        _say(f"serving at {listening.url} (MCP at {listening.url}/mcp), data in {folder}")
+        with opening_told(kept_in):
+            until_the_end.enter_context(address_told(settings, listening))
+        _say(
+            f"serving at {listening.url} (MCP at {listening.url}/mcp), data in {folder}{_store_told(settings, folder)}"
+        )
         Server(app, running.live, listening).run(sockets=[bound])
     _say("ended")
     end_without_threads()
@@ -170,6 +176,12 @@ def _http(settings: Settings, options: ServeOptions, listening: Listening) -> Ht
 def _offered(options: ServeOptions) -> Mapping[str, type[Tool]]:
     there = {tool.toolset for tool in tools().values()}
     return choose_tools(options.toolsets or ",".join(name for name in TOOLSETS if name in there))
+
+
+def _store_told(settings: Settings, folder: Path) -> str:
+    """Where the store is, when it is not in the data folder."""
+    store = settings.store.folder.absolute()
+    return "" if store.is_relative_to(folder.absolute()) else f", the store in {store}"
 
 
 def _make_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,48 @@ TRASH = "trash"
 DRAFT = "draft-"
 
 FORMAT_TEXT = b"logpith store 1\n"
+
+_NO_ROOM = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+FREE_SPACE = (
+    "Free some space on that disk, or name another folder as folder in [store], or with --data-dir; "
+    "a lower retention or most_bytes in [store] keeps it smaller"
+)
+
+
+@contextmanager
+def opening_told(folder: Path) -> Iterator[None]:
+    """While a store is opened: what the disk says becomes an error that names the folder and what to do.
+
+    Raises:
+        Unavailable: the disk is full.
+        Refused: the folder cannot be made, or not be written.
+    """
+    try:
+        with full_disk_told(folder):
+            yield
+    except OSError as error:
+        raise Refused(
+            f"the store {folder} cannot be made or written: {error.strerror or type(error).__name__}",
+            remedy="Name another folder as folder in [store], or with --data-dir",
+        ) from error
+
+
+@contextmanager
+def full_disk_told(folder: Path) -> Iterator[None]:
+    """While a store is written: a full disk becomes an error that names the folder and what to do.
+
+    Raises:
+        Unavailable: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        raise Unavailable(
+            f"the store {folder} cannot be written: {error.strerror}",
+            remedy=FREE_SPACE,
+        ) from error
 
 
 def replace_file(disk: Disk, path: Path, data: bytes) -> None:

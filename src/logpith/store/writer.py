@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from logpith.batch import Batch
 from logpith.store.building import SEGMENT_BYTES, build_segments
-from logpith.store.disk import DAYS, DRAFT, MANIFEST, TRASH, make_store, writer_lock
+from logpith.store.disk import DAYS, DRAFT, FREE_SPACE, MANIFEST, TRASH, make_store, writer_lock
 from logpith.store.manifest import (
     MOST_BATCH_IDS,
     Entry,
@@ -532,7 +532,7 @@ def _telling(folder: Path) -> Iterator[None]:
         no_space = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         raise Unavailable(
             f"{folder} cannot be written: {error.strerror}",
-            remedy="Free space on that disk" if no_space else "See to that disk",
+            remedy=FREE_SPACE if no_space else "See to that disk",
         ) from error
 
 
