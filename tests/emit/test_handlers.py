@@ -1,0 +1,147 @@
+"""Whatever a program logs through, its records stand in the spool with their fields."""
+
+import json
+import logging
+
+import loguru
+import pytest
+import structlog
+
+from logpith_emit import EmitSettings
+from logpith_emit.emitter import RECORD_KIND, Emitter
+from logpith_emit.handlers import LogpithHandler, LogpithProcessor, intercept, loguru_sink
+from logpith_emit.spool import Spool
+
+
+@pytest.fixture
+def emitter(tmp_path):
+    made = Emitter(EmitSettings(service="shop", folder=tmp_path, level="debug"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def said(emitter):
+    def read():
+        spool = Spool(folder=emitter.folder)
+        frames = (frame for segment in spool.segments() for frame in spool.read(segment))
+        return [json.loads(frame.payload) for frame in frames if frame.kind == RECORD_KIND]
+
+    return read
+
+
+@pytest.fixture
+def stdlib(emitter):
+    logger = logging.getLogger("shop.pay")
+    handler = LogpithHandler(emitter=emitter)
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False  # pytest's own handler minds arguments that do not fit
+    yield logger
+    logger.removeHandler(handler)
+    logger.propagate = True
+
+
+@pytest.fixture
+def root():
+    """The root logger, which is afterwards as it was."""
+    logger = logging.getLogger()
+    handlers, level = list(logger.handlers), logger.level
+    yield logger
+    logger.handlers[:] = handlers
+    logger.setLevel(level)
+
+
+def test_the_standard_librarys_records_come_with_extra_and_place(stdlib, said):
+    stdlib.warning("call %s failed", "CA16", extra={"duration_ms": 31})
+
+    (record,) = said()
+    assert (record["level"], record["message"], record["logger"]) == ("warn", "call CA16 failed", "shop.pay")
+    assert (record["duration_ms"], record["module"]) == (31, "test_handlers")
+    assert not {"args", "msg", "exc_info"} & record.keys()
+
+
+def test_exceptions_come_with_their_traceback(stdlib, said):
+    try:
+        raise KeyError("x")
+    except KeyError:
+        stdlib.exception("it failed")
+
+    (record,) = said()
+    assert (record["level"], record["error_type"]) == ("error", "KeyError")
+    assert "test_handlers.py" in record["exception"]
+
+
+def test_arguments_that_do_not_fit_lose_no_record(stdlib, said):
+    stdlib.info("%d of %d", "x")
+
+    assert said()[0]["message"] == "%d of %d"
+
+
+def test_secrets_of_others_are_blanked_out_too(stdlib, said):
+    stdlib.info("password=%s", "hunter2x")
+
+    assert "hunter2x" not in said()[0]["message"]
+
+
+@pytest.fixture
+def guru():
+    loguru.logger.remove()
+    yield loguru.logger
+    loguru.logger.remove()
+
+
+def test_loguru_comes_with_what_was_bound(guru, emitter, said):
+    guru.add(lambda message: loguru_sink(message, emitter), format="{message}")
+
+    guru.bind(call_id="CA16").success("answered in {} ms", 31)
+    try:
+        raise ValueError("gone")
+    except ValueError:
+        guru.exception("it failed")
+
+    good, bad = said()
+    assert (good["message"], good["call_id"], good["level"]) == ("answered in 31 ms", "CA16", "info")
+    assert (bad["error_type"], bad["error_message"]) == ("ValueError", "gone")
+
+
+def test_structlog_comes_with_its_events(emitter, said):
+    given = []
+    log = structlog.wrap_logger(
+        None, processors=[structlog.stdlib.add_log_level, LogpithProcessor(emitter=emitter), drop_into(given)]
+    ).bind(user_id=7)
+
+    log.error("it failed", reason="quota")
+    try:
+        raise ValueError("gone")
+    except ValueError:
+        log.error("again", exc_info=True)
+
+    first, second = said()
+    assert (first["message"], first["level"], first["user_id"], first["reason"]) == (
+        "it failed",
+        "error",
+        7,
+        "quota",
+    )
+    assert second["error_type"] == "ValueError"
+    assert given[0]["event"] == "it failed"
+
+
+def drop_into(given):
+    def take(_logger, _method, event):
+        given.append(event)
+        raise structlog.DropEvent
+
+    return take
+
+
+def test_intercepting_leaves_one_place_for_all(guru, root, emitter, said, capsys):
+    root.addHandler(logging.StreamHandler())
+
+    intercept(emitter=emitter)
+    logging.getLogger("other").debug("by the standard library")
+    guru.info("by loguru")
+
+    assert [record["message"] for record in said()] == ["by the standard library", "by loguru"]
+    assert capsys.readouterr().err == ""
