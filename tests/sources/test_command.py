@@ -215,6 +215,43 @@ def test_a_young_record_waits_for_the_rest_of_its_trace(tmp_path):
     assert whole == [b"2026-11-20T10:00:00Z ERROR failed\nTraceback (most recent call last):\nValueError: no"]
 
 
+def counting(folder, window):
+    """A program that prints three new lines at each run, and before them as many old ones as `window` says."""
+    return stand_in(
+        folder,
+        "counting",
+        f"""
+        import pathlib
+        place = pathlib.Path({str(folder)!r}) / "count"
+        first = int(place.read_text()) if place.exists() else 0
+        place.write_text(str(first + 3))
+        for number in range(max(first - {window}, 0), first + 3):
+            print(f"2026-11-20T10:00:00Z INFO event {{number:04}}")
+        """,
+    )
+
+
+def test_a_command_that_prints_only_what_is_new_loses_nothing_and_has_no_gap(tmp_path):
+    time_ns = 1_795_168_800 * S
+    with CommandSource(command=(counting(tmp_path, 0),)).open("since", None) as live:
+        deliveries = [one for _ in range(3) for one in poll(live, time_ns, at_once=False)]
+
+    assert taken(deliveries) == [line(number) for number in range(9)]
+    assert [delivery.losses for delivery in deliveries] == [{}, {}, {}]
+
+
+def test_a_command_that_repeats_itself_tells_a_gap_also_to_the_next_process(tmp_path):
+    source = CommandSource(command=(counting(tmp_path, 2),))
+    with source.open("window", None) as live:
+        deliveries = poll(live) + poll(live)
+    (tmp_path / "count").write_text("100")
+    with source.open("window", deliveries[-1].position) as live:
+        (behind,) = poll(live)
+
+    assert taken(deliveries) == [line(number) for number in range(6)]
+    assert behind.losses == {"gap": 1}
+
+
 def test_a_command_that_fails_says_why(tmp_path):
     with (
         of_app(tmp_path).open("shop", None) as live,

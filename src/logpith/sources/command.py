@@ -40,7 +40,8 @@ class CommandSource(Source):
     """Names of variables of our environment that it may know besides HOME, PATH, USER and the like."""
 
     flush_after_s: float = field(default=1.0, metadata={"minimum": 0.0, "maximum": 3600.0})
-    """A last record that is younger waits for the next time: the rest of a stack trace may come until then."""
+    """A last record that is younger waits for the next time: the rest of a stack trace may come until then. Without
+    `{lines}` in the command it does not wait: it might not be printed again."""
 
     def __post_init__(self) -> None:
         for service in self.services:
@@ -68,6 +69,7 @@ class CommandSource(Source):
                 raise Unavailable(f"{words[0]} {how}{told}", remedy="Try the command by hand")
             return lines_of(done.output)
 
+        counts_lines = any("{lines}" in word for word in self.command)
         asked = Asked(
             name=name,
             fetch=fetch,
@@ -76,7 +78,8 @@ class CommandSource(Source):
             attributes=attributes_of(self.attributes),
             backfill_lines=self.backfill_lines,
             most_lines=self.most_lines,
-            counts_lines=any("{lines}" in word for word in self.command),
+            counts_lines=counts_lines,
+            may_grow=counts_lines,
             flush_after_s=self.flush_after_s,
         )
         return ask(asked, position)

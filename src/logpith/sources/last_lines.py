@@ -1,7 +1,8 @@
 """Last lines: places that tell only the last lines of a log, asked again and again.
 
 What was seen before is left out (`overlap`). Where nothing of the lines asked for was seen before, more are asked for,
-up to `most_lines`; when that still leaves a gap, it is told as a loss.
+up to `most_lines`; when that still leaves a gap, it is told as a loss. A place that does not count lines, and has never
+told one twice, tells only what is new: there nothing is left for the next time, and what is unknown is no gap.
 """
 
 from __future__ import annotations
@@ -41,11 +42,16 @@ class Asked:
     counts_lines: bool = True
     """Whether it gives as many lines as it is asked for."""
 
+    may_grow: bool = True
+    """Whether a young last record is left for the next time: not where it may not be told again."""
+
     flush_after_s: float = 1.0
 
 
 class _Position(msgspec.Struct):
     services: dict[str, str]
+    repeating: list[str] = []
+    """The services of which some lines were told again."""
 
 
 class LastLines:
@@ -53,7 +59,9 @@ class LastLines:
 
     def __init__(self, asked: Asked, position: str | None) -> None:
         self._asked = asked
-        self._known = {service: Known.read(text) for service, text in _read_position(position).items()}
+        told = _read_position(position)
+        self._known = {service: Known.read(text) for service, text in told.services.items()}
+        self._repeating = set(told.repeating)
         self._readers: dict[str, LineReader] = {}
 
     def poll(self, now_ns: int, *, at_once: bool = False) -> Iterator[Delivery]:
@@ -77,7 +85,11 @@ class LastLines:
             yield Delivery(batch=empty_batch(), position=self._position())
             return
         self._known[service] = base
-        losses = {"gap": 1} if news.has_gap else {}
+        # A program that prints only what is new tells nothing twice, and leaves no gap by that.
+        can_tell = self._asked.counts_lines or service in self._repeating
+        losses = {"gap": 1} if news.has_gap and can_tell else {}
+        if len(news.places) < len(lines):
+            self._repeating.add(service)
         new = [lines[place] for place in news.places]
         if not new:
             return
@@ -86,7 +98,11 @@ class LastLines:
             reader.look_back(_as_text(lines[: news.places[0]]), now_ns)
         found = reader.read_text(_as_text(new), now_ns)
         count = len(found)
-        if not at_once and self._may_grow(found.batch["timestamp"][-1].as_py(), now_ns):
+        if (
+            self._asked.may_grow
+            and not at_once
+            and self._may_grow(found.batch["timestamp"][-1].as_py(), now_ns)
+        ):
             count -= 1
         ends = np.cumsum(found.lines).tolist()
         done = taken = 0
@@ -132,7 +148,7 @@ class LastLines:
 
     def _position(self) -> str:
         known = {service: known.spelled() for service, known in self._known.items()}
-        return msgspec.json.encode(_Position(known)).decode()
+        return msgspec.json.encode(_Position(known, sorted(self._repeating))).decode()
 
 
 @contextmanager
@@ -151,14 +167,14 @@ def _as_text(lines: Sequence[bytes]) -> bytes:
     return b"".join(line + b"\n" for line in lines)
 
 
-def _read_position(position: str | None) -> Mapping[str, str]:
+def _read_position(position: str | None) -> _Position:
     """What a position says; nothing when it is none that can be read."""
     if position is None:
-        return {}
+        return _Position({})
     try:
-        return msgspec.json.decode(position, type=_Position).services
+        return msgspec.json.decode(position, type=_Position)
     except msgspec.DecodeError:
-        return {}
+        return _Position({})
 
 
 def _together(failed: Sequence[LogpithError], services: int) -> LogpithError:
