@@ -96,12 +96,39 @@ def test_each_problem_is_told_with_its_remedy_and_hides_no_other(check):
     assert "abc" not in text
 
 
-def test_settings_that_cannot_be_read_are_the_only_finding(check):
-    (finding,) = check("[stroe]\nfolder = 1").values()
+def test_all_names_that_set_nothing_are_told(tmp_path):
+    (tmp_path / "logpith.toml").write_text(
+        """
+        [store]
+        retnetion = "1d"
+        foldr = "x"
+        [sources.web]
+        type = "file"
+        pths = []
+        evry = 1
+        [[stages]]
+        type = "redcat"
+        """
+    )
 
-    assert finding.problem == "logpith.toml: no setting named 'stroe'"
+    findings = [
+        one for one in check_settings(None, environment={}, folder=tmp_path, now_ns=0) if not one.is_ok
+    ]
+
+    assert [(one.place, one.problem) for one in findings[:2]] == [
+        ("settings", "store: no setting named 'retnetion'"),
+        ("settings", "store: no setting named 'foldr'"),
+    ]
+    assert [one.place for one in findings[2:]] == ["sources.web", "stages[0]"]
+    assert all(name in f"{findings[2].problem} {findings[2].remedy}" for name in ("pths", "evry"))
+
+
+def test_settings_that_cannot_be_read_are_the_only_finding(check):
+    (finding,) = check("store = 1").values()
+
+    assert finding.problem == "store must be a table, not 1"
     assert json.loads(as_json([finding])) == [
-        {"ok": False, "place": "settings", "problem": finding.problem, "remedy": "Did you mean 'store'?"}
+        {"ok": False, "place": "settings", "problem": finding.problem, "remedy": finding.remedy}
     ]
 
 

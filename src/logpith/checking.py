@@ -19,7 +19,7 @@ import msgspec
 from logpith.pipeline import source_named, stage_at, stages_of
 from logpith.query.of_batch import which_match
 from logpith.settings import DATA_VARIABLE, Found, TokenSettings, find_settings
-from logpith_emit.errors import LogpithError
+from logpith_emit.errors import BadArgument, BadArguments, LogpithError
 
 FEWEST_TOKEN_CHARACTERS = 16
 _TRIED_BYTES = 4096
@@ -50,13 +50,18 @@ class Finding:
 def check_settings(
     named: str | None, *, environment: Mapping[str, str], folder: Path, now_ns: int
 ) -> Iterator[Finding]:
-    """How everything is that the settings name; only the first finding when they cannot be read at all."""
+    """How everything is that the settings name; only what is wrong in them when they cannot be read at all."""
+    unknown: list[BadArgument] = []
     try:
-        found = find_settings(named, environment=environment, folder=folder)
+        found = find_settings(named, environment=environment, folder=folder, unknown=unknown)
     except LogpithError as error:
-        yield Finding(place="settings", told="", problem=error.problem, remedy=error.remedy)
+        for told in error.each if isinstance(error, BadArguments) else (error,):
+            yield Finding(place="settings", told="", problem=told.problem, remedy=told.remedy)
         return
-    yield Finding(place="settings", told=str(found.path) if found.path else "none; the defaults stand")
+    if not unknown:
+        yield Finding(place="settings", told=str(found.path) if found.path else "none; the defaults stand")
+    for mistake in unknown:
+        yield Finding(place="settings", told="", problem=mistake.problem, remedy=mistake.remedy)
     for warning in found.warnings:
         yield Finding(place="environment", told=warning)
     yield _store(found)
@@ -68,9 +73,13 @@ def check_settings(
         yield _token(token)
     for name in found.settings.sources:
         yield _tried(f"sources.{name}", lambda name=name: _read_source(found, name, now_ns))  # type: ignore[misc]  # as above
+    are_stages_good = True
     for at in range(len(found.settings.stages)):
-        yield _tried(f"stages[{at}]", lambda at=at: _open_stage(found, at))  # type: ignore[misc]  # as above
-    yield _tried("stages", lambda: " → ".join(stage.type for stage in stages_of(found.settings)))
+        stage = _tried(f"stages[{at}]", lambda at=at: _open_stage(found, at))  # type: ignore[misc]  # as above
+        are_stages_good &= stage.is_ok
+        yield stage
+    if are_stages_good:
+        yield _tried("stages", lambda: " → ".join(stage.type for stage in stages_of(found.settings)))
     for name, services in found.settings.groups.items():
         yield Finding(place=f"groups.{name}", told=", ".join(services))
 
@@ -174,8 +183,7 @@ def as_text(findings: list[Finding]) -> str:
     for finding in findings:
         told = finding.told if finding.is_ok else finding.problem
         lines.append(f"{'ok     ' if finding.is_ok else 'PROBLEM'} {finding.place:<{width}}  {told}".rstrip())
-        if finding.remedy:
-            lines.append(f"{'':<{8 + width}}  {finding.remedy}")
+        lines += [f"{'':<{8 + width}}  {line}" for line in finding.remedy.splitlines()]
     return "\n".join(lines)
 
 

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
-from logpith_emit.errors import BadArgument, nearest
+from logpith_emit.errors import BadArgument, nearest, refuse_all
 from logpith_emit.secret import Secret
 
 Built = TypeVar("Built")
@@ -200,15 +200,17 @@ def configure(cls: type[Built], given: Mapping[str, object], place: str) -> Buil
     A table within it is a list of texts `name=value`, and text is read as what it must be: `${PORT}` is text.
 
     Raises:
-        BadArgument: the first mistake, with its place in the settings.
+        BadArgument: every mistake, with its place in the settings.
     """
     arguments = {argument.name: argument for argument in describe(cls)}
     fitting: dict[str, object] = {}
+    mistakes: list[BadArgument] = []
     for name, told in given.items():
         known = arguments.get(name)
         if known is None:
             offer = nearest(name, arguments).strip() or f"There are: {', '.join(arguments)}"
-            raise BadArgument(f"{place}: no setting named {_echo(name)}", remedy=offer)
+            mistakes.append(BadArgument(f"{place}: no setting named {_echo(name)}", remedy=offer))
+            continue
         value = told
         if known.many and known.kind is str and isinstance(told, Mapping):
             value = [f"{key}={_plain(item)}" for key, item in told.items()]
@@ -220,11 +222,16 @@ def configure(cls: type[Built], given: Mapping[str, object], place: str) -> Buil
             else:
                 near = mend(known, value)
             remedy = f"Write {name} = {_spell(near)}" if near not in (None, []) else "Mend that place"
-            raise BadArgument(f"{place}.{name} {problem}", remedy=remedy)
+            mistakes.append(BadArgument(f"{place}.{name} {problem}", remedy=remedy))
+            continue
         fitting[name] = _settle(known, value)
-    for name, argument in arguments.items():
-        if argument.required and name not in fitting:
-            raise BadArgument(f"{place}: '{name}' is missing", remedy=f"Give it {argument.accepted}")
+    # What is missing may be an unknown name, misspelled.
+    mistakes = mistakes or [
+        BadArgument(f"{place}: '{name}' is missing", remedy=f"Give it {argument.accepted}")
+        for name, argument in arguments.items()
+        if argument.required and name not in given
+    ]
+    refuse_all(mistakes)
     try:
         return cls(**fitting)
     except BadArgument as error:  # What the class itself refuses; only we know the place.

@@ -348,8 +348,15 @@ class Found:
     warnings: tuple[str, ...] = ()
 
 
-def find_settings(named: str | None, *, environment: Mapping[str, str], folder: Path) -> Found:
-    """The settings for a process that works in `folder`; `named` is what its `--config` says.
+def find_settings(
+    named: str | None,
+    *,
+    environment: Mapping[str, str],
+    folder: Path,
+    unknown: list[BadArgument] | None = None,
+) -> Found:
+    """The settings for a process that works in `folder`; `named` is what its `--config` says. Who gives a list as
+    `unknown` gets there the names that set nothing, and the settings without them.
 
     Raises:
         NotFound: the file that was named is not there.
@@ -360,7 +367,8 @@ def find_settings(named: str | None, *, environment: Mapping[str, str], folder: 
     data = environment.get(DATA_VARIABLE)
     if data:
         known.setdefault("LOGPITH_STORE_FOLDER", str(Path(data) / "store"))
-    loaded = load_settings(Settings, [path] if path else [], prefix=PREFIX, environment=known)
+    files = [path] if path else []
+    loaded = load_settings(Settings, files, prefix=PREFIX, environment=known, unknown=unknown)
     origins = dict(loaded.sources)
     if data and "LOGPITH_STORE_FOLDER" not in environment:
         origins["store.folder"] = DATA_VARIABLE

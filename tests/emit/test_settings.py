@@ -184,7 +184,13 @@ MISTAKES = [
     ("[destinations]\npath = 1", "destinations is a table. Give it a list"),
     ("[[name]]\nx = 1", "name is an array of tables. Give it a text"),
     ("roots = 'a'", "roots must be a list, not 'a'. It stands in 0.toml"),
-    ("window = [1]", "window must be a list, not [1]. It has 1 items, not 2"),
+    ("roots = ['a', 1]", "roots[1] must be a text, not 1. It stands in 0.toml"),
+    (
+        "limt = 1\n[server]\nhst = 1",
+        "0.toml: no setting named 'limt'. Did you mean 'limit'?\n"
+        "server: no setting named 'hst'. Did you mean 'host'?",
+    ),
+    ("window = [1]", "window must be a list, not [1]. It has 1 item, not 2"),
     ("server.port = 70000", "server: there is no port 70000. Ports end at 65535"),
     (
         'server.token = "${NOPE}"',

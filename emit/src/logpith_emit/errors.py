@@ -4,6 +4,7 @@ LogpithError            a problem and its remedy, always both
 ├── Unavailable         may be tried again: a busy disk, a lock, a server that does not answer
 └── Refused             may not: trying again gives the same result
     ├── BadArgument     what the caller gave cannot be used: a wrong name, a wrong value
+    │   ├── BadArguments    several of them at once
     │   └── BadQuery    the text of a query cannot be read; knows the place
     ├── NotFound        no such file, ref, template; the remedy offers the nearest
     ├── Damaged         what is stored is not what was written; asked again, it is left out and named
@@ -12,7 +13,7 @@ LogpithError            a problem and its remedy, always both
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class LogpithError(Exception):
@@ -37,6 +38,25 @@ class Refused(LogpithError):
 
 class BadArgument(Refused):
     """What the caller gave cannot be used."""
+
+
+class BadArguments(BadArgument):
+    """Several of them, told at once."""
+
+    def __init__(self, each: Sequence[BadArgument]) -> None:
+        first, *others = each
+        super().__init__(first.problem, remedy="\n".join([first.remedy, *map(str, others)]))
+        self.each = tuple(each)
+
+
+def refuse_all(mistakes: Sequence[BadArgument]) -> None:
+    """Nothing, where there are no mistakes.
+
+    Raises:
+        BadArgument: the only one, or all.
+    """
+    if mistakes:
+        raise mistakes[0] if len(mistakes) == 1 else BadArguments(mistakes)
 
 
 class BadQuery(BadArgument):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union
 
-from logpith_emit.errors import BadArgument, NotFound, nearest
+from logpith_emit.errors import BadArgument, NotFound, nearest, refuse_all
 from logpith_emit.secret import Secret
 
 T = TypeVar("T")
@@ -43,12 +43,18 @@ class Loaded(Generic[T]):
 
 
 def load_settings(
-    kind: type[T], files: Sequence[Path], *, prefix: str, environment: Mapping[str, str]
+    kind: type[T],
+    files: Sequence[Path],
+    *,
+    prefix: str,
+    environment: Mapping[str, str],
+    unknown: list[BadArgument] | None = None,
 ) -> Loaded[T]:
     """The settings of class `kind`; of two files that set the same thing the first counts.
 
     In a `pyproject.toml` they stand under `[tool.PREFIX]` in lower case. With an empty prefix the variables
-    are named as the fields are.
+    are named as the fields are. Who gives a list as `unknown` gets there the names that set nothing, and the settings
+    without them.
 
     Raises:
         NotFound: a file is not there.
@@ -58,7 +64,15 @@ def load_settings(
     given = reader.from_environment(kind, prefix)
     for path in files:
         given = _merged(given, _marked(_read_toml(path, prefix), path.name))
-    settings = reader.build(kind, given, "")
+    try:
+        settings = reader.build(kind, given, "")
+    except BadArgument as error:
+        refuse_all([*reader.unknown, error])
+        raise
+    if unknown is None:
+        refuse_all(reader.unknown)
+    else:
+        unknown += reader.unknown
     return Loaded(settings, reader.sources, _unknown_variables(kind, prefix, environment))
 
 
@@ -188,12 +202,22 @@ class _Unfit(Exception):  # noqa: N818 never leaves this module
     """A value does not fit its type; `_Reader.build` knows the words for it."""
 
 
+class _UnfitItem(_Unfit):
+    """One item of an array does not."""
+
+    def __init__(self, at: int, hint: Hint, value: object, remedy: str) -> None:
+        super().__init__(remedy)
+        self.at, self.hint, self.value = at, hint, value
+
+
 class _Reader:
     """Builds settings, and keeps where each came from."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.environment = environment
         self.sources: dict[str, str] = {}
+        self.unknown: list[BadArgument] = []
+        """Names of what there is not."""
 
     def from_environment(self, kind: Hint, prefix: str) -> _Tree:
         given: _Tree = {}
@@ -209,7 +233,7 @@ class _Reader:
         """What `given` becomes as a `hint`; of a table, `default` has what it does not say.
 
         Raises:
-            BadArgument: it does not fit, or names what there is not.
+            BadArgument: it does not fit.
         """
         if isinstance(given, dict) and (kind := _table_class(hint)):
             return self._build_table(kind, given, place, default)
@@ -231,6 +255,12 @@ class _Reader:
             if given.is_text and _is_array(hint) and _table_class(typing.get_args(hint)[0]):
                 return self.build(hint, _marked(_items_of_text(str(given.value)), given.source), place)
             value = _fitted(hint, given)
+        except _UnfitItem as error:
+            shown = "" if given.is_private or _may_be_secret(hint) else f", not {error.value!r}"
+            raise BadArgument(
+                f"{place}[{error.at}] must be {_name_of(error.hint)}{shown}",
+                remedy=str(error).strip() or f"It stands in {given.source}",
+            ) from None
         except _Unfit as error:
             shown = "" if given.is_private or _may_be_secret(hint) else f", not {given.value!r}"
             remedy = str(error).strip() or f"It stands in {given.source}"
@@ -246,11 +276,13 @@ class _Reader:
 
     def _build_table(self, kind: Hint, given: _Tree, place: str, default: object) -> Any:
         hints = _hints(kind)
+        has_unknown = False
         for name in given:
             if name not in hints:
                 where = place or _any_source(given)
                 offer = nearest(name, hints).strip() or f"There are: {', '.join(hints)}"
-                raise BadArgument(f"{where}: no setting named '{name}'", remedy=offer)
+                has_unknown = True
+                self.unknown.append(BadArgument(f"{where}: no setting named '{name}'", remedy=offer))
         values: dict[str, object] = {}
         for field in dataclasses.fields(kind):
             inner = f"{place}.{field.name}" if place else field.name
@@ -265,6 +297,8 @@ class _Reader:
             elif has_default:
                 values[field.name] = _default_of(field, default)
                 self.sources[inner] = "default"
+            elif has_unknown:  # which may be this one, misspelled
+                raise self.unknown.pop()
             else:
                 raise BadArgument(
                     f"{place or 'The settings'}: '{field.name}' is missing",
@@ -387,11 +421,15 @@ def _fitted_to_items(hints: tuple[Hint, ...], given: _Given) -> tuple[object, ..
     is_any_length = len(hints) == 1 or hints[-1] is Ellipsis
     item_hints = [hints[0]] * len(items) if is_any_length else list(hints)
     if len(item_hints) != len(items):
-        raise _Unfit(f"It has {len(items)} items, not {len(item_hints)}")
-    return tuple(
-        _fitted(hint, dataclasses.replace(given, value=item, is_text=isinstance(item, str) and given.is_text))
-        for hint, item in zip(item_hints, items, strict=True)
-    )
+        raise _Unfit(f"It has {len(items)} item{'s' * (len(items) != 1)}, not {len(item_hints)}")
+    fitted: list[object] = []
+    for at, (hint, item) in enumerate(zip(item_hints, items, strict=True)):
+        try:
+            is_text = isinstance(item, str) and given.is_text
+            fitted.append(_fitted(hint, dataclasses.replace(given, value=item, is_text=is_text)))
+        except _Unfit as error:
+            raise _UnfitItem(at, hint, item, str(error)) from None
+    return tuple(fitted)
 
 
 def _items_of_text(text: str) -> list[object]:
