@@ -164,3 +164,20 @@ def test_text_that_speaks_to_a_model_is_flagged_and_counted():
 @given(log_text)
 def test_any_text_can_be_asked_whether_it_speaks(text):
     assert Quoter().flag(text) in {"", "instruction-like"}
+
+
+@pytest.mark.parametrize(
+    ("template", "shown"),
+    [
+        ("password=<secret:<num>> failed", "password=<secret> failed"),
+        ('{"password": "<secret:<*>>", "to": "<email:<num>>"}', '{"password": "<secret>", "to": "<email>"}'),
+        ("postgres://u:<secret:<num>>@h/db by <secret:3>", "postgres://u:<secret>@h/db by <secret:3>"),
+        ("worker <thread:<num>> and <x:0>", "worker <thread:<num>> and <x:0>"),
+    ],
+)
+def test_a_template_over_redacted_text_has_its_placeholders_whole(template, shown):
+    quoter = Quoter()
+
+    assert quoter.quote(template) == shown
+    assert quoter.quote(shown) == shown
+    assert quoter.redacted == 0

@@ -70,6 +70,9 @@ class Quoter:
 
     def __init__(self) -> None:
         self._redactor = Redactor()
+        kinds = "|".join(sorted(self._redactor.counts))
+        self._numberless = re.compile(rf"<({kinds})(?::<(?:\*|[a-z]{{1,12}})>)?>")
+        self._numbered_0 = re.compile(rf"<({kinds}):0>")
         self.flagged = 0
         """Texts so far that read as if they spoke to a model."""
 
@@ -99,7 +102,12 @@ class Quoter:
         return INSTRUCTION_LIKE if found else ""
 
     def _clean(self, text: str) -> str:
-        return break_chat_tokens(show_hidden(self._redactor.redact(text)))
+        """Safe text. In a template over redacted text the number of a placeholder is a slot, which says nothing."""
+        whole = self._numberless.sub(r"<\1:0>", text)  # as the redactor knows them; it gives out no 0
+        redacted = self._redactor.redact(whole)
+        if whole != text:
+            redacted = self._numbered_0.sub(r"<\1>", redacted)
+        return break_chat_tokens(show_hidden(redacted))
 
 
 def decode(text: bytes, errors: str = "backslashreplace") -> str:
