@@ -273,6 +273,48 @@ def test_a_source_that_fails_is_told_and_stops_no_other(store):
     assert pipeline.telemetry.value(POLLS, outcome="failing") == 2
 
 
+def test_a_change_of_a_source_is_told_once_and_not_each_time_it_is_read(store):
+    told = []
+    fault = Unavailable("web-1 does not answer", remedy="Look at it")
+    clock = Clock()
+    well = Well(given=[fault, fault, [b"one"]])
+    with Pipeline(
+        {"web": well}, (), store, every_ns=None, clock=clock, tell=told.append
+    ).running() as pipeline:
+        for _ in range(4):
+            refreshed(pipeline)
+            clock.now_ns += NS_PER_MIN
+
+    assert told == ["source web fails: web-1 does not answer. Look at it", "source web works again"]
+
+
+def test_records_that_are_older_than_is_kept_are_counted_and_told_once(store):
+    told = []
+    times = [NOW_NS - 2 * NS_PER_MIN, NOW_NS, None]
+
+    @dataclass(frozen=True, kw_only=True)
+    class Old(Well):
+        @contextmanager
+        def open(self, name, position):
+            yield self
+
+        def poll(self, now_ns, *, at_once=False):
+            for position in "12":
+                batch = make_batch([b"a", b"b", b"c"], observed_ns=now_ns, source="old", timestamps=times)
+                yield Delivery(batch=batch, position=position)
+
+    pipeline = Pipeline(
+        {"old": Old()}, (), store, every_ns=None, clock=Clock(), tell=told.append, retention_ns=NS_PER_MIN
+    )
+    with pipeline.running():
+        assert refreshed(pipeline) == {}
+        (status,) = pipeline.status()
+
+    assert (status.records, status.old) == (6, 2)
+    (line,) = told
+    assert line.startswith("source old: some records are older than what is kept (1 min)")
+
+
 def test_what_was_given_before_it_failed_is_stored_once(store):
     clock = Clock()
     well = Well(given=[[b"one"], Unavailable("gone", remedy="Wait"), [b"two"]])

@@ -131,6 +131,12 @@ def add_attributes(batch: Batch, added: Mapping[int, Mapping[str, object]]) -> B
     return with_column(batch, "extra", pa.array(extras, pa.string()))
 
 
+def count_before(batch: Batch, timestamp_ns: int) -> int:
+    """How many records have a time that lies before a moment."""
+    times = batch["timestamp"]
+    return int(np.count_nonzero((times.fill_null(timestamp_ns)).to_numpy() < timestamp_ns))
+
+
 def extra_of(text: str) -> dict[str, object]:
     """The attributes that the column `extra` spells."""
     return msgspec.json.decode(text, type=dict[str, object]) if text else {}

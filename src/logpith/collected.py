@@ -381,11 +381,21 @@ class Alone:
         stages = stages_of(self._settings, redaction_key(self._settings.store.folder.parent))
         _load_kernels(stages)
         within_ns = self._settings.collect.refresh_within_ns * ALONE_FACTOR
-        pipeline = Pipeline(sources, stages, store, every_ns=None, clock=self._clock)
+        retention_ns = self._settings.store.retention_ns
+        pipeline = Pipeline(
+            sources, stages, store, every_ns=None, clock=self._clock, retention_ns=retention_ns
+        )
         with pipeline.running(stop_within_s=_STOP_WITHIN_S):
             if sources:
                 failed |= pipeline.refresh(within_ns=FORCED_WITHIN_NS if self._when == "now" else within_ns)
         now_ns = self._clock()
+        for status in pipeline.status():
+            was = before[status.name]
+            lost = {
+                reason: was.lost.get(reason, 0) + status.lost.get(reason, 0)
+                for reason in {*was.lost, *status.lost}
+            }
+            before[status.name] = replace(was, lost=lost, old=was.old + status.old)
         return [
             replace(before[name], problem=failed[name], tried_ns=now_ns, failures=before[name].failures + 1)
             if name in failed
@@ -418,6 +428,8 @@ def _state_of(status: SourceStatus) -> SourceState:
         tried_ns=status.last_success_ns or 0,
         success_ns=status.last_success_ns or 0,
         failures=status.failures,
+        lost=status.lost,
+        old=status.old,
     )
 
 

@@ -23,7 +23,7 @@ from typing import Any, Final, Literal, Protocol, cast
 import pyarrow as pa
 
 from logpith import timerange
-from logpith.batch import Batch, extra_of, join_batches, spell_extra, with_column
+from logpith.batch import Batch, count_before, extra_of, join_batches, spell_extra, with_column
 from logpith.component import configure
 from logpith.settings import Settings, parse_size, type_of
 from logpith.sources import Delivery, ListeningSource, LiveSource, Source, source_types
@@ -31,7 +31,7 @@ from logpith.stages import Apply, Stage, stage_types
 from logpith.stages.redact import RedactStage
 from logpith.stages.validate import ValidateStage
 from logpith.telemetry import Family, Ledger, Metric, Telemetry
-from logpith.timerange import NS_PER_MIN, NS_PER_S
+from logpith.timerange import NS_PER_MIN, NS_PER_S, format_span
 from logpith_emit.disk import Disk
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused, nearest
 
@@ -266,6 +266,9 @@ class SourceStatus:
     """Records that it has given since this process began."""
 
     lost: Mapping[str, int] = field(default_factory=dict)
+    old: int = 0
+    """Records that it has given and that were older than is kept when they came."""
+
     last_success_ns: int | None = None
     """When it last gave all that there was."""
 
@@ -309,8 +312,14 @@ class Pipeline:
         every_ns: int | None,
         clock: Callable[[], int] = timerange.now_ns,
         telemetry: Telemetry | None = None,
+        retention_ns: int | None = None,
+        tell: Callable[[str], None] | None = None,
     ) -> None:
+        """What is older than `retention_ns` when it comes is counted; `tell` is told when a source begins to fail,
+        works again, or first gives what is that old."""
         self.telemetry = telemetry or Telemetry()
+        self.retention_ns = retention_ns
+        self.tell = tell or (lambda _text: None)
         self.ledger = Ledger("store")
         self._stages = tuple(stages)
         self._store = store
@@ -620,10 +629,28 @@ class _Worker:
         for reason, count in delivery.losses.items():
             telemetry.count(LOST, count, source=name, reason=reason)
             lost[reason] += count
-        self._set(records=self.status.records + delivery.batch.num_rows, lost=dict(lost))
+        old = self._old_in(delivery.batch)
+        if old and not self.status.old:
+            kept = format_span(self._pipeline.retention_ns or 0)
+            self._pipeline.tell(
+                f"source {name}: some records are older than what is kept ({kept}), so they go. "
+                "To keep them, raise retention in [store]"
+            )
+        self._set(
+            records=self.status.records + delivery.batch.num_rows, lost=dict(lost), old=self.status.old + old
+        )
+
+    def _old_in(self, batch: Batch) -> int:
+        """How many records are older than is kept."""
+        retention_ns = self._pipeline.retention_ns
+        if retention_ns is None or not batch.num_rows:
+            return 0
+        return count_before(batch, self._pipeline.now_ns() - retention_ns)
 
     def _note_success(self) -> None:
         self._pipeline.telemetry.count(POLLS, source=self.status.name, outcome="ok")
+        if self.status.failures:
+            self._pipeline.tell(f"source {self.status.name} works again")
         now_ns = self._pipeline.now_ns()
         self._finish(
             now_ns + (self._every_ns or 0),
@@ -638,6 +665,9 @@ class _Worker:
         cause = error.__cause__ if isinstance(error, _NotStored) else error
         if isinstance(cause, LogpithError):
             problem, remedy = cause.problem, cause.remedy
+        elif isinstance(cause, OSError) and cause is not error:
+            problem = f"the store cannot be written: {cause.strerror or type(cause).__name__}"
+            remedy = "Free some space there, or see to that disk; it is tried again"
         elif isinstance(cause, OSError):
             problem, remedy = f"{cause.strerror or type(cause).__name__}", "It is tried again"
         else:
@@ -645,6 +675,8 @@ class _Worker:
             remedy = "It is tried again; report it to whoever made it"
         state: State = "refused" if isinstance(error, Refused) else "failing"
         self._pipeline.telemetry.count(POLLS, source=self.status.name, outcome=state)
+        if not self.status.failures:
+            self._pipeline.tell(f"source {self.status.name} fails: {problem}. {remedy}")
         failed = replace(self.status, state=state, failures=self.status.failures + 1)
         self._finish(
             self._pipeline.now_ns() + retry_after_ns(failed),

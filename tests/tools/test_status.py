@@ -81,6 +81,21 @@ def test_an_allowance_that_is_used_up_says_what_is_left(day):
     assert (row["service"], row["left"]) == ("voice-pipeline", "0 of 5,000,000 left")
 
 
+class _LosingDesk(_CollectingDesk):
+    def states(self):
+        return (
+            SourceState(name="web", type="command", success_ns=END_NS, lost={"gap": 2}),
+            SourceState(name="old", type="file", success_ns=END_NS, old=9762),
+        )
+
+
+def test_what_sources_lose_is_told_although_they_can_be_read(log):
+    told = status(log(), _LosingDesk())
+
+    assert [row["sources"] for row in rows(told, "losses")] == [["web: 2 gap"], ["old: 9,762 records"]]
+    assert rows(told, "sources") == [{"ok": ["web", "old"]}]
+
+
 @pytest.fixture
 def log(tmp_path):
     """log(lines in the last ten minutes): the path of a log of a calm day with these at its end."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,12 @@ class SourceState:
 
     failures: int = 0
     """How often in a row it could not be read."""
+
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """What was lost before it could be read, by reason, so far."""
+
+    old: int = 0
+    """Records that were older than is kept when they came, so far; they go."""
 
     @property
     def is_failing(self) -> bool:

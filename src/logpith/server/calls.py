@@ -69,6 +69,8 @@ def _server_status(running: Running, arguments: Arguments, now_ns: int) -> Mappi
             "state": "failing" if state.is_failing else "ok" if state.success_ns else "not read yet",
             **({"last_seen": format_ns(state.success_ns)} if state.success_ns else {}),
             **({"problem": state.problem} if state.problem else {}),
+            **({"lost": state.lost} if state.lost else {}),
+            **({"older_than_kept": state.old} if state.old else {}),
         }
         for state in running.desk().states()
     ]

@@ -203,8 +203,10 @@ def running_on_store(
     *,
     clock: Callable[[], int] = timerange.now_ns,
     hooks: Mapping[str, Hook] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[Running]:
-    """A server's insides: sources → stages → store, and the store kept in order beside it.
+    """A server's insides: sources → stages → store, and the store kept in order beside it. `tell` is told when a source
+    begins to fail, and when it works again.
 
     Raises:
         BadArgument: the settings name a source or a stage that cannot be built.
@@ -217,7 +219,15 @@ def running_on_store(
         store, keeper = until_the_end.enter_context(store_for(settings))
         every_ns = settings.collect.every_ns
         telling = _Telling(store, live, newest)
-        pipeline = Pipeline(_polled(sources), stages, telling, every_ns=every_ns, clock=clock)
+        pipeline = Pipeline(
+            _polled(sources),
+            stages,
+            telling,
+            every_ns=every_ns,
+            clock=clock,
+            retention_ns=settings.store.retention_ns,
+            tell=tell,
+        )
         collector = Serving(pipeline, settings)
         until_the_end.enter_context(_maintained(store, keeper, collector, clock))
         until_the_end.enter_context(pipeline.running())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from logpith.config import data_dir
 from logpith.demo import Day
+from logpith.quote import show_hidden
 from logpith.server.bodies import BodyLimits
 from logpith.server.guard import GuardSettings
 from logpith.server.here import ANY, address_told
@@ -91,7 +92,7 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         _make_folder(folder)
         tokens = None if options.no_token else _tokens(settings, folder)
         with opening_told(kept_in):
-            running = until_the_end.enter_context(running_on_store(settings, tokens))
+            running = until_the_end.enter_context(running_on_store(settings, tokens, tell=_say))
         if play is not None:
             player = Player(running, play)
             _say(f"{player.play_until(now_ns()):,} records of a made-up day are in, more come as time passes")
@@ -194,5 +195,5 @@ def _make_folder(folder: Path) -> None:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"logpith: {text}\n")
+    sys.stderr.write(f"logpith: {show_hidden(text)}\n")
     sys.stderr.flush()

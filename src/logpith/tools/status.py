@@ -136,6 +136,22 @@ def _source_items(states: Sequence[SourceState], quoter: Quoter) -> Iterator[dic
             by_state[state] = [*names[:_MOST_SOURCES], *more]
     if by_state:
         yield {"kind": "sources", **by_state}
+    lossy = {
+        "lost before they could be read": [
+            f"{quoter.quote(one.name, _NAME_WIDTH)}: {', '.join(f'{count:,} {why}' for why, count in one.lost.items())}"
+            for one in states
+            if one.lost
+        ],
+        "older than is kept, so they go; raise retention": [
+            f"{quoter.quote(one.name, _NAME_WIDTH)}: {_counted(one.old, 'record')}"
+            for one in states
+            if one.old
+        ],
+    }
+    for what, told in lossy.items():
+        if told:
+            more = [f"{len(told) - _MOST_SOURCES} more"] if len(told) > _MOST_SOURCES else []
+            yield {"kind": "losses", "what": what, "sources": [*told[:_MOST_SOURCES], *more]}
 
 
 def _state(source: SourceState) -> str:
