@@ -444,7 +444,43 @@ def test_a_tool_may_be_called_as_agents_call_it_with_dashes_or_without(tmp_path,
 def test_a_misspelled_command_is_told_with_the_nearest(capsys):
     assert main(["ovreview", "app.log"]) == 2
 
-    assert "overview" in capsys.readouterr().err
+    assert "Did you mean 'overview'? logpith --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["count"], ["search"], ["explain"]])
+def test_a_query_may_be_given_by_q_wherever_there_is_one(words, capsys):
+    assert main([*words, "--help"]) == 0
+
+    assert "-q, --query" in capsys.readouterr().out
+
+
+def test_a_query_given_by_q_is_the_same_as_one_that_is_a_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.log").write_text("2026-11-20T10:00:00Z ERROR one\n2026-11-20T10:00:01Z INFO two\n")
+
+    shown = []
+    for words in (
+        ["level>=error", "app.log"],
+        ["-q", "level>=error", "app.log"],
+        ["app.log", "--query", "level>=error"],
+    ):
+        assert main(["count", *words]) == 0
+        shown.append(capsys.readouterr().out)
+
+    assert shown[0].startswith("1 of 2")
+    assert shown[0] == shown[1] == shown[2]
+
+
+def test_at_the_command_line_tools_are_named_by_their_commands(capsys):
+    names = [tool.name for tool in tools().values() if "_" in tool.name]
+    for tool in tools().values():
+        assert main([tool.command, "--help"]) == 0
+        shown = capsys.readouterr().out
+        assert not [name for name in names if re.search(rf"\b{name}\b", shown)]
+    assert main(["last", "--cursor", "x", __file__]) == 2
+    assert "this is no cursor of logpith last" in capsys.readouterr().err
+    assert main(["my_logs/triage/app.log"]) == 2
+    assert "there is no file my_logs/triage/app.log" in capsys.readouterr().err
 
 
 def test_a_file_named_like_a_misspelled_command_is_read(tmp_path, monkeypatch, capsys):

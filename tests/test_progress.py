@@ -102,3 +102,13 @@ def test_short_work_draws_nothing():
 )
 def test_sizes_are_told_in_decimal_units(size_bytes, words):
     assert size_in_words(size_bytes) == words
+
+
+def test_the_line_says_what_all_work_waits_for():
+    line = line_of(Clock())
+    line(1, 2, 3)
+    waits_for = ["compiling", ""]
+    line.waits_for = lambda: waits_for.pop(0)
+
+    assert line.text() == "⠋ compiling"
+    assert "3 lines" in line.text()

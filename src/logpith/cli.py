@@ -41,7 +41,9 @@ FOUND, NOTHING, ERROR, INTERRUPTED = 0, 1, 2, 130
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-COMPILING = "compiling once for this machine (about 20 s)"
+COMPILING = "compiling once for this machine (about 30 s)"
+COMPILING_MORE = "compiling once for this machine"
+"""What a kind of question needs for the first time."""
 
 EXIT_CODES = "Exit codes: 0 something was found, 1 nothing was, 2 error, 130 interrupted."
 
@@ -128,7 +130,8 @@ _CONFIG = Option(name="config", value="FILE", doc="The settings (default: logpit
 _DATA_DIR = Option(
     name="data-dir",
     value="DIR",
-    doc="Where what is collected is kept (default: LOGPITH_DATA_DIR, or where this system keeps such).",
+    doc="Where what is collected is kept (default: LOGPITH_DATA_DIR, or ~/.local/state/logpith; on macOS and Windows "
+    "where those keep such).",
 )
 STORED = (
     Option(name="refresh", doc="Without PATH: read all sources anew first, and wait for them."),
@@ -289,13 +292,18 @@ def _options_of(tool: type[Tool]) -> tuple[Option, ...]:
     return tuple(
         Option(
             name=_dashed(argument),
-            letter=tool.flags.get(argument.name, ""),
+            letter="q" if argument.name == "query" else tool.flags.get(argument.name, ""),
             value=_placeholder(argument),
             doc=_doc_with_default(argument),
         )
         for argument in _arguments_of(tool)
-        if argument.name not in tool.positional
+        if not _is_only_word(tool, argument)
     )
+
+
+def _is_only_word(tool: type[Tool], argument: Argument) -> bool:
+    """Whether an argument is taken as a word only; a query may be given as everywhere, by -q."""
+    return argument.name in tool.positional and argument.name != "query"
 
 
 def _dashed(argument: Argument) -> str:
@@ -329,7 +337,7 @@ def _build_tool(tool: type[Tool], parsed: Parsed) -> Tool:
     for argument in arguments.values():
         dashed = _dashed(argument)
         typed = parsed.lists.get(dashed)
-        if argument.name in tool.positional or typed is None:
+        if typed is None or _is_only_word(tool, argument):
             continue
         value: object
         if argument.kind is bool:
@@ -348,19 +356,21 @@ def _build_tool(tool: type[Tool], parsed: Parsed) -> Tool:
         given[argument.name] = value
     if "highlight" in arguments and "json" not in parsed.options and sys.stdout.isatty():
         given.setdefault("highlight", True)  # a person sees them as colours
-    given |= _assign_words(tool, arguments, parsed.words)
+    given |= _assign_words(
+        tool, [name for name in tool.positional if name not in given], arguments, parsed.words
+    )
     return build(tool, given)
 
 
 def _assign_words(
-    tool: type[Tool], arguments: Mapping[str, Argument], words: Sequence[str]
+    tool: type[Tool], names: Sequence[str], arguments: Mapping[str, Argument], words: Sequence[str]
 ) -> dict[str, object]:
-    """The words of the command line by argument, in the tool's order; refs are known by their looks."""
+    """The words of the command line by argument, in this order of names; refs are known by their looks."""
     from logpith.corpus.refs import looks_like_ref  # noqa: PLC0415 - as above
 
     given: dict[str, object] = {}
     left = list(words)
-    for name in tool.positional:
+    for name in names:
         argument = arguments[name]
         if name == "refs":
             given[name] = [word for word in left if looks_like_ref(word)]
@@ -508,6 +518,7 @@ def _progress_line() -> Iterator[ProgressLine | None]:
         with ProgressLine(sys.stderr, "reading") as line:
             if not _is_compiled():
                 line.doing = COMPILING
+            line.waits_for = lambda: COMPILING_MORE if _is_compiling() else ""
             yield line
         return
     if not _is_compiled():
@@ -520,6 +531,12 @@ def _is_compiled() -> bool:
     from logpith.scan.kernel import is_compiled  # noqa: PLC0415 - brings numba
 
     return is_compiled()
+
+
+def _is_compiling() -> bool:
+    from logpith.scan.kernel import is_compiling  # noqa: PLC0415 - as above
+
+    return is_compiling()
 
 
 def _is_piped_into() -> bool:
@@ -823,7 +840,15 @@ def _check(parsed: Parsed) -> int:
             remedy=f"Write logpith check --config {parsed.words[0]}",
         )
     named = parsed.options.get("config")
-    findings = list(check_settings(named, environment=os.environ, folder=Path.cwd(), now_ns=now_ns()))
+    findings = list(
+        check_settings(
+            named,
+            environment=os.environ,
+            folder=Path.cwd(),
+            now_ns=now_ns(),
+            is_secured="tls-cert" in parsed.options or "insecure-listen" in parsed.options,
+        )
+    )
     print(as_json(findings) if "json" in parsed.options else as_text(findings))  # noqa: T201 - see _run
     return FOUND if all(finding.is_ok for finding in findings) else NOTHING
 
@@ -893,14 +918,15 @@ def _retention(parsed: Parsed) -> int:
 
 
 def _explain(parsed: Parsed) -> int:
-    if len(parsed.words) != 1:
+    queries = (*parsed.words, *parsed.lists.get("query", ()))
+    if len(queries) != 1:
         raise BadArgument("give one query", remedy="logpith explain 'level>=error AND quota'")
     from logpith.timerange import now_ns  # noqa: PLC0415 - as above
     from logpith.upkeep import report_plan  # noqa: PLC0415 - brings the scan
 
     store = _settings_found(parsed).settings.store
     since, until = parsed.options.get("since", ""), parsed.options.get("until", "")
-    return _show_report(report_plan(store, parsed.words[0], since, until, now_ns()), parsed)
+    return _show_report(report_plan(store, queries[0], since, until, now_ns()), parsed)
 
 
 def _store(parsed: Parsed) -> int:
@@ -1141,7 +1167,14 @@ _COMMANDS: Mapping[str, Command] = {
             usage="logpith check [options]",
             doc="Reads the settings, opens each stage, and reads each source up to its first records, which are not "
             "kept. The exit code is 1 when something is not as it should be; what to do stands below it.",
-            options=(_CONFIG, JSON),
+            options=(
+                _CONFIG,
+                Option(
+                    name="tls-cert", value="FILE", doc="The server is started with it: see `logpith serve`."
+                ),
+                Option(name="insecure-listen", doc="The server is started with it: see `logpith serve`."),
+                JSON,
+            ),
             examples=("logpith check", "logpith check --config logpith.toml --json"),
             run=_check,
         ),
@@ -1276,6 +1309,7 @@ _COMMANDS: Mapping[str, Command] = {
             doc="Tells for each segment whether it is left out, counted without being read, or read, and how many "
             "of its blocks. Nothing is collected first.",
             options=(
+                Option(name="query", letter="q", value="TEXT", doc="The same as QUERY."),
                 Option(name="since", value="TIME", doc="Only records from then on: 10m, 2026-11-20T13:00."),
                 Option(name="until", value="TIME", doc="Only records before then."),
                 _CONFIG,
@@ -1379,8 +1413,9 @@ def _help_for_tool(tool: type[Tool]) -> str:
 
 def _in_commands(text: str) -> str:
     """The text with the names of tools as commands: `log_grep(…)` is `logpith grep` here."""
-    for tool in _tools().values() if "log_" in text else ():
-        text = re.sub(rf"\b{tool.name}\b(?:\([^)]*\))?", f"logpith {tool.command}", text)
+    for tool in _tools().values() if "_" in text else ():
+        # A part of a path is no tool.
+        text = re.sub(rf"(?<![\w./-]){tool.name}(?![\w/-])(?:\([^)]*\))?", f"logpith {tool.command}", text)
     return text
 
 

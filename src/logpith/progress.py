@@ -47,6 +47,9 @@ class ProgressLine:
         self.doing = doing
         """What the line says until the work first tells how far it is."""
 
+        self.waits_for: Callable[[], str] = str
+        """Asked what all work waits for; the line says only that until it is nothing."""
+
         self._then = then
         self._counts = counts
         self._stream = stream
@@ -72,6 +75,8 @@ class ProgressLine:
         """What the line says now."""
         done, total, lines = self._told
         spinner = _SPINNER[int((self._clock() - self._begun_s) / REDRAW_S) % len(_SPINNER)]
+        if waits_for := self.waits_for():
+            return f"{spinner} {waits_for}"
         if not lines:
             return f"{spinner} {self.doing}"
         if total and done >= total:

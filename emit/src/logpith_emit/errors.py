@@ -25,7 +25,7 @@ class LogpithError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.problem}. {self.remedy}"
+        return f"{self.problem}{'' if self.problem.endswith('?') else '.'} {self.remedy}"
 
 
 class Unavailable(LogpithError):

@@ -76,6 +76,11 @@ def is_compiled() -> bool:
     return _can_keep() and any(kernel_folder().glob(f"*{_SUFFIX}"))
 
 
+def is_compiling() -> bool:
+    """Whether a kernel is being compiled in this process now."""
+    return _compiling.locked()
+
+
 _UNCHECKED: Any = {"error_model": "numpy", "boundscheck": False, "_nrt": False}
 _OTHER_INSIDE = (AttributeError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 
