@@ -157,6 +157,26 @@ def test_trying_to_write_leaves_nothing(check, tmp_path):
     assert list((tmp_path / "there").iterdir()) == []
 
 
+def test_records_that_are_older_than_is_kept_are_said(check, tmp_path):
+    (tmp_path / "web.log").write_text("2026-09-20 12:00:00 INFO one\n2026-11-20 12:00:00 INFO two\n")
+
+    finding = check(SETTINGS)["sources.web"]
+
+    assert finding.is_ok
+    assert "has 2 records; 1 of them are older than what is kept (30d)" in finding.told
+    assert "raise retention in [store]" in finding.told
+
+
+def test_an_address_that_serve_refuses_is_a_problem_unless_it_is_told_more(check, tmp_path):
+    told = '[server]\nlisten = "0.0.0.0:8863"\n'
+    finding = check(told)["server.listen"]
+
+    assert "there is no TLS" in finding.problem
+    assert "--insecure-listen" in finding.remedy
+    secured = check_settings(None, environment={}, folder=tmp_path, now_ns=NOW_NS, is_secured=True)
+    assert "server.listen" not in [one.place for one in secured]
+
+
 def test_too_little_room_is_a_problem(check):
     finding = check('store.least_free = "1000TB"')["store.folder"]
 

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
+from logpith.batch import count_before
 from logpith.pipeline import source_named, stage_at, stages_of
 from logpith.query.of_batch import which_match
-from logpith.settings import DATA_VARIABLE, Found, TokenSettings, find_settings
+from logpith.settings import DATA_VARIABLE, Found, TokenSettings, find_settings, is_loopback, open_without_tls
 from logpith_emit.errors import BadArgument, BadArguments, LogpithError
 
 FEWEST_TOKEN_CHARACTERS = 16
@@ -48,7 +49,7 @@ class Finding:
 
 
 def check_settings(
-    named: str | None, *, environment: Mapping[str, str], folder: Path, now_ns: int
+    named: str | None, *, environment: Mapping[str, str], folder: Path, now_ns: int, is_secured: bool = False
 ) -> Iterator[Finding]:
     """How everything is that the settings name; only what is wrong in them when they cannot be read at all."""
     unknown: list[BadArgument] = []
@@ -71,6 +72,8 @@ def check_settings(
         yield _tried(f"store.holds[{at}]", partial(_checked_query, hold.query, f"held for {hold.name}"))
     for token in found.settings.server.tokens:
         yield _token(token)
+    if not is_secured:
+        yield from _listening(found)
     for name in found.settings.sources:
         yield _tried(f"sources.{name}", lambda name=name: _read_source(found, name, now_ns))  # type: ignore[misc]  # as above
     are_stages_good = True
@@ -113,7 +116,15 @@ def _read_source(found: Found, name: str, now_ns: int) -> str:
     if delivery is None:
         return f"{source.type}: can be read; there is nothing yet"
     records = delivery.batch.num_rows
-    return f"{source.type}: can be read; the first piece has {records:,} record{'s' * (records != 1)}"
+    told = f"{source.type}: can be read; the first piece has {records:,} record{'s' * (records != 1)}"
+    store = found.settings.store
+    old = count_before(delivery.batch, now_ns - store.retention_ns)
+    if not old:
+        return told
+    return (
+        f"{told}; {old:,} of them are older than what is kept ({store.retention}): a server lets them go. "
+        "To keep them, raise retention in [store]"
+    )
 
 
 def _open_stage(found: Found, at: int) -> str:
@@ -160,6 +171,14 @@ def _store(found: Found) -> Finding:
         place=place,
         told=f"{store.folder} {is_there}; {disk.free:,} bytes are free; kept for {store.retention}",
     )
+
+
+def _listening(found: Found) -> Iterator[Finding]:
+    """That a server would not listen as the settings say; without TLS only this machine may reach it."""
+    host, _ = found.settings.server.address
+    if not is_loopback(host):
+        refused = open_without_tls(host)
+        yield Finding(place="server.listen", told="", problem=refused.problem, remedy=refused.remedy)
 
 
 def _token(token: TokenSettings) -> Finding:

@@ -12,6 +12,7 @@ Sources and stages stay tables here: each type knows its own settings, and `pipe
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import tomllib
@@ -229,6 +230,24 @@ class ServerSettings:
         """Host and port."""
         host, _, port = self.listen.rpartition(":")
         return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def open_without_tls(host: str) -> Refused:
+    """That a server would not listen beyond this machine as it is told."""
+    return Refused(
+        f"on {host} others could read along: there is no TLS",
+        remedy="Give --tls-cert and --tls-key, put a proxy with TLS before 127.0.0.1, or say --insecure-listen",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,8 @@ import pytest
 from http_door import ADMIN, NDJSON, READER, ndjson, opened, said
 from logpith.cli import main
 from logpith.server import listening
-from logpith.server.listening import Listening, check_listening, is_loopback, open_socket
+from logpith.server.listening import Listening, check_listening, open_socket
+from logpith.settings import is_loopback
 from logpith_emit.errors import Refused, Unavailable
 
 OPEN = "0.0.0.0"

@@ -8,7 +8,6 @@ go, requests answered, and only then the store closed.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import signal
 import socket
@@ -26,6 +25,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from logpith.server.live import Live
+from logpith.settings import is_loopback, open_without_tls
 from logpith_emit.errors import Refused, Unavailable
 
 HEADER_LIMIT_S = 10
@@ -63,16 +63,6 @@ class Listening:
         return f"{'https' if self.certificate else 'http'}://{host}:{self.port}"
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check_listening(listening: Listening, *, has_tokens: bool, insecure: bool) -> None:
     """Nothing, when it is safe to listen so, or somebody has said that they mean it.
 
@@ -87,10 +77,7 @@ def check_listening(listening: Listening, *, has_tokens: bool, insecure: bool) -
     if listening.is_loopback or insecure:
         return
     if listening.certificate is None or listening.key is None:
-        raise Refused(
-            f"on {listening.host} others could read along: there is no TLS",
-            remedy="Give --tls-cert and --tls-key, put a proxy with TLS before 127.0.0.1, or say --insecure-listen",
-        )
+        raise open_without_tls(listening.host)
 
 
 def open_socket(listening: Listening) -> socket.socket:
