@@ -109,7 +109,7 @@ def _cell(text: str) -> str:
 
 def _default(kind: type, field: dataclasses.Field[Any]) -> str:
     if field.name == "folder":
-        return "`store` in the folder of data"
+        return "`store` in the folder of data (`~/.local/state/logpith/store` where nothing else is said)"
     if field.default is not dataclasses.MISSING:
         return _spelled(field.default)
     if field.default_factory is not dataclasses.MISSING:
