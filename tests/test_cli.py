@@ -471,6 +471,15 @@ def test_a_query_given_by_q_is_the_same_as_one_that_is_a_word(tmp_path, monkeypa
     assert shown[0] == shown[1] == shown[2]
 
 
+def test_to_grep_q_says_what_its_word_is(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "app.log").write_text("2026-11-20T10:00:00Z ERROR one\n2026-11-20T10:00:01Z INFO two\n")
+
+    assert main(["grep", "-q", "level>=error", "app.log"]) == 0
+
+    assert capsys.readouterr().out.startswith("1 of 2")
+
+
 def test_at_the_command_line_tools_are_named_by_their_commands(capsys):
     names = [tool.name for tool in tools().values() if "_" in tool.name]
     for tool in tools().values():

@@ -292,7 +292,7 @@ def _options_of(tool: type[Tool]) -> tuple[Option, ...]:
     return tuple(
         Option(
             name=_dashed(argument),
-            letter="q" if argument.name == "query" else tool.flags.get(argument.name, ""),
+            letter=_letter_for(tool, argument),
             value=_placeholder(argument),
             doc=_doc_with_default(argument),
         )
@@ -304,6 +304,12 @@ def _options_of(tool: type[Tool]) -> tuple[Option, ...]:
 def _is_only_word(tool: type[Tool], argument: Argument) -> bool:
     """Whether an argument is taken as a word only; a query may be given as everywhere, by -q."""
     return argument.name in tool.positional and argument.name != "query"
+
+
+def _letter_for(tool: type[Tool], argument: Argument) -> str:
+    if argument.name == "query" and "q" not in tool.flags.values():
+        return "q"
+    return tool.flags.get(argument.name, "")
 
 
 def _dashed(argument: Argument) -> str:
