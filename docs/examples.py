@@ -150,7 +150,7 @@ def session(text: str, folder: Path) -> str:
             if done.code not in (0, 1):
                 raise RuntimeError(f"{command}: {done.output}")
             refs.update((ref[1], ref[0]) for ref in reversed(list(_REF.finditer(done.output))))
-            if not command.startswith("logpith demo "):
+            if not command.startswith("logpith demo ") or command.endswith("--help"):
                 shown += _shown(done.output.replace(f"{folder}/", ""), fence)
         return f"```console{fence.told}\n" + "\n".join(shown) + "\n```"
 

@@ -55,8 +55,8 @@ No settings at all is a good setting. Else one TOML file is read, the first of t
 The environment outranks the file: `LOGPITH_STORE_RETENTION=7d` is `retention` in `[store]`. `LOGPITH_DATA_DIR` is the
 folder of all data, `LOGPITH_TOKEN` a token that may do everything. `${VAR}` and `${VAR:-default}` in a text are filled
 in from the environment, which is where secrets belong. An unknown name is refused with the nearest one; `logpith check`
-shows all that is wrong, and reads each source once; `logpith config show --sources` shows what counts, and which file,
-line or variable has said it. A list of `name=value` may also be written as a table.
+shows all of these, what is wrong with each thing that is named (of values that do not fit the first), and reads each
+source once; `logpith config show --sources` shows what counts, and which file, line or variable has said it. A list of `name=value` may also be written as a table.
 """
 
 
