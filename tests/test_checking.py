@@ -163,7 +163,7 @@ def test_records_that_are_older_than_is_kept_are_said(check, tmp_path):
     finding = check(SETTINGS)["sources.web"]
 
     assert finding.is_ok
-    assert "has 2 records; 1 of them are older than what is kept (30d)" in finding.told
+    assert "has 2 records; 1 of them is older than what is kept (30d)" in finding.told
     assert "raise retention in [store]" in finding.told
 
 

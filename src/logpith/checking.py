@@ -122,7 +122,7 @@ def _read_source(found: Found, name: str, now_ns: int) -> str:
     if not old:
         return told
     return (
-        f"{told}; {old:,} of them are older than what is kept ({store.retention}): a server lets them go. "
+        f"{told}; {old:,} of them {'is' if old == 1 else 'are'} older than what is kept ({store.retention}): a server lets them go. "
         "To keep them, raise retention in [store]"
     )
 
