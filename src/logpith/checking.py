@@ -121,9 +121,10 @@ def _read_source(found: Found, name: str, now_ns: int) -> str:
     old = count_before(delivery.batch, now_ns - store.retention_ns)
     if not old:
         return told
+    is_or_are = "is" if old == 1 else "are"
     return (
-        f"{told}; {old:,} of them {'is' if old == 1 else 'are'} older than what is kept ({store.retention}): a server lets them go. "
-        "To keep them, raise retention in [store]"
+        f"{told}; {old:,} of them {is_or_are} older than what is kept ({store.retention}): "
+        "a server lets them go. To keep them, raise retention in [store]"
     )
 
 
