@@ -323,7 +323,7 @@ def test_the_query_syntax_and_any_record_can_be_read_as_resources(folder: Path, 
     assert record["text"] == encoded["text"] == fetched["content"][0]["text"]
     assert "upload failed" in record["text"]
     assert SECRET not in record["text"]
-    assert "7 records for 1 refs" in record["text"]
+    assert "7 records for 1 ref." in record["text"]
 
 
 MISSING = [
