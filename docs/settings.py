@@ -56,7 +56,8 @@ The environment outranks the file: `LOGPITH_STORE_RETENTION=7d` is `retention` i
 folder of all data, `LOGPITH_TOKEN` a token that may do everything. `${VAR}` and `${VAR:-default}` in a text are filled
 in from the environment, which is where secrets belong. An unknown name is refused with the nearest one; `logpith check`
 shows all of these, what is wrong with each thing that is named (of values that do not fit the first), and reads each
-source once; `logpith config show --sources` shows what counts, and which file, line or variable has said it. A list of `name=value` may also be written as a table.
+source once; `logpith config show --sources` shows what counts, and which file, line or variable has said it. A list of
+`name=value` may also be written as a table.
 """
 
 
