@@ -126,8 +126,14 @@ def add_attributes(batch: Batch, added: Mapping[int, Mapping[str, object]]) -> B
     if not added:
         return batch
     extras = batch["extra"].to_pylist()
+    # Where many records get the same one, it is spelled once.
+    known: dict[tuple[str, int], str] = {}
     for place, attributes in added.items():
-        extras[place] = spell_extra({**extra_of(extras[place]), **attributes})
+        extra = extras[place]
+        key = extra, id(attributes)
+        if key not in known:
+            known[key] = spell_extra({**extra_of(extra), **attributes})
+        extras[place] = known[key]
     return with_column(batch, "extra", pa.array(extras, pa.string()))
 
 

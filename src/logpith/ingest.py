@@ -1,6 +1,8 @@
 """Ingest: files into the store, through the stages, in hundreds of thousands of records at once.
 
-    read ──► stages ──► build ──► store          reading on one thread, stages and building on others
+    read ──► stages ──► build ──► store          reading and storing on one thread, stages and building on others
+
+Stages take each batch as it comes; what is built waits for so many that they fill a segment.
 
 What is stored goes together with the position behind it, so a run that is cut off anywhere is continued by the next
 one, and one on the same files stores only what was appended. A file is known as sources know theirs
@@ -14,9 +16,10 @@ import hashlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 
 import msgspec
 import numpy as np
@@ -26,7 +29,7 @@ from logpith.files.archive import TextMember, open_texts
 from logpith.files.finding import find_files
 from logpith.files.roots import Roots
 from logpith.files.text import TextFile
-from logpith.pipeline import Chain, open_stages
+from logpith.pipeline import Chain, Passed, open_stages
 from logpith.sources.following import What, follow
 from logpith.sources.reading import LineReader
 from logpith.stages import Stage
@@ -38,7 +41,7 @@ POSITION = "ingest:"
 """What stands before a file's path in the name of its position."""
 
 CHUNK_BYTES = 160 << 20
-BUILDERS = 2
+THREADS = 2
 
 # A record of an archive that is longer is cut.
 _MOST_RECORD_BYTES = 64 << 20
@@ -101,11 +104,10 @@ def ingest(
     done = Ingested()
     files = Files(paths, store.position, now_ns, service, done)
     with ExitStack() as opened:
-        chain = None
-        if any(stage.remembers for stage in stages):
-            chain = opened.enter_context(open_stages(stages))
-        builders = opened.enter_context(ThreadPoolExecutor(BUILDERS, "build"))
-        work = _Work(store, stages, chain, builders, now_ns, done)
+        threads = ThreadPoolExecutor(THREADS, "ingest")
+        work = _Work(store, opened.enter_context(_staging(stages, threads)), threads, now_ns, done)
+        # Before the stages are closed nobody is within them, and after an error nobody begins.
+        opened.callback(threads.shutdown, cancel_futures=True)
         read_bytes = 0
         for read in files.read():
             work.add(read)
@@ -282,50 +284,71 @@ def _spelled(mark: _ArchiveMark) -> str:
 # ── Storing ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+Staged = Callable[[], Passed]
+"""Waits for what becomes of a batch behind the stages."""
+
+
+@contextmanager
+def _staging(stages: Sequence[Stage], threads: ThreadPoolExecutor) -> Iterator[Callable[[Batch], Staged]]:
+    """What takes batches through the stages, on any thread where what they make of one depends on no other."""
+    with ExitStack() as opened:
+        if any(stage.remembers for stage in stages):
+            chain = opened.enter_context(open_stages(stages))
+
+            def stage_here(batch: Batch) -> Staged:
+                passed = chain(batch)
+                return lambda: passed
+
+            yield stage_here
+            return
+        idle: SimpleQueue[Chain] = SimpleQueue()
+        for _ in range(THREADS):
+            idle.put(opened.enter_context(open_stages(stages)))
+
+        def stage_there(batch: Batch) -> Passed:
+            chain = idle.get()
+            try:
+                return chain(batch)
+            finally:
+                idle.put(chain)
+
+        yield lambda batch: threads.submit(stage_there, batch).result
+
+
 @dataclass(kw_only=True)
 class _Chunk:
     """What is stored in one step."""
 
-    batches: list[Batch] = field(default_factory=list)
+    staged: list[Staged] = field(default_factory=list)
     positions: dict[str, str] = field(default_factory=dict)
     records: int = 0
     size_bytes: int = 0
 
 
 @dataclass(kw_only=True)
-class _Staged:
-    """A chunk behind the stages."""
+class _Made:
+    """A chunk behind the stages, as segments."""
 
-    batches: list[Batch] = field(default_factory=list)
+    built: Sequence[Built] = ()
     dead: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     counters: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Made:
-    """A chunk behind the stages, as segments."""
-
-    staged: _Staged
-    built: Sequence[Built]
-
-
 class _Work:
-    """Chunks through stages and building on other threads, and into the store in their order."""
+    """Batches through stages and building on other threads, and into the store in their order."""
 
     def __init__(
         self,
         store: Store,
-        stages: Sequence[Stage],
-        chain: Chain | None,
-        builders: ThreadPoolExecutor,
+        stage: Callable[[Batch], Staged],
+        threads: ThreadPoolExecutor,
         now_ns: int,
         done: Ingested,
     ) -> None:
         self._store = store
-        self._stages = stages
-        self._chain = chain
-        self._builders = builders
+        self._stage = stage
+        self._threads = threads
         self._now_ns = now_ns
         self._done = done
         self._chunk = _Chunk()
@@ -336,7 +359,7 @@ class _Work:
         if self._chunk.records + read.batch.num_rows > self._store.limits.segment_records:
             self._send()  # full segments, not full ones and remainders
         chunk = self._chunk
-        chunk.batches.append(read.batch)
+        chunk.staged.append(self._stage(read.batch))
         chunk.positions[read.key] = read.position
         chunk.records += read.batch.num_rows
         chunk.size_bytes += read.batch.nbytes
@@ -353,44 +376,35 @@ class _Work:
         chunk, self._chunk = self._chunk, _Chunk()
         if not chunk.positions:
             return
-        if len(self._under_way) >= BUILDERS:
+        # All that it waits for was given to the threads before.
+        self._under_way.append((self._threads.submit(self._build, chunk.staged), chunk.positions))
+        if len(self._under_way) > THREADS:
             self._keep_first()
-        if self._chain is None:
-            made = self._builders.submit(self._stage_and_build, chunk.batches)
-        else:
-            # What they make of a batch depends on those before: one after the other, here.
-            made = self._builders.submit(self._built, _staged(self._chain, chunk.batches))
-        self._under_way.append((made, chunk.positions))
 
-    def _stage_and_build(self, batches: Sequence[Batch]) -> _Made:
-        with open_stages(self._stages) as chain:
-            return self._built(_staged(chain, batches))
-
-    def _built(self, staged: _Staged) -> _Made:
-        some = [batch for batch in staged.batches if batch.num_rows]
-        return _Made(staged=staged, built=self._store.build(some, self._now_ns) if some else [])
+    def _build(self, staged: Sequence[Staged]) -> _Made:
+        made = _Made()
+        batches: list[Batch] = []
+        for wait in staged:
+            passed = wait()
+            made.dead += passed.dead.num_rows
+            made.dropped.update(passed.dropped)
+            made.counters.update(passed.counters)
+            if passed.batch.num_rows:
+                batches.append(passed.batch)
+        if batches:
+            made.built = self._store.build(batches, self._now_ns)
+        return made
 
     def _keep_first(self) -> None:
         """Stores the chunk that was sent first, positions after those before them."""
         future, positions = self._under_way.popleft()
         made = future.result()
         self._store.add_built(made.built, positions=positions)
-        done, staged = self._done, made.staged
+        done = self._done
         done.records += sum(one.head.records for one in made.built)
-        done.dead += staged.dead
-        done.dropped.update(staged.dropped)
-        done.counters.update(staged.counters)
+        done.dead += made.dead
+        done.dropped.update(made.dropped)
+        done.counters.update(made.counters)
         dated = [one.head.start_ns for one in made.built if one.head.undated < one.head.records]
         if dated:
             done.oldest_ns = min(dated if done.oldest_ns is None else [done.oldest_ns, *dated])
-
-
-def _staged(chain: Chain, batches: Sequence[Batch]) -> _Staged:
-    staged = _Staged()
-    for batch in batches:
-        passed = chain(batch)
-        staged.batches.append(passed.batch)
-        staged.dead += passed.dead.num_rows
-        staged.dropped.update(passed.dropped)
-        staged.counters.update(passed.counters)
-    return staged

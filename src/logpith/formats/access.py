@@ -33,6 +33,9 @@ _LINE = re.compile(
     rf"(?: {_QUOTED} {_QUOTED})?(?P<rest>.*)",
     re.DOTALL,
 )
+HEADS = r'\S+ \S+ \S+ (?:\S+ )?\[[^\]]+\] "'
+"""What every line begins with that has fields here, for RE2 and bytes; others may too."""
+
 _REQUEST = re.compile(r"([A-Za-z-]+) (\S+)(?: (HTTP/[\d.]+))?")
 _SECONDS = re.compile(r"^ (?:rt=|request_time=)?(\d+\.\d+)(?=\s|$)")
 _PAIR = re.compile(r'(?:^|\s)([A-Za-z_]\w*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')

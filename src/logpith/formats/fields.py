@@ -26,6 +26,24 @@ def fields_of_record(text: str, own: tuple[OwnFormat, ...], columns: tuple[str, 
 
 def fields_in(text: str) -> Mapping[str, object]:
     """The fields that a record's text holds, by name: those of a wrapper too, the ones of the line inside first."""
+    unwrapped = _unwrapped(text)
+    return _fields_alone(text) if unwrapped is None else unwrapped
+
+
+def fields_if_wrapped(text: str) -> Mapping[str, object] | None:
+    """The same of a text with fields that only the reader of its format finds; None of any other."""
+    unwrapped = _unwrapped(text)
+    if unwrapped is not None:
+        return unwrapped
+    is_read = access.fields_of(text) is not None or klog.fields_of(text) is not None
+    return _fields_alone(text) if is_read else None
+
+
+HEADS = "|".join((wrappers.HEADS, syslog.HEADS, access.HEADS, klog.HEADS))
+"""What every text begins with that is wrapped and no JSON, for RE2 and bytes; others may too."""
+
+
+def _unwrapped(text: str) -> Mapping[str, object] | None:
     for unwrap in (wrappers.unwrap, syslog.unwrap):
         unwrapped = unwrap(text)
         if unwrapped is not None:
@@ -33,7 +51,7 @@ def fields_in(text: str) -> Mapping[str, object]:
             inside = _fields_alone(inner)
             # What names the program is the wrapper; its own name for it stays beside it.
             return {**outer, **{key: value for key, value in inside.items() if key not in outer}}
-    return _fields_alone(text)
+    return None
 
 
 def _fields_alone(text: str) -> Mapping[str, object]:

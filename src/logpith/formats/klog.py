@@ -35,6 +35,9 @@ LAYOUTS = (
 )
 
 _HEAD = re.compile(r"([IWEFD])\d{4,8} [\d:.]+ +(\d+) ([^\s\]:]+):(\d+)\] ?(.*)", re.DOTALL)
+HEADS = r"[IWEFD][\d\x80-\xff]"
+"""What every line begins with that has fields here, for RE2 and bytes; others may too."""
+
 _PAIR = re.compile(r'(?:^|\s)([A-Za-z_][\w./-]*)=(?:"((?:[^"\\]|\\.)*)"|(\S*))')
 
 

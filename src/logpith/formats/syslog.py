@@ -51,6 +51,9 @@ _HEAD = re.compile(
     r"(?P<app>[^\s:\[]+)(?:\[(?P<pid>[^\]\s]*)\])?: ?(?P<body>.*))",
     re.DOTALL,
 )
+HEADS = r"<|1 |[A-Z][a-z]{2} |[\d\x80-\xff]\S* \S+ [^\s:\[]+(?:\[[^\]\s]*\])?:"
+"""What every line begins with that `unwrap` takes apart, for RE2 and bytes; others may too."""
+
 _ELEMENT = re.compile(r'\[([^\s\]="]+)((?:[^"\]\\]|"(?:[^"\\]|\\.)*")*)\]', re.DOTALL)
 _PARAMETER = re.compile(r'([^\s="\]]+)="((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\\]])')

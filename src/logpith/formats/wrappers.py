@@ -44,6 +44,9 @@ LAYOUTS = (
 )
 
 _CRI = re.compile(r"(\d{4}-\d\d-\d\dT\S+) (stdout|stderr) ([FP])(?::\S*)? ?")
+HEADS = r"\S+ (?:stdout|stderr) [FP]|[^\n|]*\|"
+"""What every line begins with that `unwrap` takes apart and that is no JSON, for RE2 and bytes; others may too."""
+
 _PROCESS = re.compile(
     r"(?:\d\d?:\d\d:\d\d(?:\.\d+)? +)?(?:\d+\|([\w.:@-]+) *|([A-Za-z][\w.:@-]*) +)\|(?: |$)"
 )

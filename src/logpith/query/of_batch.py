@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -17,8 +17,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpith.batch import Batch, extra_of, text_spans, with_column
-from logpith.formats import access, klog, syslog, wrappers
-from logpith.formats.fields import fields_in
+from logpith.formats.fields import HEADS, fields_if_wrapped, fields_in
 from logpith.formats.times import times_of
 from logpith.query.fields import (
     SEVERITY,
@@ -28,12 +27,14 @@ from logpith.query.fields import (
     column_spelled,
     spellings_of,
 )
+from logpith.query.in_bulk import Search, lines_with_match, pieces
 from logpith.query.match import Matcher, Value, matcher, value_matcher
 from logpith.query.parse import parse
 from logpith.query.plan import ColumnPredicates, column_predicates, required_literals
 from logpith.query.tree import Everything
 from logpith.quote import decode
 from logpith.scan.field_values import ABSENT, ASK, BARE, TEXT, FieldName, find_values
+from logpith.scan.gather import gather_lines
 from logpith.scan.search import Literal, mark_records
 from logpith_emit.record import Record, flat, normalised, record_from_mapping
 from logpith_emit.severity import severity_number
@@ -97,24 +98,60 @@ class BatchView:
         return record_from_mapping({**extra_of(self._row["extra"]), **fields_in(self.text)})
 
 
-def field_values(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> dict[int, Value]:
+@dataclass(frozen=True)
+class Parsed:
+    """What is known of texts that had to be looked at one by one, by place: for who asks for several fields of them."""
+
+    fields: dict[int, Mapping[str, object]] = field(default_factory=dict)
+    wrapped: dict[int, Mapping[str, object] | None] = field(default_factory=dict)
+    """Those that only the reader of its format finds, if it is of such a one."""
+
+    def fields_of(self, place: int, line: bytes) -> Mapping[str, object]:
+        """All fields of a text."""
+        if place not in self.fields:
+            self.fields[place] = dict(flat(fields_in(_decoded(line))))
+        return self.fields[place]
+
+    def wrapped_in(self, place: int, line: bytes) -> Mapping[str, object] | None:
+        """See `wrapped`."""
+        if place not in self.wrapped:
+            fields = fields_if_wrapped(_decoded(line))
+            self.wrapped[place] = None if fields is None else dict(flat(fields))
+        return self.wrapped[place]
+
+
+def field_values(
+    batch: Batch, name: str, chosen: NDArray[np.bool_], parsed: Parsed | None = None
+) -> dict[int, Value]:
     """The value of a field in each of the chosen records that have it, by place.
 
     What the text says counts first, under that name and then under other spellings of it; then what was added to it.
     """
-    return _values(batch, _Told.of(batch, name, chosen), chosen)
+    return _values(batch, _Told.of(batch, name, chosen, parsed), chosen)
 
 
 def _values(batch: Batch, told: _Told, chosen: NDArray[np.bool_]) -> dict[int, Value]:
     asked = np.flatnonzero(chosen & (told.is_found | told.is_doubtful))
     extras = batch["extra"].take(pa.array(asked)).to_pylist() if told.has_extra.any() else [""] * len(asked)
-    found = ((place, told.value(place, extra)) for place, extra in zip(asked.tolist(), extras, strict=True))
-    return {place: value for place, value in found if value not in (None, "")}
+    kinds = told.kinds[asked].tolist()
+    spans = told.spans[asked].tolist()
+    octets = told.texts[0].data
+    values: dict[int, Value] = {}
+    for place, kind, (first, last), extra in zip(asked.tolist(), kinds, spans, extras, strict=True):
+        if kind == TEXT:
+            value: Value = str(octets[first:last], "utf-8", "surrogateescape")
+        else:
+            value = told.value(place, extra)
+        if value not in (None, ""):
+            values[place] = value
+    return values
 
 
-def has_field(batch: Batch, name: str, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def has_field(
+    batch: Batch, name: str, chosen: NDArray[np.bool_], parsed: Parsed | None = None
+) -> NDArray[np.bool_]:
     """Which of the chosen records have a field, by `field_values`."""
-    told = _Told.of(batch, name, chosen)
+    told = _Told.of(batch, name, chosen, parsed)
     has = chosen & told.is_found
     has[list(_values(batch, told, chosen & told.is_doubtful & ~has))] = True
     return has
@@ -133,9 +170,10 @@ class _Told:
     """Which texts may have fields that only the reader of their format finds."""
 
     has_extra: NDArray[np.bool_]
+    parsed: Parsed
 
     @classmethod
-    def of(cls, batch: Batch, name: str, chosen: NDArray[np.bool_]) -> _Told:
+    def of(cls, batch: Batch, name: str, chosen: NDArray[np.bool_], parsed: Parsed | None) -> _Told:
         spellings = spellings_of(name)
         buf, starts, ends = text_spans(batch["line"])
         kinds = np.zeros(len(starts), np.uint8)
@@ -153,8 +191,11 @@ class _Told:
             leaf = name.rpartition(".")[2].encode("utf-8", "surrogateescape")
             doubtful = np.flatnonzero(is_wrapped)
             is_wrapped[doubtful] = mark_records(buf, starts[doubtful], ends[doubtful], Literal(leaf))
+        outside = np.flatnonzero(is_wrapped & (buf[np.minimum(starts, len(buf) - 1)] != _BRACE))
+        is_wrapped[outside] = _may_be_wrapped(buf, starts, ends, outside)
         _, first_of, behind = text_spans(batch["extra"])
-        return cls(name, spellings, (buf, starts, ends), kinds, spans, is_wrapped, behind > first_of)
+        texts = (buf, starts, ends)
+        return cls(name, spellings, texts, kinds, spans, is_wrapped, behind > first_of, parsed or Parsed())
 
     @property
     def is_found(self) -> NDArray[np.bool_]:
@@ -167,15 +208,20 @@ class _Told:
     def value(self, place: int, extra: str) -> Value:
         """The value in one record, None when it has none."""
         buf, starts, ends = self.texts
-        line = bytes(buf[starts[place] : ends[place]])
         kind = self.kinds[place]
         if kind in (TEXT, BARE):
-            first, last = (int(at) - int(starts[place]) for at in self.spans[place])
-            return cast("Value", json.loads(line[first:last])) if kind == BARE else _decoded(line[first:last])
-        if kind == ASK or (self.is_wrapped[place] and _is_wrapped(line)):
-            found = _spelled_in(dict(flat(fields_in(_decoded(line)))), self.name, self.spellings)
-            if found is not None:
-                return found
+            first, last = self.spans[place].tolist()
+            found = bytes(buf[first:last])
+            return cast("Value", json.loads(found)) if kind == BARE else _decoded(found)
+        line = bytes(buf[starts[place] : ends[place]])
+        fields: Mapping[str, object] | None = None
+        if kind == ASK:
+            fields = self.parsed.fields_of(place, line)
+        elif self.is_wrapped[place]:
+            fields = self.parsed.wrapped_in(place, line)
+        value = _spelled_in(fields, self.name, self.spellings) if fields else None
+        if value is not None:
+            return value
         return _spelled_in(dict(flat(extra_of(extra))), self.name, self.spellings) if extra else None
 
 
@@ -217,11 +263,30 @@ def _spelled_in(fields: Mapping[str, object], name: str, spellings: Mapping[str,
     return None if best is None else cast("Value", fields[best])
 
 
-def _is_wrapped(line: bytes) -> bool:
-    """Whether a text has fields that only its format's reader finds."""
-    text = _decoded(line)
-    readers = (wrappers.unwrap, syslog.unwrap, access.fields_of, klog.fields_of)
-    return any(read(text) is not None for read in readers)
+def _may_be_wrapped(
+    buf: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64], places: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Of some texts that are no JSON at least those that are wrapped."""
+    lines, begins = gather_lines(buf, starts, ends, places, 0)
+    octets, borders = lines.tobytes(), [*begins.tolist(), len(lines)]
+    may_be = np.zeros(len(places), np.bool_)
+    search = _heads()
+    for first, last in pieces(borders):
+        begin = borders[first]
+        text = octets[begin : borders[last]]
+        for at in lines_with_match(search, text, [at - begin for at in borders[first:last]]):
+            may_be[first + at] = True
+    return may_be
+
+
+@functools.cache
+def _heads() -> Search:
+    import re2  # noqa: PLC0415 - only who asks for fields of wrapped lines pays for it
+
+    options: Any = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.never_capture = True
+    return cast("Search", re2.compile(f"(?m)^(?:{HEADS})".encode(), options).search)
 
 
 def _decoded(line: bytes) -> str:

@@ -73,7 +73,7 @@ MAX_JOINED_LINES = 1000
 
 MAX_SERVICES = 255
 _NEWLINE = 10
-_PIECE_BYTES = 256 << 10  # what is looked through at once stays in the processor's cache
+_PIECE_BYTES = 1 << 20  # what is looked through at once stays in the processor's cache
 _JOIN = np.uint64(0x9E3779B97F4A7C15)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from logpith.batch import Batch, add_attributes, text_spans
-from logpith.query.of_batch import field_values, has_field, which_match
+from logpith.query.of_batch import Parsed, field_values, has_field, which_match
 from logpith.scan.search import Literal, mark_records
 from logpith.stages import Apply, Outcome, Stage
 from logpith_emit.errors import BadArgument
@@ -55,10 +56,7 @@ class EnrichStage(Stage):
 
         def apply(batch: Batch) -> Outcome:
             chosen = choose(batch)
-            added: dict[int, dict[str, object]] = {}
-            for name, value in static.items():
-                for place in np.flatnonzero(chosen & ~has_field(batch, name, chosen)).tolist():
-                    added.setdefault(place, {})[name] = value
+            added = _lacking(batch, static, chosen)
             if self.traces:
                 buf, starts, ends = text_spans(batch["line"])
                 held = chosen & mark_records(buf, starts, ends, _TRACEPARENT)
@@ -67,9 +65,27 @@ class EnrichStage(Stage):
                     text = bytes(buf[starts[place] : ends[place]]).decode("utf-8", "replace")
                     found = traceparent(text)
                     if found and (place not in named or traceparent(str(named[place]))):
-                        added.setdefault(place, {}).update(trace_id=found[0], span_id=found[1])
+                        added[place] = {**added.get(place, {}), "trace_id": found[0], "span_id": found[1]}
             return Outcome(
                 kept=add_attributes(batch, added), counters={"enriched": len(added)} if added else {}
             )
 
         yield apply
+
+
+def _lacking(
+    batch: Batch, told: Mapping[str, object], chosen: NDArray[np.bool_]
+) -> dict[int, Mapping[str, object]]:
+    """What each record lacks of some attributes, by place; those that lack the same ones share one mapping."""
+    parsed = Parsed()
+    groups = np.zeros(batch.num_rows, np.int64)
+    lacks = {name: chosen & ~has_field(batch, name, chosen, parsed) for name in told}
+    for lack in lacks.values():
+        _, groups = np.unique(groups * 2 + lack, return_inverse=True)
+    added: dict[int, Mapping[str, object]] = {}
+    for group in range(int(groups.max(initial=-1)) + 1):
+        places = np.flatnonzero(groups == group).tolist()
+        attributes = {name: told[name] for name, lack in lacks.items() if lack[places[0]]}
+        if attributes:
+            added |= dict.fromkeys(places, attributes)
+    return added

@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pyarrow as pa
 
-from logpith.batch import Batch, add_attributes, extra_of, spell_extra, with_column
-from logpith.query.of_batch import field_values, fill_column, which_match
+from logpith.batch import Batch, add_attributes, extra_of, spell_extra, text_spans, with_column
+from logpith.query.of_batch import Parsed, field_values, fill_column, which_match
+from logpith.scan.search import Literal, mark_records
 from logpith.stages import Apply, Outcome, Stage
 from logpith_emit.errors import BadArgument
 
@@ -42,10 +44,17 @@ class MapStage(Stage):
         def apply(batch: Batch) -> Outcome:
             chosen = choose(batch)
             count = 0
+            parsed = Parsed()
             for old, new in (*renamed, *aliased):
-                values = field_values(batch, old, chosen)
+                values = field_values(batch, old, chosen, parsed)
                 count += len(values)
-                batch = add_attributes(batch, {place: {new: value} for place, value in values.items()})
+                # Records with the same text share what is added, which is spelled once then.
+                texts = {value: {new: value} for value in values.values() if isinstance(value, str)}
+                added = {
+                    place: texts[value] if isinstance(value, str) else {new: value}
+                    for place, value in values.items()
+                }
+                batch = add_attributes(batch, added)
                 batch = fill_column(batch, new, values)
             for old, _ in renamed:
                 batch = _without(batch, old)
@@ -56,10 +65,13 @@ class MapStage(Stage):
 
 def _without(batch: Batch, name: str) -> Batch:
     """The batch without an attribute that stages had added."""
+    buf, starts, ends = text_spans(batch["extra"])
+    held = np.flatnonzero(mark_records(buf, starts, ends, Literal(name.encode()))).tolist()
+    if not held:
+        return batch
     extras = batch["extra"].to_pylist()
-    held = [place for place, extra in enumerate(extras) if name in extra]
     for place in held:
         extra = extra_of(extras[place])
         extra.pop(name, None)
         extras[place] = spell_extra(extra)
-    return with_column(batch, "extra", pa.array(extras, pa.string())) if held else batch
+    return with_column(batch, "extra", pa.array(extras, pa.string()))

@@ -17,7 +17,6 @@ import json
 import re
 import secrets
 import string
-from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from numpy.typing import NDArray
 
 from logpith.batch import Batch, extra_of, spell_extra, text_column, text_spans, with_column
 from logpith.formats.fields import fields_in
+from logpith.query.in_bulk import lines_with_match, pieces
 from logpith.query.of_batch import which_match
 from logpith.query.regex import MAX_MEMORY_BYTES, compile_regex, literals_of
 from logpith.scan.field_values import ABSENT, ASK, TEXT, FieldName, find_values
@@ -53,7 +53,6 @@ _CARD_BARS = string.ascii_letters + "_-."
 
 _NUMBERS = 10**12
 _ALL_RULES_BYTES = 8 * MAX_MEMORY_BYTES
-_AT_ONCE_BYTES = 64 << 10
 _MOST_KNOWN = 4096
 
 
@@ -326,29 +325,21 @@ def _any_of(patterns: tuple[str, ...], has_own: bool) -> _Which:
         found: list[int] = []
         octets = buf.tobytes()
         borders = [*starts.tolist(), len(buf)]
-        first = 0
-        while first < len(starts):
-            # What RE2 looks at in one go is bounded: a match may begin in one line and end in any later one.
-            last = max(first + 1, bisect_right(borders, borders[first] + _AT_ONCE_BYTES) - 1)
-            some = octets[borders[first] : borders[last] - 1]
+        for first, last in pieces(borders):
+            begin = borders[first]
+            some = octets[begin : borders[last] - 1]
             if has_own or not _is_readable(some):
                 # What users write may ask for the beginning or the end of a text, and RE2 skips what is no UTF-8.
                 found += [
                     at for at in range(first, last) if is_found(octets[borders[at] : borders[at + 1] - 1])
                 ]
             else:
-                found += matching(some, borders[first:last], first)
-            first = last
+                begins = [at - begin for at in borders[first:last]]
+                found += [first + at for at in lines_with_match(search, some, begins)]
         return np.array(found, np.int64)
 
     def is_found(text: bytes) -> bool:
         return not _is_readable(text) or search(text) is not None
-
-    def matching(text: bytes, begins: list[int], first: int) -> Iterator[int]:
-        at = 0
-        while at < len(begins) and (match := search(text, begins[at] - begins[0])) is not None:
-            at = bisect_right(begins, begins[0] + match.start())
-            yield first + at - 1
 
     return which
 
