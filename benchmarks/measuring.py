@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import statistics
@@ -36,8 +37,10 @@ def run(command: Sequence[str], folder: Path | None = None) -> Run:
     """Runs a command to its end; what it prints goes nowhere, an exit code over 1 is an error."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
+    # What is installed has its bytecode; who runs from a checkout may have told Python not to keep it.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
         peak = [0]
         watcher = threading.Thread(target=_watch, args=(process, peak))
