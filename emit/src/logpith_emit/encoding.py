@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, timedelta
-from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from uuid import UUID
@@ -32,14 +32,34 @@ def encode(fields: Mapping[str, object]) -> bytes:
         return _in_json(_in_words(fields, 0, frozenset()))
 
 
-@cache
+_found: Encode | None = None
+_is_looking = False
+
+
 def fastest() -> Encode:
     """The quickest encoder that is installed."""
-    if find_spec("msgspec") is not None:
-        return _by_msgspec()
-    if find_spec("orjson") is not None:
-        return _by_orjson()
-    return _in_json
+    global _found, _is_looking  # noqa: PLW0603 - a process has one
+    if _found is None:
+        _is_looking = True
+        if find_spec("msgspec") is not None:
+            _found = _by_msgspec()
+        elif find_spec("orjson") is not None:
+            _found = _by_orjson()
+        else:
+            _found = _in_json
+        _is_looking = False
+    return _found
+
+
+def _after_fork() -> None:
+    """In a child that was forked while a thread imported, nobody is there to end that: it would wait for ever."""
+    global _found  # noqa: PLW0603 - as above
+    if _is_looking and _found is None:
+        _found = _in_json
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _by_msgspec() -> Encode:
