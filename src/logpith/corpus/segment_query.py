@@ -595,8 +595,15 @@ class _Texts:
         np.add.at(counts, np.searchsorted(self.ends, self.times, side="right"), 1)
         return counts[:-1] > 0
 
+    @cached_property
+    def _folded(self) -> bytes:
+        return self.texts.tobytes().lower()
+
     def hold(self, literal: Literal) -> Mask:
         """Templates whose static text holds a literal."""
+        # Mostly none does, which is told sooner than where.
+        if literal.text.lower() not in self._folded:
+            return np.zeros(len(self.starts), np.bool_)
         return mark_records(self.texts, self.starts, self.ends, literal)
 
     def may_name(self, field: str) -> Mask:
