@@ -290,9 +290,15 @@ def test_a_mistake_is_answered_with_what_to_do(door):
 
             assert answered.status_code == status, answered.text
             assert told in error_of(answered)["hint"], answered.text
-        for body in (b"", b"[]", b"{", b"null", b'{"a":' * 100_000):
+        for body, code in (
+            (b"[]", "bad_argument"),
+            (b"null", "bad_argument"),
+            (b"", "bad_json"),
+            (b"{", "bad_json"),
+            (b'{"a":' * 100_000, "bad_json"),
+        ):
             answered = client.post("/tools", content=body)
-            assert (answered.status_code, error_of(answered)["code"]) == (400, "bad_argument")
+            assert (answered.status_code, error_of(answered)["code"]) == (400, code)
 
 
 def test_a_fault_of_ours_tells_nothing(door, caplog):
