@@ -21,7 +21,10 @@ EXAMPLES: tuple[tuple[str, str], ...] = (
     ("duration_ms:[200 TO *]", "whose attribute lies in the range; `{a TO b}` leaves the ends out"),
     ("http.status:*", "that have the attribute"),
     ("timestamp>=2026-11-20T13:45:00Z", "from a moment on"),
-    ("timestamp>=10m", "of the last ten minutes: of files counted back from the last record, over a store from now"),
+    (
+        "timestamp>=10m",
+        "of the last ten minutes: of files counted back from the last record, over a store from now",
+    ),
     ("(quota OR refused) AND level>=warn", "by parentheses"),
 )
 """Queries, and which records match them."""
