@@ -414,6 +414,21 @@ def test_a_commit_with_nothing_new_writes_nothing():
         assert len(disk.operations) == done
 
 
+def test_a_file_stays_until_every_reader_that_ever_committed_is_done_with_it(spool):
+    slow, quick = spool.reader("slow"), spool.reader("quick")
+    slow.commit()
+    with spool.open() as writer:
+        writer.append(b"one")
+
+    assert fresh(quick) == [b"one"]
+    quick.commit()
+    assert len(spool.segments()) == 1
+    assert fresh(slow) == [b"one"]
+    slow.commit()
+
+    assert spool.segments() == []
+
+
 def test_a_name_that_is_no_file_name_is_no_reader(spool):
     with pytest.raises(BadArgument, match="no name for a reader"):
         spool.reader("../r")

@@ -87,7 +87,7 @@ class Disk:
             return not _can_be_moved(path)
         descriptor = os.open(path, os.O_RDONLY | _FLAGS)
         try:
-            return not _locked(descriptor)
+            return not try_lock(descriptor)
         finally:
             os.close(descriptor)
 
@@ -103,7 +103,7 @@ class Disk:
         except FileNotFoundError:
             return True
         try:
-            gone = _locked(descriptor) and not (only_empty and os.fstat(descriptor).st_size)
+            gone = try_lock(descriptor) and not (only_empty and os.fstat(descriptor).st_size)
             if gone:
                 path.unlink(missing_ok=True)
             return gone
@@ -149,6 +149,53 @@ class Disk:
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
+class Lock:
+    """Held by one process at a time, until it is let go or the process ends, however that ends."""
+
+    def __init__(self, path: Path) -> None:
+        """Nothing is held yet; the file is made when it is not there."""
+        self._path = path
+        self._descriptor = -1
+
+    def take(self) -> bool:
+        """Whether it is held now. Does not wait.
+
+        Raises:
+            OSError: the file cannot be opened.
+        """
+        if self._descriptor >= 0:
+            return True
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
+        if not try_lock(descriptor):
+            os.close(descriptor)
+            return False
+        self._descriptor = descriptor
+        return True
+
+    def let_go(self) -> None:
+        """Lets another process have it. In a forked child it stays with the parent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+
+def try_lock(descriptor: int) -> bool:
+    """Whether nobody held the file; then it is held until this descriptor is closed."""
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415 - only Windows has it
+
+        try:
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 if sys.platform == "win32":
 
     def _can_be_moved(path: Path) -> bool:
@@ -157,16 +204,6 @@ if sys.platform == "win32":
             path.rename(path)
             return True
         return False
-
-else:
-
-    def _locked(descriptor: int) -> bool:
-        """Whether nobody had claimed the file; then it is this descriptor's until that is closed."""
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 class _File:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from logpith_emit.disk import Disk
+from logpith_emit.disk import Disk, try_lock
 from logpith_emit.errors import Refused, Unavailable
 
 FORMAT = "FORMAT"
@@ -125,7 +125,7 @@ def writer_lock(folder: Path) -> Iterator[None]:
     path = folder / LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        if not _try_lock(descriptor):
+        if not try_lock(descriptor):
             pid = (
                 os.pread(descriptor, 32, 0).decode("ascii", "replace").strip() if hasattr(os, "pread") else ""
             )
@@ -139,21 +139,3 @@ def writer_lock(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    if sys.platform == "win32":
-        import msvcrt  # noqa: PLC0415  only Windows has it
-
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-    import fcntl  # noqa: PLC0415  Windows has none
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

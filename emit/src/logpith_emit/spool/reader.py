@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from logpith_emit.errors import BadArgument
 from logpith_emit.spool.frames import DROPPED_KIND, Damage, Frame
-from logpith_emit.spool.place import SUFFIX, Place, load_places, save_places
+from logpith_emit.spool.place import SUFFIX, Place, load_places, place_files, save_places
 from logpith_emit.spool.room import NO_SPACE
 from logpith_emit.spool.segment import Segment
 
@@ -20,8 +20,8 @@ class SpoolReader:
     """Reads every record of every writer: in order within each, one writer after another.
 
     `commit` saves how far it is. What was read after the last commit is read again by the next reader of the same name,
-    so who must not do a thing twice keeps (segment.writer, frame.sequence). A spool has one reader that commits: a
-    commit removes files.
+    so who must not do a thing twice keeps (segment.writer, frame.sequence). A spool may have readers of several names,
+    one of each at a time: a file goes once all are done with it that have ever committed.
     """
 
     def __init__(self, spool: Spool, name: str) -> None:
@@ -38,7 +38,8 @@ class SpoolReader:
         self._places, is_good = load_places(spool, self._path)
         if not is_good:  # what was read before is then read again
             self.damage.places += 1
-        self._saved = dict(self._places)
+        has_saved = self._path.name in spool.disk.names(spool.folder)
+        self._saved = dict(self._places) if has_saved else None
         self._damaged: set[Segment] = set()
         self._perhaps_empty: set[Segment] = set()
 
@@ -77,8 +78,8 @@ class SpoolReader:
                 self._places[segment.writer] = Place(segment.number + 1, 0, place.sequence)
 
     def commit(self) -> None:
-        """Says that what was read is done: saves the place, durably, then removes the files that are read to their
-        end. Damaged ones are kept aside.
+        """Says that what was read is done: saves the place, durably, then removes the files that every reader has read
+        to their end. Damaged ones are kept aside. Files wait for a reader from its first commit on.
 
         Raises:
             OSError: the place is not saved, or files are still there; call it again.
@@ -95,15 +96,20 @@ class SpoolReader:
         self._places = {writer: place for writer, place in self._places.items() if writer in writers}
 
     def _save(self) -> None:
+        if self._saved is None:
+            self.spool.disk.make_folder(self.spool.folder)
         if self._places != self._saved:
             save_places(self.spool, self._path, self._places)
             self._saved = dict(self._places)
 
     def _clear(self) -> None:
-        """Takes away the files that are read to their end."""
+        """Takes away the files that are read to their end by all."""
         done = [
             one for one in self.spool.segments() if one.number < self._places.get(one.writer, Place()).number
         ]
+        if done:
+            others = [load_places(self.spool, path)[0] for path in place_files(self.spool) if path != self._path]
+            done = [one for one in done if all(one.number < of.get(one.writer, Place()).number for of in others)]
         for segment in self._damaged.intersection(done):
             self.spool.set_aside(segment)
             self.files_set_aside += 1
