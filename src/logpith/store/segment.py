@@ -6,6 +6,7 @@ once. Every byte that is used is covered by a checksum, and a wrong one raises `
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ from logpith.scan.split import Templates, join_lines
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import LETTERS_BYTES, may_hold_letters, may_hold_words
 from logpith.store.disk import TRASH
+from logpith.store.recent import RECENT
 from logpith.store.segment_writer import (
     DATA,
     FORMAT,
@@ -46,12 +48,12 @@ from logpith.store.shapes import ShapeFacts
 from logpith_emit.disk import Disk
 from logpith_emit.errors import Damaged, Refused, Unavailable
 
-_RECENT_BLOCKS = 4
 _PER_UNIT = {"ms": 1_000_000, "us": 1_000, "ns": 1}
 _PARQUET = {"pre_buffer": False}
 _RESTORE = "Run logpith store check; restore the segment from a copy, or drop it"
 
 _NO_TEXT = np.zeros(1, np.uint8)
+_NUMBERS = itertools.count()
 
 Made = TypeVar("Made")
 
@@ -112,8 +114,7 @@ class Segment:
         self._files = files
         self._disk = disk
         self._local = threading.local()
-        self._lock = threading.Lock()
-        self._recent: dict[int, dict[str, Any]] = {}
+        self._number = next(_NUMBERS)
         self._footer_is_good = False
         self._metadata: Any = None
         self.damage = ""
@@ -248,21 +249,17 @@ class Segment:
         return self._read(groups, [name])[name]
 
     def columns(self, names: Sequence[str], blocks: Sequence[int]) -> dict[str, Any]:
-        """Some columns of some blocks, as Arrow arrays. Of single blocks the last ones read are remembered: what is
-        asked for its matches is asked for their texts next."""
+        """Some columns of some blocks, as Arrow arrays. Those of single blocks are remembered for a while."""
         if len(blocks) != 1:
             return self._read(list(blocks), list(names))
         block = blocks[0]
-        with self._lock:
-            known = self._recent.pop(block, {})
-        missing = [name for name in names if name not in known]
+        known = {name: RECENT.get(self._number, block, name) for name in names}
+        missing = [name for name, column in known.items() if column is None]
         if missing:
-            known = {**known, **self._read([block], missing)}
-        with self._lock:
-            self._recent[block] = known
-            while len(self._recent) > _RECENT_BLOCKS:
-                del self._recent[next(iter(self._recent))]
-        return {name: known[name] for name in names}
+            for name, column in self._read([block], missing).items():
+                known[name] = column
+                RECENT.put(self._number, block, name, column)
+        return known
 
     def times(self, blocks: Sequence[int] | None = None) -> NDArray[np.int64]:
         """The time of each row in ns; NO_TIME where unknown."""
