@@ -26,6 +26,7 @@ from logpith.corpus.segment_query import SegmentQuery, is_within, may_name
 from logpith.corpus.view import CorpusRecordView, fields_of_record
 from logpith.corpus.watch import current
 from logpith.corpus.windows import Window, map_windows
+from logpith.formats import syslog
 from logpith.formats.wrappers import DOCKER_KEY
 from logpith.query import (
     And,
@@ -52,7 +53,7 @@ from logpith.query import (
 )
 from logpith.query.fields import FIELD_NAMES, column_named, column_spelled, spellings_of
 from logpith.query.plan import ALL_SEVERITIES
-from logpith.query.regex import compile_block_regex, mark_matching
+from logpith.query.regex import compile_block_regex, mark_matching, read_group
 from logpith.query.tree import FieldTest, TextTerm
 from logpith.query.words import wildcard_regex
 from logpith.quote import shorten, show_hidden
@@ -364,7 +365,8 @@ def _ask_field(window: Window, query: Query, within: Mask) -> Mask:
     source = window.corpus.source_of(window.record(0))
     if column_named(field) not in (None, HOST) or source.columns or source.own_formats:
         return _ask_each(window, query, within)
-    rows = _read_off(window, within & ~_told_elsewhere(window, query))
+    within_text = within & ~_told_elsewhere(window, query)
+    rows = _read_off(window, within_text)
     # Of a column the name itself is one spelling among others, by its rank.
     finder = FieldName.of(_NO_KEY if column_named(field) else field, spellings_of(field))
     kinds, spans = find_values(window.buf, window.starts[rows], window.ends[rows], finder)
@@ -382,7 +384,22 @@ def _ask_field(window: Window, query: Query, within: Mask) -> Mask:
     # A key of logfmt that stands alone is true.
     is_told &= (kinds != ABSENT) | (window.buf[window.starts[rows]] == _BRACE)
     decided[rows] = is_told & (found[rows] | (column_spelled(field) is None))
+    if HOST in (column_named(field), column_spelled(field)):
+        rows = np.flatnonzero(within_text & ~decided)
+        places, hosts = hosts_in_headers(window.buf, window.starts[rows], window.ends[rows])
+        found[rows] |= np.array([*map(meets, hosts), False], np.bool_)[places]
+        decided[rows] = places >= 0
     return found | _ask_each(window, query, within & ~decided)
+
+
+def hosts_in_headers(
+    buf: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int32], list[str]]:
+    """(places, hosts): the host of each line that begins as syslog does, as a place among all; -1 for lines of which a
+    header does not tell alone."""
+    places, hosts = read_group(syslog.HOST, HOST, buf, starts, ends)
+    is_told = np.array([*(host not in syslog.NO_HOSTS for host in hosts), False], np.bool_)
+    return np.where(is_told[places], places, np.int32(-1)), hosts
 
 
 def _read_off(window: Window, within: Mask) -> NDArray[np.int64]:

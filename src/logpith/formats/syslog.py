@@ -54,6 +54,20 @@ _HEAD = re.compile(
 HEADS = r"<|1 |[A-Z][a-z]{2} |[\d\x80-\xff]\S* \S+ [^\s:\[]+(?:\[[^\]\s]*\])?:"
 """What every line begins with that `unwrap` takes apart, for RE2 and bytes; others may too."""
 
+HEADER_FIELDS = frozenset({"priority", "facility", "host", "app", "pid", "msgid"})
+"""What `unwrap` calls what a header says."""
+
+HOST = (
+    r"^(?:<[0-9]{1,3}>)?"
+    r"(?:[A-Z][a-z]{2} [ 0-9][0-9] (?:[0-9]{4} )?[0-9:.]+|[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[!-~]+) (?P<host>[!-~]+) "
+    r"[!-9;-Z\\-~]+(?:\[[!-\\^-~]*\])?:[^={\x1b]*\z"
+)
+"""Lines of which the header alone says the host, for RE2: no pair, no object and no colour stands in them. Of others
+only `unwrap` tells, and where it seems to be one of `NO_HOSTS`."""
+
+NO_HOSTS = frozenset({"-", "stdout", "stderr"})
+"""A host that is not known, and where a line of a container (`wrappers.py`) says what it was written to."""
+
 _ELEMENT = re.compile(r'\[([^\s\]="]+)((?:[^"\]\\]|"(?:[^"\\]|\\.)*")*)\]', re.DOTALL)
 _PARAMETER = re.compile(r'([^\s="\]]+)="((?:[^"\\]|\\.)*)"', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\\]])')
