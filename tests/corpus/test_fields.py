@@ -17,7 +17,21 @@ from logpith.files import text as text_module
 from logpith.files.text import TextStream
 from logpith_emit.errors import BadArgument
 
-NAMES = ("a", "b", "a.b", "user_id", "request_id", "http.status", "x-y", "message", "host", "@tr", "é")
+NAMES = (
+    "a",
+    "b",
+    "a.b",
+    "user_id",
+    "request_id",
+    "http.status",
+    "x-y",
+    "message",
+    "host",
+    "@tr",
+    "é",
+    "fqdn",
+    "pid",
+)
 KEYS = st.sampled_from(
     [*NAMES, "A", "userId", "user.id", "reqId", "REQUEST_ID", "@a", "@m", "b'", "usr", "xy", "msg"]
 )
@@ -53,7 +67,15 @@ BROKEN = st.sampled_from(
         "{a=1}",
     ]
 )
-LINES = st.lists(JSON_LINES | PLAIN_LINES | BROKEN, max_size=12)
+HEADED_LINES = st.tuples(
+    st.sampled_from(
+        ["<38>Nov 19 00:28:51 db sshd[7]: ", "Nov 19 00:28:51 - cron: ", "<34>1 2026-11-20T13:45:02Z db "]
+    ),
+    st.sampled_from(["done", 'api 7 ID1 [a b="1" host="x"] ', 'api - - [x@1 b="2"] done'])
+    | JSON_LINES
+    | PLAIN_LINES,
+).map("".join)
+LINES = st.lists(JSON_LINES | PLAIN_LINES | HEADED_LINES | BROKEN, max_size=12)
 
 
 def corpus_of(text):
@@ -93,6 +115,17 @@ def test_one_name_finds_the_other_spellings_of_its_column():
     (field,) = read_fields(Selection(corpus_of(text)), ["call_id"])
 
     assert values_of(field) == ["CA1", "CA2", "CA3", "CA4", ""]
+
+
+def test_a_syslog_header_says_host_and_process():
+    text = (
+        "<38>Nov 19 00:28:51 db sshd[7]: gone\nNov 19 00:28:52 web cron: a=1\nNov 19 00:28:53 db su: done\n"
+    )
+
+    host, fqdn, process = read_fields(Selection(corpus_of(text)), ["host", "fqdn", "pid"])
+
+    assert values_of(host) == values_of(fqdn) == ["db", "web", "db"]
+    assert values_of(process) == ["7", "", ""]
 
 
 def test_columns_need_no_text():

@@ -19,13 +19,23 @@ from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
 from logpith.corpus.segment_query import SERVICE_NAMES, numbers_of
-from logpith.corpus.select import workers
+from logpith.corpus.select import HOST, hosts_in_headers, workers
 from logpith.corpus.selection import Selection
 from logpith.corpus.view import fields_of_record
 from logpith.corpus.windows import Window, windows
-from logpith.query.fields import SOURCE, column_named, is_severity, is_timestamp, spellings_of
+from logpith.formats import syslog
+from logpith.query.fields import (
+    SOURCE,
+    column_named,
+    column_spelled,
+    is_severity,
+    is_timestamp,
+    spellings_of,
+)
 from logpith.query.match import number_in
+from logpith.query.regex import mark_matching
 from logpith.scan.field_values import ABSENT, ASK, BARE, FieldName, find_values
+from logpith.scan.search import Literal, mark_records
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import NS_PER_D, NS_PER_H, NS_PER_MIN, NS_PER_S, format_ns, parse_span
 from logpith_emit.errors import BadArgument
@@ -338,11 +348,19 @@ def _read_window(selection: Selection, window: Window, readings: Sequence[_Readi
         if "message" in spellings_of(reading.name):
             # The body of a record that is no JSON is its text.
             asked |= window.buf[starts] != _BRACE
+        headed = _may_have_header(window, starts, ends, kinds, reading.name) & is_simple
+        asked |= headed
+        told = np.zeros_like(asked)
+        if HOST in (column_named(reading.name), column_spelled(reading.name)) and not source.own_formats:
+            rows = np.flatnonzero(headed)
+            places, hosts = hosts_in_headers(window.buf, starts[rows], ends[rows])
+            codes[rows] = np.array([*map(reading.place_of, hosts), -1], np.int32)[places]
+            told[rows] = places >= 0
         own = reading.name.rpartition(".")[2].encode("utf-8", "surrogateescape")
-        for place in np.flatnonzero(asked).tolist():
+        for place in np.flatnonzero(asked & ~told).tolist():
             text = raw[starts[place] : ends[place]]
             # Without other spellings a field's own name stands in the text, or it is not there at all.
-            if not is_simple or spellings_of(reading.name) or own in text or b"\\" in text:
+            if not is_simple or headed[place] or spellings_of(reading.name) or own in text or b"\\" in text:
                 fields = fields_of_record(_decoded(text), source.own_formats, source.columns)
                 codes[place] = reading.place_of(value_in(fields, reading.name))
         found = np.flatnonzero((kinds != ABSENT) & ~asked)
@@ -355,6 +373,22 @@ def _read_window(selection: Selection, window: Window, readings: Sequence[_Readi
             if code is None:
                 code = known[value] = reading.place_of(_bare_text(value) if kind == BARE else _decoded(value))
             codes[place] = code
+
+
+def _may_have_header(
+    window: Window, starts: NDArray[np.int64], ends: NDArray[np.int64], kinds: NDArray[np.uint8], name: str
+) -> NDArray[np.bool_]:
+    """The records whose syslog header may say a field, or an object behind it: only their reader takes them apart."""
+    found: NDArray[np.bool_] = window.buf[starts] != _BRACE
+    if syslog.HEADER_FIELDS.isdisjoint((normalised(name), *spellings_of(name))):
+        marks = mark_records(window.buf, starts, ends, Literal(b"{"))
+        if "." in name:  # within structured data
+            own = name.rpartition(".")[2].encode("utf-8", "surrogateescape")
+            marks |= mark_records(window.buf, starts, ends, Literal(own))
+        found &= (kinds == ABSENT) & marks
+    rows = np.flatnonzero(found)
+    found[rows] = mark_matching(f"^(?:{syslog.HEADS})", window.buf, starts[rows], ends[rows])
+    return found
 
 
 def _decoded(value: bytes) -> str:
