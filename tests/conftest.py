@@ -7,6 +7,9 @@ from hypothesis import settings
 
 from logpith.scan.kernel import kernel_folder
 
+# The real servers that tests write to.
+pytest_plugins = ["services.fixtures"]
+
 # Kernels compile at their first call, so the first example takes seconds and the others microseconds.
 settings.register_profile("logpith", deadline=None, derandomize=True)
 settings.load_profile("logpith")

@@ -2,7 +2,6 @@
 
 import getpass
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services import outside_program
+from services.ports import free_port
 
 HOW = "apt-get install openssh-server openssh-client"
 
@@ -36,12 +36,6 @@ def make_key(path):
         [outside_program("ssh-keygen", HOW), "-q", "-t", "ed25519", "-N", "", "-f", str(path)], check=True
     )
     return path.with_suffix(".pub").read_text()
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 @contextmanager

@@ -1,0 +1,70 @@
+"""One fixture for each real server, started when a test first asks for it and ended with the session.
+
+With several workers, all tests that ask for a server run on one of them, if pytest distributes by group; otherwise each
+worker starts its own. A server that a test killed and left dead is started again before the next test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import pytest
+
+from . import lacking
+from .postgres import Postgres
+from .redis import Redis
+from .s3 import S3
+from .server import Server
+
+SOME = TypeVar("SOME", bound=Server)
+
+SERVERS: dict[str, type[Server]] = {
+    "postgres": Postgres,
+    "redis_server": Redis,
+    "s3": S3,
+}
+"""Each fixture's name, and what it starts."""
+
+LIVE: list[Server] = []
+
+
+@pytest.hookimpl(tryfirst=True)  # before groups are read from marks
+def pytest_collection_modifyitems(items):
+    """Marks each test by the servers it asks for."""
+    for item in items:
+        for name in sorted(SERVERS.keys() & set(getattr(item, "fixturenames", ()))):
+            item.add_marker(pytest.mark.service)
+            item.add_marker(pytest.mark.xdist_group(name))
+
+
+def pytest_runtest_setup():
+    for server in LIVE:
+        server.start()
+
+
+def started(kind: type[SOME], folders: pytest.TempPathFactory) -> Iterator[SOME]:
+    if reason := kind.missing():
+        lacking(reason)
+    server = kind(folders.mktemp(kind.name))
+    try:
+        LIVE.append(server.start())
+        yield server
+    finally:
+        LIVE.remove(server)
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    yield from started(Postgres, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    yield from started(Redis, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    yield from started(S3, tmp_path_factory)

@@ -1,0 +1,48 @@
+"""Each real server takes something from a real client, dies, and still has it when it is started again."""
+
+import obstore
+import psycopg
+import redis
+from obstore.store import S3Store
+
+
+def test_postgres_keeps_what_it_committed(postgres):
+    database = postgres.new_database()
+    with psycopg.connect(database) as connection:
+        connection.execute("CREATE TABLE told (body text)")
+        connection.execute("INSERT INTO told VALUES ('kept')")
+
+    died = postgres.pid
+    postgres.kill()
+    postgres.start()
+
+    assert postgres.pid != died
+    with psycopg.connect(database) as connection:
+        assert connection.execute("SELECT body FROM told").fetchall() == [("kept",)]
+
+
+def test_redis_keeps_what_it_acknowledged(redis_server):
+    with redis.Redis(port=redis_server.port) as client:
+        client.xadd("told", {"body": "kept"})
+
+    redis_server.kill()
+    redis_server.start()
+
+    with redis.Redis(port=redis_server.port, decode_responses=True) as client:
+        assert [fields for _, fields in client.xrange("told")] == [{"body": "kept"}]
+
+
+def test_s3_keeps_objects_while_it_runs(s3):
+    bucket = s3.new_bucket()
+    store = S3Store(
+        bucket,
+        endpoint=s3.url,
+        access_key_id=s3.access_key,
+        secret_access_key=s3.secret_key,
+        region=s3.region,
+        client_options={"allow_http": True},
+    )
+
+    obstore.put(store, "told/one", b"kept")
+
+    assert bytes(obstore.get(store, "told/one").bytes()) == b"kept"
