@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from logpith_emit.context import correlated, correlation_id, correlation_in
     from logpith_emit.emitter import EmitSettings
     from logpith_emit.logger import Logger, configure, get_logger
+    from logpith_emit.tools import logged_tool
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "correlation_id",
     "correlation_in",
     "get_logger",
+    "logged_tool",
 ]
 
 _HOMES = {
@@ -38,6 +40,7 @@ _HOMES = {
     "correlation_id": "context",
     "correlation_in": "context",
     "get_logger": "logger",
+    "logged_tool": "tools",
 }
 
 
