@@ -5,6 +5,9 @@ loguru.logger.add(loguru_sink)
 structlog.configure(processors=[…, LogpithProcessor()])
 
 intercept()          takes over the first two, as a program's only way of logging
+
+What servers and clients say for themselves (`FRAMEWORKS`) has `log_type="framework"`, so that it can be told from what
+the program says. Its own records have none, which means `internal`, as all have that come from `get_logger`.
 """
 
 from __future__ import annotations
@@ -26,6 +29,23 @@ _OF_EACH = frozenset(logging.LogRecord("", 0, "", 0, "", (), None).__dict__) | {
 }
 
 
+FRAMEWORKS = frozenset(
+    (
+        *("mcp", "fastmcp", "docket"),
+        *("uvicorn", "hypercorn", "granian", "gunicorn", "daphne", "starlette", "fastapi", "sse_starlette"),
+        *("flask", "werkzeug", "django", "aiohttp", "tornado", "websockets"),
+        *("httpx", "httpx2", "httpcore", "httpcore2", "h11", "h2", "hpack", "requests", "urllib3"),
+        *("asyncio", "anyio", "concurrent", "trio", "grpc", "opentelemetry", "py"),
+    )
+)
+"""The libraries whose loggers speak of themselves, by the first part of a logger's name; `py` is that of `warnings`."""
+
+
+def of_framework(logger: str) -> dict[str, object]:
+    """The `log_type` of what a logger says, where it is not the program's own."""
+    return {"log_type": "framework"} if logger.partition(".")[0] in FRAMEWORKS else {}
+
+
 class LogpithHandler(logging.Handler):
     """Brings records of the standard library's logging to the spool; `extra` becomes fields."""
 
@@ -37,9 +57,8 @@ class LogpithHandler(logging.Handler):
         """Writes the record."""
         emitter = self._own or the_emitter()
         try:
-            fields: dict[str, object] = {
-                name: value for name, value in record.__dict__.items() if name not in _OF_EACH
-            }
+            fields = of_framework(record.name)
+            fields |= {name: value for name, value in record.__dict__.items() if name not in _OF_EACH}
             fields |= {"module": record.module, "function": record.funcName, "line": record.lineno}
             if record.exc_info and record.exc_info[1] is not None:
                 fields |= error_fields(record.exc_info[1])
@@ -53,6 +72,7 @@ def loguru_sink(message: Any, emitter: Emitter | None = None) -> None:
     """A sink of Loguru: what was bound and given along becomes fields."""
     record: Mapping[str, Any] = message.record
     fields: dict[str, object] = {
+        **of_framework(record["name"] or ""),
         **record["extra"],
         "module": record["module"],
         "function": record["function"],
@@ -72,7 +92,9 @@ class LogpithProcessor:
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         """Writes the event."""
-        fields = {name: value for name, value in event.items() if name not in ("event", "level", "exc_info")}
+        name = str(getattr(logger, "name", "") or "")
+        fields = of_framework(name)
+        fields |= {key: value for key, value in event.items() if key not in ("event", "level", "exc_info")}
         error = event.get("exc_info")
         if error is True:
             error = sys.exc_info()[1]
@@ -81,7 +103,6 @@ class LogpithProcessor:
         if isinstance(error, BaseException):
             fields |= error_fields(error)
         severity = severity_number(str(event.get("level") or method)) or INFO
-        name = str(getattr(logger, "name", "") or "")
         (self._own or the_emitter()).emit(severity, str(event.get("event", "")), fields, name)
         return event
 

@@ -49,6 +49,7 @@ _DEEPEST = 6
 # looks like none.
 _MOST_READ = 4 * MOST_TEXT
 
+_INT64 = range(-(2**63), 2**63)
 _CONTEXT = "logpith_context"
 # Of asyncio, of Trio, and of who closes a generator.
 _CANCELLED = ("CancelledError", "Cancelled", "GeneratorExit")
@@ -319,14 +320,14 @@ class _Shortened:
 
     def summary(self, result: object) -> str:
         """A result as text, the contents of one of MCP line by line."""
-        return self._cut(self._summary(result))
-
-    def _summary(self, result: object) -> str:
-        if isinstance(result, str):
-            return self.text(result)
         if _is_result(result):
             structured = _of_result(result, "structured_content", "structuredContent")
-            return self._summary(_of_result(result, "content") if structured is None else structured)
+            result = _of_result(result, "content") if structured is None else structured
+        text = self._as_text(result)
+        # What was cut already says how long it was.
+        return text if len(text) <= MOST_TEXT + 40 else f"{text[:MOST_TEXT]}…"
+
+    def _as_text(self, result: object) -> str:
         if isinstance(result, list | tuple) and result and all(map(_is_content, result)):
             return "\n".join(map(str, self._items(result)))
         value = self.value(result)
@@ -338,8 +339,10 @@ class _Shortened:
 
     def value(self, value: object, depth: int = 0) -> object:
         """The value, or what tells of it."""
-        if value is None or isinstance(value, bool | int | float):
+        if value is None or isinstance(value, bool | float):
             return value
+        if isinstance(value, int):
+            return value if value in _INT64 else self.text(hex(value))
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, bytes | bytearray | memoryview):
@@ -350,15 +353,17 @@ class _Shortened:
             return self._content(value)
         fields = _fields_of(value)
         if fields is not None:
-            first = {
-                self.text(str(name)): self.value(item, depth + 1) for name, item in islice(fields, MOST_ITEMS)
-            }
-            more = sum(1 for _ in fields)
-            return {**first, "…": f"{more} more"} if more else first
+            return self._fields(fields, depth)
         if isinstance(value, list | tuple | set | frozenset):
             return self._items(value, depth)
         told = f"<{type(value).__name__}>" if type(value).__repr__ is object.__repr__ else represent(value)
         return self.text(told) if isinstance(told, str) else told
+
+    def _fields(self, fields: Mapping[Any, object], depth: int) -> dict[str, object]:
+        first = {
+            self.text(str(name)): self.value(fields[name], depth + 1) for name in islice(fields, MOST_ITEMS)
+        }
+        return {**first, "…": f"{len(fields) - MOST_ITEMS} more"} if len(fields) > MOST_ITEMS else first
 
     def _items(
         self, items: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any], depth: int = 0
@@ -384,21 +389,17 @@ class _Shortened:
         self._left -= len(kept)
         return kept if len(kept) == len(read) and whole <= _MOST_READ else f"{kept}… ({whole:,} characters)"
 
-    def _cut(self, text: str) -> str:
-        # A text that was cut already says how long it was.
-        return text if len(text) <= MOST_TEXT + 40 else f"{text[:MOST_TEXT]}…"
 
-
-def _fields_of(value: object) -> Iterator[tuple[str, object]] | None:
-    """Names and values of a mapping, or of an object that is no more than its fields."""
+def _fields_of(value: object) -> Mapping[Any, object] | None:
+    """A mapping, or what an object holds that is no more than its fields: a dataclass, one of msgspec's or pydantic's,
+    a named tuple."""
     if isinstance(value, Mapping):
-        return iter(value.items())
+        return value
     kind = type(value)
-    # Of dataclasses, msgspec, pydantic and named tuples.
     for known in ("__dataclass_fields__", "__struct_fields__", "model_fields", "_fields"):
         names = getattr(kind, known, None)
         if isinstance(names, Mapping | tuple):
-            return ((name, getattr(value, name, None)) for name in names)
+            return {name: getattr(value, name, None) for name in names}
     return None
 
 
