@@ -12,6 +12,9 @@ from typing import TypeVar
 import pytest
 
 from . import lacking
+from .elasticsearch import Elasticsearch
+from .kafka import Kafka
+from .opensearch import OpenSearch
 from .postgres import Postgres
 from .redis import Redis
 from .s3 import S3
@@ -20,6 +23,9 @@ from .server import Server
 SOME = TypeVar("SOME", bound=Server)
 
 SERVERS: dict[str, type[Server]] = {
+    "elasticsearch": Elasticsearch,
+    "kafka": Kafka,
+    "opensearch": OpenSearch,
     "postgres": Postgres,
     "redis_server": Redis,
     "s3": S3,
@@ -53,6 +59,21 @@ def started(kind: type[SOME], folders: pytest.TempPathFactory) -> Iterator[SOME]
     finally:
         LIVE.remove(server)
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elasticsearch]:
+    yield from started(Elasticsearch, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    yield from started(Kafka, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSearch]:
+    yield from started(OpenSearch, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,24 @@
 """Each real server takes something from a real client, dies, and still has it when it is started again."""
 
+import confluent_kafka
 import obstore
 import psycopg
+import pytest
 import redis
 from obstore.store import S3Store
+
+
+@pytest.mark.parametrize("node", ["elasticsearch", "opensearch"])
+def test_search_nodes_keep_what_they_acknowledged(node, request):
+    node = request.getfixturevalue(node)
+    sent = '{"create": {"_id": "one"}}\n{"body": "kept"}\n'
+
+    (done,) = node.ask("/told/_bulk", sent)["items"]
+    node.kill()
+    node.start()
+
+    assert done["create"]["status"] == 201
+    assert node.ask("/told/_doc/one")["_source"] == {"body": "kept"}
 
 
 def test_postgres_keeps_what_it_committed(postgres):
@@ -30,6 +45,20 @@ def test_redis_keeps_what_it_acknowledged(redis_server):
 
     with redis.Redis(port=redis_server.port, decode_responses=True) as client:
         assert [fields for _, fields in client.xrange("told")] == [{"body": "kept"}]
+
+
+def test_kafka_keeps_what_it_acknowledged(kafka):
+    def tell(body):
+        producer = confluent_kafka.Producer({"bootstrap.servers": kafka.address, "enable.idempotence": True})
+        producer.produce("told", body)
+        assert producer.flush(60) == 0
+
+    tell(b"kept")
+    kafka.kill()
+    kafka.start()
+    tell(b"kept too")
+
+    assert {message.value() for message in kafka.read("told", 2)} == {b"kept", b"kept too"}
 
 
 def test_s3_keeps_objects_while_it_runs(s3):

@@ -1,0 +1,176 @@
+"""Apache Kafka: one node, which is broker and its own controller. Topics come into being when first written to."""
+
+import base64
+import shutil
+import socket
+import struct
+import time
+import uuid
+from contextlib import closing
+from pathlib import Path
+
+from .cache import PREPARE, java_home, keep, kept, maven, prepare_java, run
+from .ports import free_port
+from .server import Server
+
+VERSION, SCALA, LOG4J = "4.4.0", "2.13", "2.25.5"
+
+# The broker never loads kafka-tools-api, and not every repository has it.
+POM = f"""\
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tests</groupId>
+  <artifactId>kafka</artifactId>
+  <version>1</version>
+  <dependencies>
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>kafka_{SCALA}</artifactId>
+      <version>{VERSION}</version>
+      <exclusions>
+        <exclusion><groupId>org.apache.kafka</groupId><artifactId>kafka-tools-api</artifactId></exclusion>
+      </exclusions>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId>
+      <artifactId>log4j-slf4j-impl</artifactId>
+      <version>{LOG4J}</version>
+    </dependency>
+  </dependencies>
+</project>
+"""
+
+PARTITIONS = 3
+
+# Whatever is kept for the cluster itself is kept once, in few partitions: they are made at the first start.
+SETTINGS = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=true
+num.partitions={partitions}
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=2
+num.io.threads=4
+# One that was killed is known to be gone, and comes in again, after seconds.
+broker.heartbeat.interval.ms=500
+broker.session.timeout.ms=3000
+"""
+
+LOGGING = """\
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d %p %c{1} %m%n
+rootLogger.level=WARN
+rootLogger.appenderRef.out.ref=out
+"""
+
+METADATA_REQUEST, METADATA_VERSION = 3, 4
+
+
+class Kafka(Server):
+    name = "kafka"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.controller_port = free_port()
+
+    @classmethod
+    def missing(cls) -> str:
+        is_here = jars().exists() and java_home().exists()
+        return "" if is_here else f"Kafka is not here: {PREPARE} kafka"
+
+    @classmethod
+    def prepare(cls) -> None:
+        prepare_java()
+        keep(jars().name, fetch_jars)
+
+    def lay_out(self) -> None:
+        data = self.folder / "data"
+        (self.folder / "log4j2.properties").write_text(LOGGING)
+        (self.folder / "server.properties").write_text(
+            SETTINGS.format(
+                host=self.host,
+                port=self.port,
+                controller_port=self.controller_port,
+                data=data,
+                partitions=PARTITIONS,
+            )
+        )
+        if not data.exists():
+            shutil.copytree(jars() / "formatted", data)
+
+    def command(self) -> list[str]:
+        logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
+        return [*java(jars()), logging, "kafka.Kafka", str(self.folder / "server.properties")]
+
+    def answers(self) -> bool:
+        """Whether it names a broker, as it does once the controller has let it in."""
+        no_topic, make_none = 0, False
+        request = struct.pack(
+            ">hhih5si?", METADATA_REQUEST, METADATA_VERSION, 1, 5, b"tests", no_topic, make_none
+        )
+        with socket.create_connection((self.host, self.port), timeout=5) as connection:
+            connection.sendall(struct.pack(">i", len(request)) + request)
+            answer = connection.makefile("rb").read(16)
+        if len(answer) < 16:
+            return False
+        _size_bytes, _correlation_id, _throttled_ms, brokers = struct.unpack(">iiii", answer)
+        return bool(brokers >= 1)
+
+    def read(self, topic: str, number: int, timeout_s: float = 60) -> list:
+        """The first `number` messages of a topic, by partition and in the order of each; fewer after the deadline."""
+        import confluent_kafka
+
+        beginning = confluent_kafka.OFFSET_BEGINNING
+        found: list = []
+        deadline = time.monotonic() + timeout_s
+        with closing(
+            confluent_kafka.Consumer({"bootstrap.servers": self.address, "group.id": "tests"})
+        ) as reading:
+            reading.assign(
+                [confluent_kafka.TopicPartition(topic, number, beginning) for number in range(PARTITIONS)]
+            )
+            while len(found) < number and time.monotonic() < deadline:
+                found += [
+                    message for message in reading.consume(number - len(found), 0.1) if not message.error()
+                ]
+        return sorted(found, key=lambda message: (message.partition(), message.offset()))
+
+
+def jars() -> Path:
+    return kept(f"kafka-{VERSION}")
+
+
+def java(classes: Path) -> list[str]:
+    options = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
+    return [str(java_home() / "bin" / "java"), *options, "-cp", f"{classes}/*"]
+
+
+def fetch_jars(part: Path) -> None:
+    """The broker's jars, and beside them its data as they are before the first start, the same for every test."""
+    (part / "pom.xml").write_text(POM)
+    maven(part, "copy-dependencies", includeScope="runtime", outputDirectory=str(part))
+    (part / "format.properties").write_text(
+        SETTINGS.format(
+            host="127.0.0.1", port=1, controller_port=2, data=part / "formatted", partitions=PARTITIONS
+        )
+    )
+    cluster = base64.urlsafe_b64encode(uuid.UUID(int=1).bytes).rstrip(b"=").decode()
+    format_it = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(part / "format.properties")]
+    run(part, *java(part), *format_it)
