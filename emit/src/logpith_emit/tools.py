@@ -18,7 +18,7 @@ import gc
 import inspect
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing, closing, contextmanager, suppress
 from functools import partial, wraps
 from itertools import islice
@@ -123,7 +123,7 @@ def _wrapped(function: Callable[..., Any], tool: _Tool) -> Callable[..., Any]:
                 while (item := _next(source, call.correlation)) is not _END:
                     met.add(item)
                     yield item
-            call.succeed(met.items)
+            call.succeed(met)
 
         return iterate
     if inspect.isasyncgenfunction(function):
@@ -137,7 +137,7 @@ def _wrapped(function: Callable[..., Any], tool: _Tool) -> Callable[..., Any]:
                     while (item := await _anext(source, call.correlation)) is not _END:
                         met.add(item)
                         yield item
-            call.succeed(met.items)
+            call.succeed(met)
 
         return iterate_async
 
@@ -166,21 +166,16 @@ async def _anext(source: AsyncIterator[Any], correlation: str) -> Any:
 
 
 class _Met:
-    """What a generator has given: the first of it, and how much more."""
+    """What a generator has given: the first of it, and how much it was."""
 
     def __init__(self) -> None:
-        self._first: list[Any] = []
-        self._more = 0
+        self.first: list[Any] = []
+        self.count = 0
 
     def add(self, item: Any) -> None:
-        if len(self._first) < MOST_ITEMS:
-            self._first.append(item)
-        else:
-            self._more += 1
-
-    @property
-    def items(self) -> list[Any]:
-        return [*self._first, f"… {self._more} more"] if self._more else self._first
+        self.count += 1
+        if self.count <= MOST_ITEMS:
+            self.first.append(item)
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
@@ -203,6 +198,7 @@ class _Tool:
             **({} if code is None else {"line": code.co_firstlineno}),
         }
         self._parameters, self._rest = _positional(function)
+        self._receiver = self._parameters[0] if self._parameters[:1] in (["self"], ["cls"]) else ""
 
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
         """A call that begins now. Of the arguments the context is taken away that the function has not asked for."""
@@ -212,6 +208,7 @@ class _Tool:
             given = {**dict(zip(self._parameters, args, strict=False)), **kwargs}
             if len(args) > len(self._parameters):
                 given[self._rest] = args[len(self._parameters) :]
+            given.pop(self._receiver, None)
             call.correlation = _correlation([context, *given.values()]) or call.correlation
             call.given = _Shortened(call.redactor).arguments(given)
         return call
@@ -311,12 +308,8 @@ class _Shortened:
         self._left = _MOST_IN_ALL
 
     def arguments(self, given: Mapping[str, object]) -> dict[str, object]:
-        """All that a tool was given, without the objects that it was called on or in."""
-        return {
-            name: self.value(value)
-            for name, value in given.items()
-            if name not in ("self", "cls") and not _is_context(value)
-        }
+        """All that a tool was given, but what tells it of the request."""
+        return {name: self.value(value) for name, value in given.items() if not _is_context(value)}
 
     def summary(self, result: object) -> str:
         """A result as text, the contents of one of MCP line by line."""
@@ -329,7 +322,7 @@ class _Shortened:
 
     def _as_text(self, result: object) -> str:
         if isinstance(result, list | tuple) and result and all(map(_is_content, result)):
-            return "\n".join(map(str, self._items(result)))
+            return "\n".join(map(str, self._items(result, len(result), 0)))
         value = self.value(result)
         if isinstance(value, str):
             return value
@@ -355,7 +348,9 @@ class _Shortened:
         if fields is not None:
             return self._fields(fields, depth)
         if isinstance(value, list | tuple | set | frozenset):
-            return self._items(value, depth)
+            return self._items(value, len(value), depth)
+        if isinstance(value, _Met):
+            return self._items(value.first, value.count, depth)
         told = f"<{type(value).__name__}>" if type(value).__repr__ is object.__repr__ else represent(value)
         return self.text(told) if isinstance(told, str) else told
 
@@ -365,11 +360,9 @@ class _Shortened:
         }
         return {**first, "…": f"{len(fields) - MOST_ITEMS} more"} if len(fields) > MOST_ITEMS else first
 
-    def _items(
-        self, items: list[Any] | tuple[Any, ...] | set[Any] | frozenset[Any], depth: int = 0
-    ) -> list[object]:
+    def _items(self, items: Iterable[object], count: int, depth: int) -> list[object]:
         first = [self.value(item, depth + 1) for item in islice(items, MOST_ITEMS)]
-        return [*first, f"… {len(items) - MOST_ITEMS} more"] if len(items) > MOST_ITEMS else first
+        return [*first, f"… {count - MOST_ITEMS} more"] if count > MOST_ITEMS else first
 
     def _content(self, content: Any) -> object:
         """A text of MCP, or what it is that is no text."""
