@@ -34,7 +34,8 @@ from logpith.query.fields import (
 )
 from logpith.query.match import number_in
 from logpith.query.regex import mark_matching
-from logpith.scan.field_values import ABSENT, ASK, BARE, FieldName, find_values
+from logpith.query.texts import distinct_texts
+from logpith.scan.field_values import ABSENT, ASK, BARE, TEXT, FieldName, find_values
 from logpith.scan.search import Literal, mark_records
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import NS_PER_D, NS_PER_H, NS_PER_MIN, NS_PER_S, format_ns, parse_span
@@ -363,16 +364,13 @@ def _read_window(selection: Selection, window: Window, readings: Sequence[_Readi
             if not is_simple or headed[place] or spellings_of(reading.name) or own in text or b"\\" in text:
                 fields = fields_of_record(_decoded(text), source.own_formats, source.columns)
                 codes[place] = reading.place_of(value_in(fields, reading.name))
-        found = np.flatnonzero((kinds != ABSENT) & ~asked)
-        for place, kind, (start, end) in zip(
-            found.tolist(), kinds[found].tolist(), spans[found].tolist(), strict=True
-        ):
-            known = reading.bare if kind == BARE else reading.plain
-            value = raw[start:end]
-            code = known.get(value)
-            if code is None:
-                code = known[value] = reading.place_of(_bare_text(value) if kind == BARE else _decoded(value))
-            codes[place] = code
+        for kind, known in ((TEXT, reading.plain), (BARE, reading.bare)):
+            found = np.flatnonzero((kinds == kind) & ~asked)
+            places, values = distinct_texts(window.buf, spans[found, 0], spans[found, 1])
+            for value in values:
+                if value not in known:
+                    known[value] = reading.place_of(_bare_text(value) if kind == BARE else _decoded(value))
+            codes[found] = np.array([known[value] for value in values], np.int32)[places]
 
 
 def _may_have_header(

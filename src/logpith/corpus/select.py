@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 import numpy as np
@@ -54,6 +54,7 @@ from logpith.query import (
 from logpith.query.fields import FIELD_NAMES, column_named, column_spelled, spellings_of
 from logpith.query.plan import ALL_SEVERITIES
 from logpith.query.regex import compile_block_regex, mark_matching, read_group
+from logpith.query.texts import distinct_texts
 from logpith.query.tree import FieldTest, TextTerm
 from logpith.query.words import wildcard_regex
 from logpith.quote import shorten, show_hidden
@@ -83,9 +84,8 @@ _NO_KEY = "\0"
 _MARKED_NAMES = Literal(b"short_message")
 """What an object of GELF has, whose other names bear a mark."""
 
-_WRAPPED = f'{{"{DOCKER_KEY}":'.encode()
-_LONGEST_HEAD = 66
-_PAIR = re.compile(rb"[A-Za-z_@][A-Za-z0-9_.@/-]*=")
+_WRAPPED = f'{{"{DOCKER_KEY}":'
+_PAIR = r"\A[A-Za-z_@][A-Za-z0-9_.@/-]{0,63}="
 _BEGINS_KEY = np.array(
     [chr(byte).isascii() and (chr(byte).isalpha() or chr(byte) in "_@") for byte in range(256)]
 )
@@ -367,18 +367,13 @@ def _ask_field(window: Window, query: Query, within: Mask) -> Mask:
         return _ask_each(window, query, within)
     within_text = within & ~_told_elsewhere(window, query)
     rows = _read_off(window, within_text)
-    # Of a column the name itself is one spelling among others, by its rank.
-    finder = FieldName.of(_NO_KEY if column_named(field) else field, spellings_of(field))
-    kinds, spans = find_values(window.buf, window.starts[rows], window.ends[rows], finder)
+    kinds, spans = find_values(window.buf, window.starts[rows], window.ends[rows], _finder(field))
     meets = value_matcher(query)
     found, decided = np.zeros_like(within), np.zeros_like(within)
-    known: dict[tuple[int, bytes], bool] = {}
-    for row, kind, (start, end) in zip(rows.tolist(), kinds.tolist(), spans.tolist(), strict=True):
-        if kind == TEXT or (kind == BARE and column_named(field) is None):
-            value = kind, bytes(window.buf[start:end])
-            if value not in known:
-                known[value] = _meets(meets, *value)
-            found[row] = known[value]
+    for kind in (TEXT,) if column_named(field) else (TEXT, BARE):
+        some = np.flatnonzero(kinds == kind)
+        places, values = distinct_texts(window.buf, spans[some, 0], spans[some, 1])
+        found[rows[some]] = np.array([_meets(meets, kind, value) for value in values], np.bool_)[places]
     # What other spellings of a column say must be asked, too, where this one does not match.
     is_told = (kinds != ASK) & ((kinds != BARE) | (column_named(field) is None))
     # A key of logfmt that stands alone is true.
@@ -398,8 +393,15 @@ def hosts_in_headers(
     """(places, hosts): the host of each line that begins as syslog does, as a place among all; -1 for lines of which a
     header does not tell alone."""
     places, hosts = read_group(syslog.HOST, HOST, buf, starts, ends)
-    is_told = np.array([*(host not in syslog.NO_HOSTS for host in hosts), False], np.bool_)
-    return np.where(is_told[places], places, np.int32(-1)), hosts
+    in_pairs, _ = find_values(buf, starts, ends, _finder(HOST))
+    is_told = np.array([*(host not in syslog.NO_HOSTS for host in hosts), False], np.bool_)[places]
+    return np.where(is_told & (in_pairs == ABSENT), places, np.int32(-1)), hosts
+
+
+@lru_cache(maxsize=256)
+def _finder(field: str) -> FieldName:
+    # Of a column the name itself is one spelling among others, by its rank.
+    return FieldName.of(_NO_KEY if column_named(field) else field, spellings_of(field))
 
 
 def _read_off(window: Window, within: Mask) -> NDArray[np.int64]:
@@ -409,14 +411,11 @@ def _read_off(window: Window, within: Mask) -> NDArray[np.int64]:
     if object_like.any():
         object_like &= ~_marked(window, _MARKED_NAMES)
     plain = object_like | (within & _BEGINS_KEY[first])
-    # What follows is asked of few: most records begin with neither.
     places = np.flatnonzero(plain)
-    heads = [bytes(window.buf[start : start + _LONGEST_HEAD]) for start in window.starts[places].tolist()]
-    told = [
-        not head.startswith(_WRAPPED) if head.startswith(b"{") else _PAIR.match(head) is not None
-        for head in heads
-    ]
-    return places[np.array(told, np.bool_)]
+    starts, ends = window.starts[places], window.ends[places]
+    is_pair = mark_matching(_PAIR, window.buf, starts, ends)
+    is_wrapped = mark_matching(f"\\A{re.escape(_WRAPPED)}", window.buf, starts, ends)
+    return places[np.where(first[places] == _BRACE, ~is_wrapped, is_pair)]
 
 
 def _meets(meets: Callable[[Value], bool], kind: int, value: bytes) -> bool:

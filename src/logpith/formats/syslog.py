@@ -58,12 +58,12 @@ HEADER_FIELDS = frozenset({"priority", "facility", "host", "app", "pid", "msgid"
 """What `unwrap` calls what a header says."""
 
 HOST = (
-    r"^(?:<[0-9]{1,3}>)?"
-    r"(?:[A-Z][a-z]{2} [ 0-9][0-9] (?:[0-9]{4} )?[0-9:.]+|[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[!-~]+) (?P<host>[!-~]+) "
-    r"[!-9;-Z\\-~]+(?:\[[!-\\^-~]*\])?:[^={\x1b]*\z"
+    r"\A(?:<[0-9]{1,3}>)?"
+    r"(?:[A-Z][a-z]{2} [ 0-9][0-9] (?:[0-9]{4} )?[0-9:.]+|[0-9]{4}-[0-9][0-9]-[0-9][0-9]T[!-<>-~]+) "
+    r"(?P<host>[!-<>-~]+) [!-9;<>-Z\\-~]+(?:\[[!-<>-\\^-~]*\])?:(?: [^{\x1b]*|[^={\x1b]*)\z"
 )
-"""Lines of which the header alone says the host, for RE2: no pair, no object and no colour stands in them. Of others
-only `unwrap` tells, and where it seems to be one of `NO_HOSTS`."""
+"""Lines of which the header says the host, for RE2, unless a pair behind it says another: no object and no colour
+stands in them. Of others only `unwrap` tells, and where the host seems to be one of `NO_HOSTS`."""
 
 NO_HOSTS = frozenset({"-", "stdout", "stderr"})
 """A host that is not known, and where a line of a container (`wrappers.py`) says what it was written to."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from logpith.query.texts import texts_alone, texts_and_gaps
 from logpith.query.words import PLAIN
 from logpith_emit.errors import BadArgument
 
@@ -109,7 +110,8 @@ def mark_matching(
     `^` and `$` stand for the ends of their lines. All are asked in one call, by the RE2 within Arrow."""
     import pyarrow.compute as pc  # noqa: PLC0415  front doors stay light: only a store is asked so
 
-    texts = _texts_and_gaps(buf, starts, ends)
+    # As UTF-8, which they need not be: of other bytes RE2 then says the same as it does to `compile_own`.
+    texts = texts_and_gaps(buf, starts, ends).view("large_utf8")
     found = pc.match_substring_regex(texts, "(?m)" + pattern).to_numpy(zero_copy_only=False)
     matching: NDArray[np.bool_] = found[::2]
     return matching
@@ -120,29 +122,13 @@ def read_group(
 ) -> tuple[NDArray[np.int32], list[str]]:
     """(places, values): what a group of a valid `pattern` holds in each of some texts, which stand as in
     `mark_matching`, as a place among the distinct values; -1 where the pattern does not match."""
-    import numpy as np  # noqa: PLC0415  as above
     import pyarrow.compute as pc  # noqa: PLC0415  as above
 
-    texts = _texts_and_gaps(buf, starts, ends).take(np.arange(0, 2 * len(starts), 2))
+    texts = texts_alone(buf, starts, ends).view("large_utf8")
     # Not `.field()`, which has empty texts where nothing matches.
     values = pc.struct_field(pc.extract_regex(texts, pattern), group).dictionary_encode()
     places: NDArray[np.int32] = values.indices.fill_null(-1).to_numpy()
     return places, values.dictionary.to_pylist()
-
-
-def _texts_and_gaps(buf: NDArray[np.uint8], starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Any:
-    """Texts as an Arrow array, and between each two of them what stands there. As UTF-8, which they need not be: of
-    other bytes RE2 then says the same as it does to `compile_own`."""
-    import numpy as np  # noqa: PLC0415  as above
-    import pyarrow as pa  # noqa: PLC0415  as above
-
-    borders = np.empty(2 * len(starts) + 1, np.int64)
-    borders[:-1:2] = starts
-    borders[1::2] = ends
-    borders[-1] = ends[-1] if len(ends) else 0
-    return pa.Array.from_buffers(
-        pa.large_utf8(), len(borders) - 1, [None, pa.py_buffer(borders), pa.py_buffer(buf)]
-    )
 
 
 @functools.lru_cache(maxsize=256)
