@@ -332,6 +332,12 @@ class _Shortened:
 
     def value(self, value: object, depth: int = 0) -> object:
         """The value, or what tells of it."""
+        try:
+            return self._value(value, depth)
+        except Exception:  # noqa: BLE001 - an object of somebody else's: its properties, its keys, its length
+            return f"<{type(value).__name__}>"
+
+    def _value(self, value: object, depth: int) -> object:
         if value is None or isinstance(value, bool | float):
             return value
         if isinstance(value, int):
