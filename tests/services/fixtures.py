@@ -53,12 +53,11 @@ def started(kind: type[SOME], folders: pytest.TempPathFactory) -> Iterator[SOME]
     if reason := kind.missing():
         lacking(reason)
     server = kind(folders.mktemp(kind.name))
-    try:
-        LIVE.append(server.start())
-        yield server
-    finally:
-        LIVE.remove(server)
-        server.stop()
+    server.start()
+    LIVE.append(server)
+    yield server
+    LIVE.remove(server)
+    server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,8 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
-from .cache import PREPARE, java_home, keep, kept, maven, prepare_java, run
+from .cache import PREPARE, keep, kept, maven, run
+from .java import java_home, prepare_java
 from .ports import free_port
 from .server import Server
 
@@ -92,8 +93,7 @@ class Kafka(Server):
 
     @classmethod
     def missing(cls) -> str:
-        is_here = jars().exists() and java_home().exists()
-        return "" if is_here else f"Kafka is not here: {PREPARE} kafka"
+        return "" if jars().exists() and java_home() else f"Kafka is not here: {PREPARE} kafka"
 
     @classmethod
     def prepare(cls) -> None:
@@ -159,7 +159,7 @@ def jars() -> Path:
 
 def java(classes: Path) -> list[str]:
     options = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
-    return [str(java_home() / "bin" / "java"), *options, "-cp", f"{classes}/*"]
+    return [str((java_home() or Path()) / "bin" / "java"), *options, "-cp", f"{classes}/*"]
 
 
 def fetch_jars(part: Path) -> None:

@@ -7,7 +7,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .cache import PREPARE, java_home, keep, kept, maven, prepare_java
+from .cache import PREPARE, keep, kept, maven
+from .java import java_home, prepare_java
 from .ports import free_port
 from .server import Server
 
@@ -42,6 +43,9 @@ class SearchNode(Server):
     prefix: ClassVar[str]
     """How the names of its environment variables begin."""
 
+    java_modules: ClassVar[tuple[str, ...]] = ()
+    """What it wants of Java besides what every runtime has."""
+
     more_settings: ClassVar[str] = ""
 
     def __init__(self, folder: Path) -> None:
@@ -55,12 +59,12 @@ class SearchNode(Server):
 
     @classmethod
     def missing(cls) -> str:
-        is_here = cls.home().exists() and java_home().exists()
+        is_here = cls.home().exists() and java_home(*cls.java_modules)
         return "" if is_here else f"{cls.name} is not here: {PREPARE} {cls.name}"
 
     @classmethod
     def prepare(cls) -> None:
-        prepare_java()
+        prepare_java(*cls.java_modules)
         keep(
             cls.home().name,
             lambda part: maven(part, "unpack", artifact=cls.archive, outputDirectory=str(part)),

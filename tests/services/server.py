@@ -117,6 +117,7 @@ class Server(ABC):
         while not self._answers():
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(POLL_S)
+                self._await_the_last()
                 raise NotReadyError(f"{self.name} ended with {code} before it answered: {self.last_words()}")
             if time.monotonic() > deadline:
                 self.kill()
