@@ -127,6 +127,27 @@ def test_structlog_comes_with_its_events(emitter, said):
     assert given[0]["event"] == "it failed"
 
 
+@pytest.mark.parametrize("name", ["mcp.server.lowlevel", "uvicorn.error", "httpx", "py.warnings"])
+def test_libraries_that_speak_of_themselves_say_so(emitter, said, name):
+    LogpithHandler(emitter=emitter).handle(logging.LogRecord(name, 20, "x.py", 7, "started", (), None))
+    structlog.wrap_logger(
+        logging.getLogger(name), processors=[LogpithProcessor(emitter=emitter), drop_into([])]
+    ).info("x")
+
+    assert [record["log_type"] for record in said()] == ["framework", "framework"]
+
+
+def test_what_the_program_says_by_them_has_no_type_but_its_own(stdlib, guru, emitter, said):
+    guru.add(lambda message: loguru_sink(message, emitter), format="{message}")
+
+    stdlib.info("a")
+    guru.info("b")
+    logging.LoggerAdapter(stdlib, {"log_type": "audit"}).info("c")
+    LogpithHandler(emitter=emitter).handle(logging.LogRecord("mcp_shop", 20, "x.py", 7, "d", (), None))
+
+    assert [record.get("log_type") for record in said()] == [None, None, "audit", None]
+
+
 def drop_into(given):
     def take(_logger, _method, event):
         given.append(event)

@@ -94,7 +94,7 @@ WAYS = {
 }
 
 
-@pytest.fixture(params=WAYS)
+@pytest.fixture(scope="module", params=WAYS)
 def server(request):
     return server_of(WAYS[request.param])
 
@@ -226,7 +226,9 @@ def test_parallel_calls_keep_their_own(said):
 
 
 @pytest.mark.parametrize("name", ["search", "fetch"])
-def test_over_http_a_call_belongs_to_what_a_header_says(said, server, name):
+def test_over_http_a_call_belongs_to_what_a_header_says(said, name):
+    server = server_of(WAYS["below"])
+
     async def run():
         app = server.streamable_http_app()
         transport = httpx2.ASGITransport(app)
