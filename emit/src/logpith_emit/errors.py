@@ -29,7 +29,11 @@ class LogpithError(Exception):
 
 
 class Unavailable(LogpithError):
-    """Trying again later may work."""
+    """Trying again later may work; `retry_after_s` is when, where somebody has said so."""
+
+    def __init__(self, problem: str, *, remedy: str, retry_after_s: float = 0.0) -> None:
+        super().__init__(problem, remedy=remedy)
+        self.retry_after_s = retry_after_s
 
 
 class Refused(LogpithError):

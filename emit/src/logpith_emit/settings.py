@@ -76,6 +76,28 @@ def load_settings(
     return Loaded(settings, reader.sources, _unknown_variables(kind, prefix, environment))
 
 
+def settings_of_table(kind: type[T], table: Mapping[str, object], place: str) -> T:
+    """The settings of class `kind` that a table says which was read before; text in it stands for whatever is wanted.
+
+    Raises:
+        BadArgument: something in it cannot be used; knows the place.
+    """
+    reader = _Reader({})
+    settings: T = reader.build(kind, _read_before(table, place), place)
+    refuse_all(reader.unknown)
+    return settings
+
+
+def _read_before(value: Any, place: str) -> Any:
+    if isinstance(value, AbstractMapping):
+        return {name: _read_before(item, place) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        if value and all(isinstance(item, AbstractMapping) for item in value):
+            return [_read_before(item, place) for item in value]
+        value = list(value)
+    return _Given(value, place, is_text=isinstance(value, str), is_private=True)
+
+
 # ── What was given ──────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -314,6 +336,8 @@ class _Reader:
     def _expanded(self, given: _Given, place: str) -> _Given:
         """The value with `${VAR}` filled in; then it is text, and private."""
         if isinstance(given.value, list):
+            if given.is_private:  # filled in before
+                return given
             items = [
                 self._expanded(_Given(item, given.source), f"{place}[{at}]")
                 for at, item in enumerate(given.value)

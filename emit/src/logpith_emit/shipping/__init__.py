@@ -1,0 +1,197 @@
+"""Shipping: every destination of a spool, and how each is doing.
+
+shipper = Shipper(spool, {"sqlite": SQLiteDestination(path=…)}, warn=…)
+shipper.start()                 a thread for each; again after a fork
+shipper.use({…})                switches destinations on and off; those that stay the same go on
+shipper.close(2.0)              waits for that long, at most, until all is delivered; the rest stays in the spool
+status_of(spool)                queue, oldest, sent, retried, dropped by reason, of every destination that ever was
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from logpith_emit.clock import SYSTEM_CLOCK, Clock
+from logpith_emit.destinations import Destination, Outgoing
+from logpith_emit.errors import BadArgument, NotFound, nearest
+from logpith_emit.shipping.delivery import Delivery, Warn
+from logpith_emit.shipping.shipped import Shipped, load_shipped
+from logpith_emit.spool import DROPPED_KIND, Spool
+from logpith_emit.spool.place import SUFFIX as PLACE
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+class Shipper:
+    """Brings the records of a spool to some destinations."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        destinations: Mapping[str, Destination],
+        *,
+        warn: Warn,
+        inside: Callable[[], object] = lambda: None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        """Nothing is delivered before `start`; `inside` is called on each of its threads first.
+
+        Raises:
+            BadArgument: a name is none.
+        """
+        self.spool = spool
+        self._destinations = _named(destinations)
+        self._warn = warn
+        self._inside = inside
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._running: dict[str, Delivery] = {}
+        self._is_closed = False
+        _SHIPPERS.add(self)
+
+    def start(self) -> None:
+        """Begins to deliver to those to which this process does not yet."""
+        with self._lock:
+            if not self._is_closed:
+                for name, destination in self._destinations.items():
+                    if name not in self._running:
+                        self._begin(name, destination)
+
+    def use(self, destinations: Mapping[str, Destination], *, deadline_s: float = 2.0) -> None:
+        """Delivers to these from now on. Those that are not among them get what they get within the deadline; the rest
+        waits in the spool for the day that they are switched on again.
+
+        Raises:
+            BadArgument: a name is none.
+        """
+        wanted = _named(destinations)
+        with self._lock:
+            ended = [
+                self._running.pop(name)
+                for name, destination in self._destinations.items()
+                if name in self._running and wanted.get(name) != destination
+            ]
+            self._destinations = wanted
+        _end_all(ended, deadline_s)
+        self.start()
+
+    def flush(self, timeout_s: float) -> bool:
+        """Whether all that was there is delivered everywhere; waits for that."""
+        until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
+        with self._lock:
+            running = list(self._running.values())
+        return all(one.flush((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9) for one in running)
+
+    def close(self, deadline_s: float) -> bool:
+        """Whether all is delivered that was there; what is not within the deadline stays in the spool."""
+        with self._lock:
+            self._is_closed = True
+            running = list(self._running.values())
+            self._running.clear()
+        return _end_all(running, deadline_s)
+
+    @property
+    def shipped(self) -> Mapping[str, Shipped]:
+        """What became of the records, by destination."""
+        with self._lock:
+            return {name: delivery.shipped for name, delivery in self._running.items()}
+
+    def _begin(self, name: str, destination: Destination) -> None:
+        delivery = Delivery(self.spool, name, destination, clock=self._clock, warn=self._warn)
+        self._running[name] = delivery
+        delivery.start(self._inside)
+
+    def _forked(self) -> None:
+        self._lock = threading.Lock()
+        for delivery in self._running.values():
+            delivery.forked()
+        self._running.clear()
+
+
+def _end_all(deliveries: list[Delivery], deadline_s: float) -> bool:
+    until_ns = SYSTEM_CLOCK.monotonic_ns() + int(deadline_s * 1e9)
+    for delivery in deliveries:
+        delivery.end_within(deadline_s)
+    ended = [delivery.join((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9 + 0.05) for delivery in deliveries]
+    return all(ended)
+
+
+def _named(destinations: Mapping[str, Destination]) -> dict[str, Destination]:
+    for name in destinations:
+        if not _NAME.fullmatch(name):
+            raise BadArgument(
+                f"{name!r} is no name for a destination", remedy="Use letters, digits, '_', '-' and '.'"
+            )
+    return dict(destinations)
+
+
+_SHIPPERS: weakref.WeakSet[Shipper] = weakref.WeakSet()
+
+
+def _begin_all_anew() -> None:
+    for shipper in list(_SHIPPERS):
+        shipper._forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all_anew)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status:
+    """How a destination of a spool is doing."""
+
+    name: str
+    shipped: Shipped
+    waiting: int
+    """Records that it has not got yet."""
+
+    waiting_bytes: int
+    oldest_ns: int
+    """When the first of them was said; 0 when there is none."""
+
+
+def status_of(spool: Spool) -> list[Status]:
+    """Every destination that files of the spool wait for, by name."""
+    return [_status(spool, name) for name in _names(spool)]
+
+
+def _status(spool: Spool, name: str) -> Status:
+    waiting = waiting_bytes = oldest_ns = 0
+    for segment, frame in spool.reader(name).read():
+        if frame.kind == DROPPED_KIND:
+            continue
+        waiting += 1
+        waiting_bytes += len(frame.payload)
+        said_ns = Outgoing(segment.writer, frame.payload).timestamp
+        if said_ns and (not oldest_ns or said_ns < oldest_ns):
+            oldest_ns = said_ns
+    return Status(
+        name=name,
+        shipped=load_shipped(spool, name),
+        waiting=waiting,
+        waiting_bytes=waiting_bytes,
+        oldest_ns=oldest_ns,
+    )
+
+
+def forget(spool: Spool, name: str) -> None:
+    """Lets files of a spool no longer wait for a destination, which is never switched on again.
+
+    Raises:
+        NotFound: none of them does.
+    """
+    names = _names(spool)
+    if name not in names:
+        offer = nearest(name, names).strip() or f"There are: {', '.join(names) or 'none'}"
+        raise NotFound(f"Nothing waits for a destination '{name}'", remedy=offer)
+    spool.disk.remove(spool.folder / f"{name}{PLACE}")
+
+
+def _names(spool: Spool) -> list[str]:
+    return [name.removesuffix(PLACE) for name in spool.disk.names(spool.folder) if name.endswith(PLACE)]

@@ -1,0 +1,375 @@
+"""What stands in a spool comes to every destination, whatever becomes of them."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import pytest
+
+from logpith_emit.clock import ManualClock
+from logpith_emit.destinations import ALL_WRITTEN, Destination, Written
+from logpith_emit.destinations.memory import MemoryDestination
+from logpith_emit.errors import Refused, Unavailable
+from logpith_emit.shipping import Shipper, forget, status_of
+from logpith_emit.shipping.dead_letters import DeadLetters
+from logpith_emit.spool import Spool
+from logpith_emit.testing import check_destination, numbered
+
+SOON_S = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scripted(Destination):
+    """Does with each write what `act` says, and keeps what that lets through."""
+
+    type: ClassVar[str] = "scripted"
+
+    act: object = None
+    first_retry_s: float = 0.001
+    most_retry_s: float = 0.002
+    records: list = field(default_factory=list)
+    writes: list = field(default_factory=list)
+
+    @contextmanager
+    def open(self):
+        yield self
+
+    def write(self, records):
+        self.writes.append([record.id for record in records])
+        written = self.act(records) or ALL_WRITTEN
+        self.records += [
+            record.fields["message"]
+            for record in records
+            if record.id not in written.refused and record.id not in written.again
+        ]
+        return written
+
+
+@pytest.fixture
+def spool(tmp_path):
+    return Spool(folder=tmp_path / "spool")
+
+
+@pytest.fixture
+def told():
+    return []
+
+
+def shipper_of(spool, destinations, told=None, *, clock=None):
+    """At a time when the records of these tests are not old."""
+    told = [] if told is None else told
+    return Shipper(spool, destinations, warn=lambda *said: told.append(said), clock=clock or ManualClock())
+
+
+@pytest.fixture
+def ship(spool, told):
+    """Delivers all that is there to some destinations, and ends."""
+    shippers = []
+
+    def shipped(destinations, **more):
+        shipper = shipper_of(spool, destinations, told, **more)
+        shippers.append(shipper)
+        shipper.start()
+        assert shipper.flush(SOON_S)
+        assert shipper.close(SOON_S)
+
+    yield shipped
+    for shipper in shippers:
+        shipper.close(0)
+
+
+def say(spool, count, *, first=1):
+    """Appends records to a spool; their messages."""
+    with spool.open() as writer:
+        for record in numbered(count, first=first):
+            writer.append(record.text, 1)
+    return [f"record {number}" for number in range(first, first + count)]
+
+
+def messages(memory):
+    return [record.fields["message"] for record in memory.records.values()]
+
+
+def test_memory_keeps_its_promises():
+    memory = MemoryDestination()
+
+    check_destination(memory, lambda: [record.entry for record in memory.records.values()])
+
+
+def test_all_comes_once_to_every_destination_and_the_files_go(spool, ship):
+    said = say(spool, 2_500)
+    one, two = MemoryDestination(), MemoryDestination(batch_records=7)
+
+    ship({"one": one, "two": two})
+
+    assert messages(one) == messages(two) == said
+    assert spool.segments() == []
+    assert [(status.waiting, status.shipped.sent) for status in status_of(spool)] == [(0, 2_500)] * 2
+
+
+def test_what_comes_later_is_delivered_too_and_nothing_twice(spool):
+    memory = MemoryDestination()
+    shipper = shipper_of(spool, {"memory": memory})
+    shipper.start()
+    with spool.open() as writer:
+        for record in numbered(3):
+            writer.append(record.text, 1)
+            assert shipper.flush(SOON_S)
+            assert messages(memory)[-1] == record.fields["message"]
+
+    assert shipper.close(SOON_S)
+    assert len(memory.records) == 3
+
+
+def test_a_dead_destination_delays_no_other_and_loses_nothing(spool, told):
+    may_pass = threading.Event()
+
+    def refuses(_records):
+        if not may_pass.is_set():
+            raise Unavailable("The server is down", remedy="Start it")
+
+    said = say(spool, 100)
+    dead, healthy = Scripted(act=refuses), MemoryDestination()
+    shipper = shipper_of(spool, {"dead": dead, "healthy": healthy}, told)
+    shipper.start()
+    running = shipper._running
+
+    assert running["healthy"].flush(SOON_S)
+    assert messages(healthy) == said
+    while shipper.shipped["dead"].state != "dead":
+        running["dead"].flush(0.01)
+    assert len(dead.writes[-1]) == 1, "one that is dead is asked with a single record"
+    assert ("dead: The server is down", "Start it") in told
+
+    may_pass.set()
+    assert shipper.flush(SOON_S)
+    assert dead.records == said
+    assert shipper.shipped["dead"].state == "delivering"
+    assert shipper.close(SOON_S)
+
+
+def test_what_was_not_delivered_waits_for_the_next_process(spool, ship):
+    def never(_records):
+        raise Unavailable("down", remedy="wait")
+
+    said = say(spool, 10)
+    shipper = shipper_of(spool, {"d": Scripted(act=never)})
+    shipper.start()
+
+    assert shipper.close(0.05)
+    (status,) = status_of(spool)
+    assert (status.waiting, status.shipped.sent, status.shipped.state) == (10, 0, "ended")
+    assert status.oldest_ns == numbered(1)[0].timestamp
+
+    memory = MemoryDestination()
+    ship({"d": memory})
+    assert messages(memory) == said
+
+
+def test_a_record_that_is_refused_becomes_a_dead_letter_and_its_neighbours_pass(spool, ship):
+    def picky(records):
+        if any(record.fields["message"] == "record 42" for record in records):
+            raise Refused("42 is no number", remedy="Take another")
+
+    said = say(spool, 100)
+    destination = Scripted(act=picky)
+
+    ship({"picky": destination})
+
+    assert destination.records == [message for message in said if message != "record 42"]
+    (letter,) = DeadLetters(spool, "picky").read()
+    assert (letter["reason"], letter["record"]["message"]) == ("42 is no number", "record 42")
+    assert status_of(spool)[0].shipped.refused == 1
+
+
+def test_items_that_are_refused_or_wanted_again_are_told_apart(spool, ship):
+    seen = set()
+
+    def by_item(records):
+        refused = {record.id: "odd" for record in records if record.fields["message"] == "record 3"}
+        again = frozenset(
+            record.id
+            for record in records
+            if record.fields["message"] == "record 5" and record.id not in seen
+        )
+        seen.update(again)
+        return Written(refused=refused, again=again)
+
+    say(spool, 6)
+    destination = Scripted(act=by_item)
+
+    ship({"d": destination})
+
+    assert destination.records == [f"record {number}" for number in (1, 2, 4, 6, 5)]
+    shipped = status_of(spool)[0].shipped
+    assert (shipped.sent, shipped.refused, shipped.retried) == (5, 1, 1)
+
+
+def test_whatever_a_destination_raises_delivery_goes_on(spool, ship, told):
+    raised = iter([ZeroDivisionError("no"), KeyError("x"), RuntimeError(), None])
+
+    def rages(_records):
+        error = next(raised)
+        if error is not None:
+            raise error
+
+    said = say(spool, 5)
+    destination = Scripted(act=rages)
+
+    ship({"d": destination})
+
+    assert destination.records == said
+    assert ("d: ZeroDivisionError: no", "The records wait in the spool") in told
+
+
+def test_what_waited_too_long_is_dropped_counted_and_told(spool, ship):
+    clock = ManualClock(numbered(5)[-1].timestamp + int(3e9))
+    say(spool, 5)
+    memory = MemoryDestination(max_age_s=3.0015)
+
+    ship({"m": memory}, clock=clock)
+
+    assert messages(memory) == ["record 4", "record 5", "3 records were dropped"]
+    assert list(memory.records.values())[-1].fields["dropped"] == {"too_old": 3}
+    assert status_of(spool)[0].shipped.dropped == {"too_old": 3}
+
+
+def test_what_the_spool_has_dropped_is_told_in_a_record(tmp_path, ship):
+    spool = Spool(folder=tmp_path / "spool", limit_bytes=20_000, overflow="drop_newest")
+    with spool.open() as writer:
+        texts = [record.text for record in numbered(400)]
+        kept = sum(bool(writer.append(text, 1)) for text in texts)
+        assert 0 < kept < 400
+        spool.remove()
+    memory = MemoryDestination()
+
+    ship({"m": memory})
+
+    dropped = [record.fields for record in memory.records.values() if "dropped" in record.fields]
+    assert [fields["message"] for fields in dropped] == [f"{400 - kept} records were dropped"]
+    assert len(memory.records) == kept + 1
+
+
+def test_a_destination_gets_only_what_it_wants(spool, ship):
+    with spool.open() as writer:
+        for level, logger, kind in [
+            ("info", "shop.pay", "internal"),
+            ("error", "shop.pay", "internal"),
+            ("error", "httpx", "framework"),
+            ("error", "shop.call", "tool_execution"),
+        ]:
+            fields = {
+                "timestamp": 1,
+                "level": level,
+                "logger": logger,
+                "log_type": kind,
+                "message": f"{logger} {level}",
+            }
+            writer.append(json.dumps(fields).encode(), 1)
+    errors = MemoryDestination(level="warning", max_age_s=0)
+    shop = MemoryDestination(loggers=("shop.*", "!shop.call"), max_age_s=0)
+    tools = MemoryDestination(types=("tool_execution",), max_age_s=0)
+
+    ship({"errors": errors, "shop": shop, "tools": tools})
+
+    assert messages(errors) == ["shop.pay error", "httpx error", "shop.call error"]
+    assert messages(shop) == ["shop.pay info", "shop.pay error"]
+    assert messages(tools) == ["shop.call error"]
+
+
+def test_switching_off_and_on_loses_nothing(spool):
+    one, two = MemoryDestination(), MemoryDestination()
+    shipper = shipper_of(spool, {"one": one, "two": two})
+    shipper.start()
+    first = say(spool, 3)
+    assert shipper.flush(SOON_S)
+
+    shipper.use({"one": one})
+    second = say(spool, 3, first=4)
+    assert shipper.flush(SOON_S)
+    assert (messages(one), messages(two)) == (first + second, first)
+    assert spool.segments() != []
+
+    shipper.use({"one": one, "two": two})
+    assert shipper.flush(SOON_S)
+    assert shipper.close(SOON_S)
+    assert messages(two) == first + second
+
+
+def test_files_do_not_wait_for_what_was_forgotten(spool, ship):
+    ship({"old": MemoryDestination(), "new": MemoryDestination()})
+    say(spool, 3)
+    ship({"new": MemoryDestination()})
+    assert spool.segments() != []
+
+    forget(spool, "old")
+    say(spool, 1)
+    ship({"new": MemoryDestination()})
+
+    assert spool.segments() == []
+
+
+DELIVERS = """
+import sys
+from pathlib import Path
+from logpith_emit.destinations.memory import MemoryDestination
+from logpith_emit.shipping import Shipper
+from logpith_emit.spool import Spool
+shipper = Shipper(Spool(folder=Path(sys.argv[1])), {"m": MemoryDestination()}, warn=print)
+shipper.start()
+shipper.flush(30)
+print("delivers", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_only_one_process_delivers_and_another_takes_over_when_it_is_killed(spool):
+    process = subprocess.Popen(
+        [sys.executable, "-c", DELIVERS, str(spool.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "delivers\n"
+        memory = MemoryDestination()
+        shipper = shipper_of(spool, {"m": memory})
+        shipper.start()
+        while shipper.shipped["m"].state != "elsewhere":
+            shipper._running["m"].flush(0.01)
+        assert memory.records == {}
+
+        process.kill()
+        process.wait()
+        said = say(spool, 3)
+        assert shipper.flush(SOON_S)
+        assert set(messages(memory)) >= set(said) or messages(memory) == []
+        assert shipper.close(SOON_S)
+
+
+def test_a_forked_child_delivers_what_it_says_when_its_parent_has_ended(spool):
+    memory = MemoryDestination()
+    shipper = shipper_of(spool, {"m": memory})
+    shipper.start()
+    assert shipper.flush(SOON_S)
+    parent_reads, child_writes = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            say(spool, 2)
+            os.write(child_writes, b"%d" % len(shipper._running))
+        finally:
+            os._exit(0)
+    os.close(child_writes)
+    assert os.read(parent_reads, 10) == b"0"
+    os.close(parent_reads)
+    os.waitpid(pid, 0)
+
+    assert shipper.flush(SOON_S)
+    assert messages(memory) == ["record 1", "record 2"]
+    assert shipper.close(SOON_S)
