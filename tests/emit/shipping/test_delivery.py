@@ -42,11 +42,11 @@ class Scripted(Destination):
     def write(self, records):
         self.writes.append([record.id for record in records])
         written = self.act(records) or ALL_WRITTEN
-        self.records += [
+        self.records.extend(
             record.fields["message"]
             for record in records
             if record.id not in written.refused and record.id not in written.again
-        ]
+        )
         return written
 
 
