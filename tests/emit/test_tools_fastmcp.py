@@ -12,8 +12,8 @@ from logpith_emit.spool import Spool
 fastmcp = pytest.importorskip("fastmcp")
 ToolError = pytest.importorskip("fastmcp.exceptions").ToolError
 
-TRACE = "0af7651916cd43dd8448eb211c80319c"
-META = {"traceparent": f"00-{TRACE}-b7ad6b7169203331-01"}
+CORRELATION = "c-7"
+META = {"correlationId": CORRELATION}
 SECRET = "hunter2-correct-horse"  # made up here
 
 
@@ -110,7 +110,7 @@ def test_calls_are_told_and_belong_to_what_their_meta_says(said, server, name, a
     inside, call = said()
     assert (call["tool_name"], call["status"], call["input_args"]) == (name, "ok", given)
     assert call["output_summary"] == came_back
-    assert inside["correlation_id"] == call["correlation_id"] == TRACE
+    assert inside["correlation_id"] == call["correlation_id"] == CORRELATION
 
 
 def test_errors_reach_the_client_as_ever_and_are_told(said, server):

@@ -18,8 +18,9 @@ import httpx2
 from mcp import StdioServerParameters
 from mcp.client.client import Client
 from mcp.client.streamable_http import streamable_http_client
+from mcp.server import Server
 from mcp.server.mcpserver import Context, MCPServer
-from mcp_types import CallToolResult, TextContent
+from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
 from pydantic import BaseModel
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -241,6 +242,23 @@ def test_over_http_a_call_belongs_to_what_a_header_says(said, name):
 
     assert not asyncio.run(run()).is_error
     assert [record["correlation_id"] for record in said()] == ["r-9", "r-9"]
+
+
+def test_a_handler_of_the_low_level_server_answers_for_all_its_tools(said):
+    async def list_tools(ctx, params):
+        return ListToolsResult(tools=[Tool(name="find", input_schema={"type": "object"})])
+
+    @logged_tool
+    async def call_tool(ctx, params):
+        return CallToolResult(content=[TextContent(type="text", text="two calls")])
+
+    server = Server("shop", on_list_tools=list_tools, on_call_tool=call_tool)
+    asked(server, ("find", {"query": "x", "api_key": SECRET}, {"correlationId": "c-1"}))
+
+    (record,) = said()
+    assert (record["tool_name"], record["correlation_id"]) == ("find", "c-1")
+    assert record["input_args"] == {"query": "x", "api_key": "<secret:1>"}
+    assert record["output_summary"] == "two calls"
 
 
 def test_what_the_sdk_says_itself_is_of_the_framework(said, emitter, server):

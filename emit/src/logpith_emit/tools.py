@@ -210,6 +210,10 @@ class _Tool:
                 given[self._rest] = args[len(self._parameters) :]
             given.pop(self._receiver, None)
             call.correlation = _correlation([context, *given.values()]) or call.correlation
+            for asked in given.values():
+                if type(asked).__name__ == "CallToolRequestParams":  # of a handler that answers for all tools
+                    call.name, given = asked.name, asked.arguments or {}
+                    break
             call.given = _Shortened(call.redactor).arguments(given)
         return call
 
@@ -229,10 +233,11 @@ def _positional(function: Callable[..., Any]) -> tuple[list[str], str]:
 class _Call:
     """One call, from its begin until it is told."""
 
-    __slots__ = ("_began_ns", "_tool", "correlation", "given")
+    __slots__ = ("_began_ns", "_tool", "correlation", "given", "name")
 
     def __init__(self, tool: _Tool) -> None:
         self._tool = tool
+        self.name = tool.name
         self._began_ns = time.monotonic_ns()
         self.correlation = correlation_id() or new_correlation_id()
         self.given: dict[str, object] = {}
@@ -280,10 +285,9 @@ class _Call:
 
     def _tell(self, severity: int, status: str, ended: Mapping[str, object]) -> None:
         duration_ms = round((time.monotonic_ns() - self._began_ns) / 1e6, 3)
-        name = self._tool.name
         fields = {
             "log_type": LOG_TYPE,
-            "tool_name": name,
+            "tool_name": self.name,
             "status": status,
             "duration_ms": duration_ms,
             "input_args": self.given,
@@ -291,7 +295,7 @@ class _Call:
             **self._tool.place,
         }
         with self.harmless(), correlated(self.correlation):
-            self._tool.logger.log(severity, f"tool {name}: {status}", **fields)
+            self._tool.logger.log(severity, f"tool {self.name}: {status}", **fields)
 
 
 # ── What was given and what came back ───────────────────────────────────────────────────────────────────────────
@@ -497,11 +501,10 @@ def _replace_registered(function: Callable[..., Any], logged: Callable[..., Any]
     if "mcp.server" not in sys.modules:
         return
     for holder in gc.get_referrers(function):
-        if (
-            isinstance(holder, dict)
-            and holder.get("fn") is function
-            and {"name", "parameters"} <= holder.keys()
-        ):
-            holder["fn"] = logged
-            if "context_kwarg" in holder and holder["context_kwarg"] is None:
-                holder["context_kwarg"] = _CONTEXT
+        known = holder if isinstance(holder, dict) else getattr(holder, "__dict__", None)
+        if not isinstance(known, dict) or known.get("fn") is not function:
+            continue
+        if {"name", "parameters"} <= known.keys():
+            known["fn"] = logged
+            if known.get("context_kwarg", "") is None:
+                known["context_kwarg"] = _CONTEXT
