@@ -33,7 +33,7 @@ from pkgutil import iter_modules
 from typing import Any, ClassVar, Literal, Protocol
 
 from logpith_emit.entry import FIELDS, LogEntry, entry_of
-from logpith_emit.errors import BadArgument, nearest
+from logpith_emit.errors import BadArgument, Refused, nearest
 from logpith_emit.settings import settings_of_table
 from logpith_emit.severity import severity_number
 
@@ -132,6 +132,11 @@ class LiveDestination(Protocol):
             Unavailable: they cannot be read now.
             Refused: this destination cannot be asked.
         """
+
+
+def write_only(_live: LiveDestination, _wanted: Wanted) -> list[LogEntry]:
+    """The `query` of a destination that cannot be asked."""
+    raise Refused("This destination only takes records", remedy="Ask where they go to, with its own tools")
 
 
 @dataclass(frozen=True, kw_only=True)
