@@ -279,6 +279,16 @@ def test_no_secret_of_arguments_or_results_is_written(said, emitter, arguments):
     assert emitter.dropped == {}
 
 
+def test_no_half_of_a_secret_is_left_where_a_text_is_cut(said):
+    token = "npm_" + "a1B2" * 9  # too short to be one without its end
+
+    logged_tool(lambda text: text)("x" * (MOST_TEXT - 20) + " " + token)
+
+    (record,) = said()
+    assert "npm_" not in json.dumps(record)
+    assert record["input_args"]["text"].startswith("x" * (MOST_TEXT - 20) + " <secret:1>")
+
+
 def test_long_things_are_shortened_and_say_so(said):
     @logged_tool
     def tool(text, items, fields, deep, data, number):

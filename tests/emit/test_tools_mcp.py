@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from logpith_emit import EmitSettings, get_logger, logged_tool, logger
+from logpith_emit import EmitSettings, correlated, get_logger, logged_tool, logger
 from logpith_emit.emitter import RECORD_KIND, Emitter
 from logpith_emit.handlers import LogpithHandler
 from logpith_emit.spool import Spool
@@ -21,6 +21,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.server import Server
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_types import CallToolResult, ListToolsResult, TextContent, Tool
+from opentelemetry.trace import NonRecordingSpan, SpanContext, use_span
 from pydantic import BaseModel
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -148,6 +149,18 @@ def test_a_call_belongs_to_what_its_meta_says(said, server, name, meta, found):
 
     assert [record["correlation_id"] for record in said()] == [found, found]
     assert "ctx" not in said()[1]["input_args"]
+
+
+def test_a_call_belongs_to_what_is_around_it_and_else_to_the_current_trace(said):
+    span = NonRecordingSpan(SpanContext(int(TRACE, 16), 7, is_remote=True))
+    tool = logged_tool(lambda: None)
+
+    with use_span(span):
+        tool()
+        with correlated("around"):
+            tool()
+
+    assert [record["correlation_id"] for record in said()] == [TRACE, "around"]
 
 
 def test_errors_reach_the_client_as_ever_and_are_told(said, server):
