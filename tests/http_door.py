@@ -73,6 +73,7 @@ def opened(
     hooks: Mapping[str, Any] | None = None,
     collecting: Settings | None = None,
     toolsets: str = "core",
+    port: int = 0,
     **more: Any,
 ) -> Iterator[Opened]:
     """Opens one that keeps its records in `folder`."""
@@ -88,8 +89,8 @@ def opened(
     )
     with running_on_store(product, tokens, hooks=hooks) as running:
         app = make_app(running, choose_tools(toolsets), settings)
-        with serving(app, running.live, Listening(port=0)) as port:
-            yield Opened(port, running, settings)
+        with serving(app, running.live, Listening(port=port)) as listens:
+            yield Opened(listens, running, settings)
 
 
 async def no_app(_scope: Any, _receive: Any, _send: Any) -> None:

@@ -139,15 +139,15 @@ class HttpClient:
         elif connection.sock is not None:
             connection.sock.settimeout(_left_s(until_ns))
         connection.request(method, self._target(path), body, dict(headers))
-        response = connection.getresponse()
         said = bytearray()
-        # A server that gives a byte now and then never runs into the socket's own limit.
-        while piece := response.read1(1 << 16):
-            said += piece
-            if len(said) > MOST_ANSWER_BYTES:
-                raise HTTPException(f"an answer of more than {MOST_ANSWER_BYTES} bytes")
-            if connection.sock is not None:
-                connection.sock.settimeout(_left_s(until_ns))
+        with connection.getresponse() as response:
+            # A server that gives a byte now and then never runs into the socket's own limit.
+            while piece := response.read1(1 << 16):
+                said += piece
+                if len(said) > MOST_ANSWER_BYTES:
+                    raise HTTPException(f"an answer of more than {MOST_ANSWER_BYTES} bytes")
+                if connection.sock is not None:
+                    connection.sock.settimeout(_left_s(until_ns))
         if response.will_close:
             self.close()
         return Answer(response.status, bytes(said), _lowered(response))

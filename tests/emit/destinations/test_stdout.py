@@ -29,7 +29,7 @@ def test_lines_for_people_can_go_to_standard_error(capfd):
 
     told = capfd.readouterr()
     assert told.out == ""
-    assert [line.split("  ")[2] for line in told.err.splitlines()] == ["record 1", "record 2"]
+    assert [number for number, line in enumerate(told.err.splitlines(), 1) if f"  record {number}  " in line] == [1, 2]
 
 
 def test_what_is_closed_is_unavailable(monkeypatch, tmp_path):
