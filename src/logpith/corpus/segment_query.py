@@ -145,6 +145,12 @@ def is_within(segment: Segment, time: TimeRange) -> bool:
     )
 
 
+def is_prepared(source: Source) -> bool:
+    """Whether the templates of a segment have been made ready to be searched."""
+    text: Any = source.text
+    return text.searchable is not None
+
+
 class SegmentQuery:
     """A query about one segment."""
 

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.records import Corpus, Source
-from logpith.corpus.segment_query import SegmentQuery, is_within, may_name
+from logpith.corpus.segment_query import SegmentQuery, is_prepared, is_within, may_name
 from logpith.corpus.view import CorpusRecordView, fields_of_record
 from logpith.corpus.watch import current
 from logpith.corpus.windows import Window, map_windows
@@ -216,7 +216,9 @@ def _in_segments(
         else:
             found[source.first] = known + source.first
     work: list[tuple[int, SegmentQuery, range]] = []
-    opened = list(workers().map(ask, unknown))
+    # Where templates are made ready, looking at them takes less than handing the work over.
+    is_ready = all(is_prepared(source) for source in unknown)
+    opened = [ask(source) for source in unknown] if is_ready else list(workers().map(ask, unknown))
     for source, (asked, pieces) in zip(unknown, opened, strict=True):
         work += [(source.first, asked, piece) for piece in pieces]
     watch = current()
@@ -227,7 +229,8 @@ def _in_segments(
         if watch.is_over():
             watch.scanned.blocks_left += sum(len(piece) for _, _, piece in work[begin:])
             break
-        rows += workers().map(lambda one: one[1].ask(one[2]), work[begin : begin + _AT_ONCE])
+        some = work[begin : begin + _AT_ONCE]
+        rows += (map if len(some) == 1 else workers().map)(lambda one: one[1].ask(one[2]), some)
     for asked, _ in opened:
         watch.scanned.add(asked.scanned)
     parts: dict[int, list[NDArray[np.int64]]] = {}

@@ -96,13 +96,35 @@ def read_manifest(disk: Disk, folder: Path) -> Manifest:
     Raises:
         Refused: it is damaged or missing.
     """
-    remedy = "Run logpith store check --repair: it makes the manifest anew from the segments"
-    try:
-        return parse_manifest(disk.read(folder / MANIFEST))
-    except FileNotFoundError as error:  # no store begins without, and what no manifest names is swept away
-        raise Refused(f"{folder / MANIFEST} is missing", remedy=remedy) from error
-    except ValueError as error:
-        raise Refused(f"{folder / MANIFEST} is damaged", remedy=remedy) from error
+    return ManifestReader(disk, folder).read()
+
+
+class ManifestReader:
+    """Reads the manifest of a store again and again; it is parsed when its bytes have changed."""
+
+    def __init__(self, disk: Disk, folder: Path) -> None:
+        self._disk = disk
+        self._path = folder / MANIFEST
+        self._last: tuple[bytes, Manifest] | None = None
+
+    def read(self) -> Manifest:
+        """The manifest as it is now.
+
+        Raises:
+            Refused: it is damaged or missing.
+        """
+        remedy = "Run logpith store check --repair: it makes the manifest anew from the segments"
+        try:
+            data = self._disk.read(self._path)
+            if self._last is None or self._last[0] != data:
+                self._last = data, parse_manifest(data)
+        except (
+            FileNotFoundError
+        ) as error:  # no store begins without, and what no manifest names is swept away
+            raise Refused(f"{self._path} is missing", remedy=remedy) from error
+        except ValueError as error:
+            raise Refused(f"{self._path} is damaged", remedy=remedy) from error
+        return self._last[1]
 
 
 def parse_manifest(data: bytes) -> Manifest:

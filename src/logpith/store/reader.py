@@ -13,7 +13,7 @@ from pathlib import Path
 
 from logpith.store.building import build_segments
 from logpith.store.disk import FORMAT, check_format
-from logpith.store.manifest import Entry, Manifest, read_manifest
+from logpith.store.manifest import Entry, Manifest, ManifestReader
 from logpith.store.rows import days_of, table_of
 from logpith.store.segment import Segment
 from logpith.store.spools import BATCH_KIND, Stored, spool_of, unpack_frame, without_void
@@ -118,19 +118,18 @@ class _Tail:
     """What another process has written of late: the manifest, and frames that are in no segment."""
 
     def __init__(self, folder: Path, disk: Disk) -> None:
-        self._folder = folder
-        self._disk = disk
+        self._manifest = ManifestReader(disk, folder)
         self._spool = spool_of(folder, disk, 1 << 62)
         self._frames: dict[int, Stored] = {}
         self._read_to: dict[str, int] = {}
 
     def read(self) -> tuple[Manifest, tuple[Stored, ...]]:
         """Both, of one moment."""
-        manifest = read_manifest(self._disk, self._folder)
+        manifest = self._manifest.read()
         for _ in range(_TRIES):
             for stored in self._new_frames(manifest.consumed):
                 self._frames[stored.sequence] = stored
-            now = read_manifest(self._disk, self._folder)
+            now = self._manifest.read()
             if now.generation == manifest.generation:
                 break
             manifest = now
