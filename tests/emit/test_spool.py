@@ -1054,10 +1054,10 @@ def test_a_file_that_is_ended_while_a_thread_is_about_to_write_to_it_is_not_writ
         writer.append(b"one")
         current = writer._current
 
-        class EndedJustThen(dict):
-            def __setitem__(self, ticket, value):
+        class EndedJustThen(list):
+            def append(self, item):
                 writer.roll()
-                super().__setitem__(ticket, value)
+                super().append(item)
 
         current.busy = EndedJustThen()
         writer.append(b"two")

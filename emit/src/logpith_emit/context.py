@@ -7,26 +7,45 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from logpith_emit.record import traceparent
 
 HEADERS = ("x-correlation-id", "x-request-id")
 """Where callers say to what a request belongs, besides W3C's `traceparent`; the first that is there counts."""
 
-_CORRELATION: ContextVar[str] = ContextVar("logpith_correlation_id", default="")
-_FIELDS: ContextVar[Mapping[str, object]] = ContextVar("logpith_fields", default={})  # noqa: B039 - never changed
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What belongs together."""
+
+    correlation_id: str
+    fields: Mapping[str, object]
+
+    @property
+    def said(self) -> Mapping[str, object]:
+        """What all records have that are said in it."""
+        return {"correlation_id": self.correlation_id, **self.fields}
+
+
+_NOW: ContextVar[Context | None] = ContextVar("logpith_context", default=None)
+
+context_now = _NOW.get
+"""What is said now belongs to this; None outside of `correlated`."""
 
 _ID = re.compile(r"[!-~]{1,256}")
 
 
 def correlation_id() -> str:
     """What is said now belongs to this; empty outside of `correlated`."""
-    return _CORRELATION.get()
+    now = context_now()
+    return "" if now is None else now.correlation_id
 
 
 def context_fields() -> Mapping[str, object]:
     """The fields that all records have which are said now."""
-    return _FIELDS.get()
+    now = context_now()
+    return {} if now is None else now.fields
 
 
 def new_correlation_id() -> str:
@@ -38,14 +57,12 @@ def new_correlation_id() -> str:
 def correlated(known: str = "", **fields: object) -> Iterator[str]:
     """What is said in the block belongs together: under the id that is known, under that of the block around it, or
     under a new one. It has these fields, too."""
-    found = known or _CORRELATION.get() or new_correlation_id()
-    by_id = _CORRELATION.set(found)
-    by_fields = _FIELDS.set({**_FIELDS.get(), **fields})
+    found = known or correlation_id() or new_correlation_id()
+    before = _NOW.set(Context(found, {**context_fields(), **fields}))
     try:
         yield found
     finally:
-        _FIELDS.reset(by_fields)
-        _CORRELATION.reset(by_id)
+        _NOW.reset(before)
 
 
 def correlation_in(told: Mapping[str, object]) -> str:

@@ -215,11 +215,14 @@ class _File:
         self.size_bytes = os.fstat(self._descriptor).st_size
 
     def write(self, data: Data) -> None:
-        left = memoryview(data).cast("B")
-        while left:
-            written = os.write(self._descriptor, left)
-            self.size_bytes += written
-            left = left[written:]
+        written = os.write(self._descriptor, data)
+        self.size_bytes += written
+        if written != len(data):  # which for a view may also be so when all is written
+            left = memoryview(data).cast("B")[written:]
+            while left:
+                written = os.write(self._descriptor, left)
+                self.size_bytes += written
+                left = left[written:]
 
     def sync(self) -> None:
         getattr(os, "fdatasync", os.fsync)(self._descriptor)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from uuid import UUID
@@ -32,22 +33,33 @@ def encode(fields: Mapping[str, object]) -> bytes:
         return _in_json(_in_words(fields, 0, frozenset()))
 
 
-_found: Encode | None = None
+Encoders = tuple[Encode, Encode]
+"""One that asks objects for their words, and one that raises when it meets an object."""
+
+_found: Encoders | None = None
 _is_looking = False
 
 
 def fastest() -> Encode:
     """The quickest encoder that is installed."""
+    return (_found or _find())[0]
+
+
+def plain_encoder() -> Encode:
+    """The same for what JSON has; it raises something when it meets anything else."""
+    return (_found or _find())[1]
+
+
+def _find() -> Encoders:
     global _found, _is_looking  # noqa: PLW0603 - a process has one
-    if _found is None:
-        _is_looking = True
-        if find_spec("msgspec") is not None:
-            _found = _by_msgspec()
-        elif find_spec("orjson") is not None:
-            _found = _by_orjson()
-        else:
-            _found = _in_json
-        _is_looking = False
+    _is_looking = True
+    if find_spec("msgspec") is not None:
+        _found = _by_msgspec()
+    elif find_spec("orjson") is not None:
+        _found = _by_orjson()
+    else:
+        _found = _BY_JSON
+    _is_looking = False
     return _found
 
 
@@ -55,33 +67,31 @@ def _after_fork() -> None:
     """In a child that was forked while a thread imported, nobody is there to end that: it would wait for ever."""
     global _found  # noqa: PLW0603 - as above
     if _is_looking and _found is None:
-        _found = _in_json
+        _found = _BY_JSON
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _by_msgspec() -> Encode:
+def _by_msgspec() -> Encoders:
     import msgspec  # noqa: PLC0415 - where it is installed
 
-    written: Encode = msgspec.json.Encoder(enc_hook=represent).encode
-    return written
+    return msgspec.json.Encoder(enc_hook=represent).encode, msgspec.json.Encoder().encode
 
 
-def _by_orjson() -> Encode:
+def _by_orjson() -> Encoders:
     orjson = import_module("orjson")
 
-    options = orjson.OPT_NON_STR_KEYS
-
-    def written(fields: Mapping[str, object]) -> bytes:
-        return bytes(orjson.dumps(fields, default=represent, option=options))
-
-    return written
+    return partial(orjson.dumps, default=represent, option=orjson.OPT_NON_STR_KEYS), orjson.dumps
 
 
 def _in_json(fields: object) -> bytes:
-    return _ENCODER.encode(fields).encode("ascii")
+    return "".join(_TO_JSON(fields, 0)).encode("ascii")
+
+
+def _plain_in_json(fields: object) -> bytes:
+    return "".join(_PLAIN_TO_JSON(fields, 0)).encode("ascii")
 
 
 def represent(value: object) -> object:
@@ -99,6 +109,14 @@ def represent(value: object) -> object:
     if isinstance(value, BaseException):
         return _said(value, f"{type(value).__name__}: {value}")
     return _said(value, None)
+
+
+def in_words(fields: Mapping[str, object]) -> Mapping[str, object]:
+    """The same with nothing in it that JSON has not, and cut where it is very deep."""
+    return {
+        str(_in_words(str(key), 0, frozenset())): _in_words(item, 1, frozenset())
+        for key, item in fields.items()
+    }
 
 
 def _said(value: object, text: str | None) -> str:
@@ -137,4 +155,25 @@ def _in_words(value: object, depth: int, around: frozenset[int]) -> object:
     return _in_words(represent(value), depth + 1, around) if depth < _DEEPEST else _said(value, None)
 
 
-_ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False, default=represent)
+def _json_writer(default: Callable[[object], object] | None) -> Callable[[object, int], Iterable[str]]:
+    """What `json.JSONEncoder` makes anew for each call of `encode`, which takes longer than writing a record."""
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:
+        encoder = json.JSONEncoder(
+            separators=(",", ":"), allow_nan=False, check_circular=False, default=default
+        )
+        return lambda fields, _: encoder.iterencode(fields)
+    quoted = json.encoder.encode_basestring_ascii
+    writer: Callable[[object, int], Iterable[str]] = make(
+        None, default or _refuse, quoted, None, ":", ",", False, False, False
+    )
+    return writer
+
+
+def _refuse(value: object) -> object:
+    raise TypeError(f"JSON has no {type(value).__name__}")
+
+
+_TO_JSON = _json_writer(represent)
+_PLAIN_TO_JSON = _json_writer(None)
+_BY_JSON = _in_json, _plain_in_json

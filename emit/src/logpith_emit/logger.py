@@ -18,13 +18,15 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from logpith_emit.console import console_for
 from logpith_emit.context import correlated
 from logpith_emit.emitter import EmitSettings, Emitter
+from logpith_emit.errors import LogpithError
 from logpith_emit.settings import load_settings
 from logpith_emit.severity import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
 
@@ -51,31 +53,46 @@ class Logger:
 
     def log(self, severity: int, message: str, /, **fields: object) -> None:
         """Says something of a severity: OpenTelemetry's numbers, 1 to 24."""
-        emitter = self._own or _EMITTER or the_emitter()
-        if severity >= emitter.least:
-            emitter.emit(severity, message, {**self._fields, **fields} if self._fields else fields, self.name)
+        self._say(severity, message, fields)
 
     def trace(self, message: str, /, **fields: object) -> None:
-        self.log(TRACE, message, **fields)
+        emitter = self._own or _EMITTER or the_emitter()
+        if emitter.least <= TRACE:
+            emitter.emit(TRACE, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
     def debug(self, message: str, /, **fields: object) -> None:
-        self.log(DEBUG, message, **fields)
+        emitter = self._own or _EMITTER or the_emitter()
+        if emitter.least <= DEBUG:
+            emitter.emit(DEBUG, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
     def info(self, message: str, /, **fields: object) -> None:
-        self.log(INFO, message, **fields)
+        emitter = self._own or _EMITTER or the_emitter()
+        if emitter.least <= INFO:
+            emitter.emit(INFO, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
     def warning(self, message: str, /, **fields: object) -> None:
-        self.log(WARN, message, **fields)
+        emitter = self._own or _EMITTER or the_emitter()
+        if emitter.least <= WARN:
+            emitter.emit(WARN, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
     def error(self, message: str, /, **fields: object) -> None:
-        self.log(ERROR, message, **fields)
+        emitter = self._own or _EMITTER or the_emitter()
+        if emitter.least <= ERROR:
+            emitter.emit(ERROR, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
     def critical(self, message: str, /, **fields: object) -> None:
-        self.log(FATAL, message, **fields)
+        emitter = self._own or _EMITTER or the_emitter()
+        if emitter.least <= FATAL:
+            emitter.emit(FATAL, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
     def exception(self, message: str, /, **fields: object) -> None:
         """An error, with the exception that is being handled."""
-        self.log(ERROR, message, **{**error_fields(sys.exc_info()[1]), **fields})
+        self._say(ERROR, message, {**error_fields(sys.exc_info()[1]), **fields})
+
+    def _say(self, severity: int, message: str, fields: Mapping[str, object]) -> None:
+        emitter = self._own or _EMITTER or the_emitter()
+        if severity >= emitter.least:
+            emitter.emit(severity, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
     @contextmanager
     def span(self, name: str, /, **fields: object) -> Iterator[dict[str, Any]]:
@@ -96,7 +113,7 @@ class Logger:
 
     def _end_span(self, severity: int, name: str, began_ns: int, fields: Mapping[str, object]) -> None:
         duration_ms = round((time.monotonic_ns() - began_ns) / 1e6, 3)
-        self.log(severity, name, **{**fields, "duration_ms": duration_ms})
+        self._say(severity, name, {**fields, "duration_ms": duration_ms})
 
 
 def get_logger(name: str = "", /, **fields: object) -> Logger:
@@ -127,7 +144,15 @@ def the_emitter() -> Emitter:
     """What writes the records of this program; of the environment, unless `configure` was called."""
     with _LOCK:
         known = _EMITTER
-    return known or configure()
+    if known is not None:
+        return known
+    try:
+        return configure()
+    except LogpithError as error:
+        # A program goes on, whatever its environment says of logging.
+        with suppress(OSError, AttributeError):
+            sys.stderr.write(f"logpith-emit: {error.problem}; logging as if nothing was set. {error.remedy}\n")
+        return configure(EmitSettings())
 
 
 def _begin_anew() -> None:
@@ -141,12 +166,15 @@ if hasattr(os, "register_at_fork"):
 
 
 def settings_of(environment: Mapping[str, str]) -> EmitSettings:
-    """The settings that the environment says.
+    """The settings that the environment says, and the file of TOML that it names as `LOGPITH_EMIT_SETTINGS`.
 
     Raises:
-        BadArgument: a variable cannot be used.
+        BadArgument: a variable, or something in the file, cannot be used.
+        NotFound: there is no such file.
     """
-    return load_settings(EmitSettings, (), prefix=PREFIX, environment=environment).settings
+    told = environment.get(f"{PREFIX}_SETTINGS")
+    files = (Path(told),) if told else ()
+    return load_settings(EmitSettings, files, prefix=PREFIX, environment=environment).settings
 
 
 def error_fields(error: BaseException | None) -> dict[str, object]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from logpith_emit.disk import Data
 from logpith_emit.errors import Unavailable
-from logpith_emit.spool.frames import DROPPED_KIND, pack
+from logpith_emit.spool.frames import DROPPED_KIND, head_of
 from logpith_emit.spool.segment import Segment
 from logpith_emit.spool.writer import OpenSegment, SpoolWriter
 
@@ -147,7 +147,7 @@ class DurableWriter(SpoolWriter):
         begun = self._new_file(after=self._durable)
         try:
             for sequence, kind, payload in self._unsynced:
-                begun.file.write(pack(payload, kind=kind, sequence=sequence, salt=begun.segment.salt))
+                begun.file.write(head_of(payload, kind, sequence, begun.salt) + payload)
         except OSError:
             begun.file.close()
             with suppress(OSError):
@@ -166,12 +166,14 @@ class DurableWriter(SpoolWriter):
     def _count_again(self, old: list[int], new: int) -> None:
         """Moves what was counted for the records that are not durable from the files that hold them in vain."""
         told = [json.loads(payload) for _, kind, payload in self._unsynced if kind == DROPPED_KIND]
-        self._notices[new] = sum(map(Counter, told), Counter())
-        self._records[new] = left = len(self._unsynced) - len(told)
+        left = len(self._unsynced) - len(told)
+        self._tallies[new].notices.update(sum(map(Counter, told), Counter()))
+        self._tallies[new].records = left
         for number in reversed(old):
-            self._notices.pop(number, None)
-            in_vain = min(left, self._records[number])
-            self._records[number] -= in_vain
+            tally = self._tallies[number]
+            tally.notices.clear()
+            in_vain = min(left, tally.records)
+            tally.records -= in_vain
             left -= in_vain
 
     # ── what differs in writing ───────────────────────────────────────────────────────────────────────────────
@@ -181,16 +183,14 @@ class DurableWriter(SpoolWriter):
             current = self._current
             size_bytes = current.file.size_bytes if current is not None else 0
             try:
-                return super()._put(payload, kind)
+                sequence = super()._put(payload, kind)
             except OSError:
                 self._cut_back(self._current, size_bytes if self._current is current else 0)
                 raise
-
-    def _count(self, current: OpenSegment, payload: Data, kind: int, sequence: int) -> None:
-        super()._count(current, payload, kind, sequence)
-        self._appended = sequence
-        self._unsynced.append((sequence, kind, bytes(payload)))
-        self._unsynced_bytes += len(payload)
+            self._appended = sequence
+            self._unsynced.append((sequence, kind, bytes(payload)))
+            self._unsynced_bytes += len(payload)
+            return sequence
 
     def _cut_back(self, current: OpenSegment | None, size_bytes: int) -> None:
         """Takes away the part of a record that was written when the disk was full, or ends the file behind it."""

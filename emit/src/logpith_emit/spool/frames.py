@@ -17,7 +17,7 @@ from struct import Struct
 from typing import NamedTuple
 from zlib import crc32
 
-from logpith_emit.disk import Reading
+from logpith_emit.disk import Data, Reading
 
 MAGIC = b"\xf5lp1"  # no UTF-8 text has a byte F5; the digit is the format's version
 MAX_PAYLOAD_BYTES = 1 << 28
@@ -80,10 +80,10 @@ def dropped_in(frame: Frame) -> dict[str, int]:
     return {str(reason): int(records) for reason, records in json.loads(frame.payload).items()}
 
 
-def pack(payload: bytes | bytearray | memoryview, *, kind: int, sequence: int, salt: int) -> bytes:
-    """A frame."""
+def head_of(payload: Data, kind: int, sequence: int, salt: int) -> bytes:
+    """What stands in a frame before the payload."""
     head = _HEAD.pack(MAGIC, len(payload), sequence, kind, crc32(payload, salt))
-    return b"".join((head, _CRC.pack(crc32(head, salt)), payload))
+    return head + crc32(head, salt).to_bytes(4, "little")
 
 
 def scan(file: Reading, *, salt: int, start: int = 0, may_grow: bool, damage: Damage) -> Iterator[Frame]:

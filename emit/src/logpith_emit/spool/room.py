@@ -23,40 +23,43 @@ class Room:
     def __init__(self, spool: Spool) -> None:
         self._spool = spool
         self._limits = dict(zip(spool.folders, (spool.limit_bytes, spool.spill_limit_bytes), strict=False))
-        self._has_looked = False
-        self._is_spilling = False
+        self.is_spilling = False
+        """Whether it is written to the spill folder, and time to see for the first one runs down."""
         self._spill_for = 0
         self._patience = _SPILL_FOR
         self.segment_bytes = max(min(spool.segment_bytes, spool.limit_bytes // 8), 1)
-        self.used = dict.fromkeys(spool.folders, 0)
+        self._used = dict.fromkeys(spool.folders, 0)
+        self.left_bytes = -1
+        """What can be written to `folder`, as far as is known; less than nothing before anybody has looked."""
 
     @property
     def folder(self) -> Path:
         """Where to write."""
-        return self._spool.folders[self._is_spilling]
+        return self._spool.folders[self.is_spilling]
 
     def is_there(self, size_bytes: int) -> bool:
         """Whether so much can be written to `folder`, as far as is known without looking."""
-        if self._is_spilling:
+        if self.is_spilling:
             self._spill_for -= 1
             if self._spill_for < 0:
                 return False  # time to see whether the first folder has room again
-        return self._has_looked and self._fits(self.folder, size_bytes)
+        return size_bytes <= self.left_bytes
 
     def find(self, size_bytes: int) -> bool:
         """Looks for a folder to write so much to; whether there is one."""
+        self.is_spilling = False
         self.look()
-        self._is_spilling = False
-        return self._fits(self.folder, size_bytes) or (self.spill() and self._fits(self.folder, size_bytes))
+        return size_bytes <= self.left_bytes or (self.spill() and size_bytes <= self.left_bytes)
 
     def spill(self) -> bool:
         """Turns to the spill folder for the next records, if there is one, and each time for longer: turning back
         costs a file."""
-        if self._is_spilling or self._spool.spill_folder is None:
+        if self.is_spilling or self._spool.spill_folder is None:
             return False
-        self._is_spilling = True
+        self.is_spilling = True
         self._spill_for = self._patience
         self._patience = min(2 * self._patience, _SPILL_FOR_AT_MOST)
+        self._leave()
         return True
 
     def look(self) -> None:
@@ -68,8 +71,8 @@ class Room:
                 if name.endswith((".spool", ASIDE)):
                     with suppress(OSError):
                         used += disk.size_bytes(folder / name)
-            self.used[folder] = used
-        self._has_looked = True
+            self._used[folder] = used
+        self._leave()
 
-    def _fits(self, folder: Path, size_bytes: int) -> bool:
-        return self.used[folder] + size_bytes <= self._limits[folder]
+    def _leave(self) -> None:
+        self.left_bytes = self._limits[self.folder] - self._used[self.folder]

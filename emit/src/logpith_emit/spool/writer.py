@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.disk import Appending, Data
 from logpith_emit.errors import BadArgument, Refused, Unavailable
-from logpith_emit.spool.frames import DROPPED_KIND, HEADER_BYTES, MAX_PAYLOAD_BYTES, dropped_in, pack
+from logpith_emit.spool.frames import DROPPED_KIND, HEADER_BYTES, MAX_PAYLOAD_BYTES, dropped_in, head_of
 from logpith_emit.spool.place import load_places, place_files
 from logpith_emit.spool.room import NO_SPACE, Room
 from logpith_emit.spool.segment import Segment
@@ -26,14 +27,25 @@ if TYPE_CHECKING:
 _LOOK_EVERY_S = 0.02
 
 
+@dataclass(slots=True)
+class Tally:
+    """What was written to a file."""
+
+    records: int = 0
+
+    notices: Counter[str] = field(default_factory=Counter)
+    """Records that were dropped, by reason, as the file tells."""
+
+
 class OpenSegment:
     """A file that is being written."""
 
-    def __init__(self, segment: Segment, file: Appending) -> None:
+    def __init__(self, segment: Segment, file: Appending, tally: Tally) -> None:
         self.segment = segment
         self.salt = segment.salt
         self.file = file
-        self.busy: dict[int, None] = {}
+        self.tally = tally
+        self.busy: list[None] = []
         """One entry for each write to it that goes on right now."""
 
 
@@ -46,6 +58,7 @@ class SpoolWriter:
         """Records that were had and not kept, by reason."""
         self._closed = False
         self._first_sequence = first_sequence
+        self._most_bytes = min(MAX_PAYLOAD_BYTES, spool.limit_bytes - HEADER_BYTES)
         self._begin_anew()
         _follow_forks(self)
 
@@ -57,10 +70,8 @@ class SpoolWriter:
         self._lock = threading.RLock()
         self._sequences = count(self._first_sequence)
         self._numbers = count(1)
-        self._tickets = count()
         self._current: OpenSegment | None = None
-        self._records: Counter[int] = Counter()  # by the number of the file
-        self._notices: dict[int, Counter[str]] = {}
+        self._tallies: dict[int, Tally] = {}  # by the number of the file
         self._untold: Counter[str] = Counter()
         self._room = Room(self.spool)
 
@@ -78,16 +89,23 @@ class SpoolWriter:
             Unavailable: there is no room, or the disk refuses, and overflow is `block`.
             Refused: the payload is larger than 256 MiB or the spool's limit, or the writer is closed.
         """
-        if len(payload) > min(MAX_PAYLOAD_BYTES, self.spool.limit_bytes - HEADER_BYTES):
+        if len(payload) > self._most_bytes:
             raise Refused(f"A record of {len(payload)} bytes is too large for a spool", remedy="Split it")
         if not 0 <= kind < DROPPED_KIND:
             raise BadArgument(f"{kind} is no kind of frame", remedy=f"Use 0 to {DROPPED_KIND - 1}")
         if self._closed:
             raise Refused("The spool is closed", remedy="Append inside the with block")
         try:
-            return self._write(payload, kind)
+            if self._untold or self._room.is_spilling or HEADER_BYTES + len(payload) > self._room.left_bytes:
+                sequence = self._write(payload, kind)
+            else:
+                sequence = self._put(payload, kind)
         except OSError as error:
-            return self._write_elsewhere(payload, kind, error)
+            sequence = self._write_elsewhere(payload, kind, error)
+        current = self._current
+        if current is not None and current.file.size_bytes >= self._room.segment_bytes:
+            self._end(current)
+        return sequence
 
     def roll(self) -> Segment | None:
         """Ends the file that is being written, so that it can be read to its end and removed; the next record begins
@@ -120,42 +138,25 @@ class SpoolWriter:
 
     def _put(self, payload: Data, kind: int) -> int:
         """Writes a record into the current file, with one write."""
-        ticket = next(self._tickets)
-        current = self._enter(ticket)
+        current = self._current or self._begin()
+        current.busy.append(None)  # so nobody closes it before this is gone again
         try:
+            if current is not self._current:
+                return SpoolWriter._put(self, payload, kind)  # it was ended in between
             sequence = next(self._sequences)
-            current.file.write(pack(payload, kind=kind, sequence=sequence, salt=current.salt))
+            current.file.write(head_of(payload, kind, sequence, current.salt) + payload)
         finally:
-            self._leave(current, ticket)
-        self._count(current, payload, kind, sequence)
-        if current.file.size_bytes >= self._room.segment_bytes:
-            self._end(current)
-        return sequence
-
-    def _count(self, current: OpenSegment, payload: Data, kind: int, sequence: int) -> None:
-        """Adds up what was written, before its file may end."""
+            current.busy.pop()
+            if current is not self._current:
+                self._let_go(current)
         # Without a lock two threads may lose an addition: a count is then short by one, and sizes are looked up anew
         # for each file.
-        number = current.segment.number
+        self._room.left_bytes -= HEADER_BYTES + len(payload)
         if kind == DROPPED_KIND:
-            self._notices.setdefault(number, Counter()).update(json.loads(bytes(payload)))
+            current.tally.notices.update(json.loads(bytes(payload)))
         else:
-            self._records[number] += 1
-        self._room.used[current.segment.folder] += HEADER_BYTES + len(payload)
-
-    def _enter(self, ticket: int) -> OpenSegment:
-        """The current file, which nobody closes before `_leave`."""
-        while True:
-            current = self._current or self._begin()
-            current.busy[ticket] = None
-            if current is self._current:
-                return current
-            self._leave(current, ticket)  # it was ended in between
-
-    def _leave(self, current: OpenSegment, ticket: int) -> None:
-        del current.busy[ticket]
-        if current is not self._current:
-            self._let_go(current)
+            current.tally.records += 1
+        return sequence
 
     def _begin(self) -> OpenSegment:
         """The current file, begun if there is none."""
@@ -178,7 +179,8 @@ class SpoolWriter:
             segment = Segment(folder, self.name, next(self._numbers), after)
             file = self.spool.disk.append_to(segment.path)
             if file.claim():
-                return OpenSegment(segment, file)
+                tally = self._tallies[segment.number] = Tally()
+                return OpenSegment(segment, file, tally)
             file.close()  # a reader took it for what a dead writer left empty, and removed it
 
     def _make_folder(self, folder: Path) -> None:
@@ -283,8 +285,7 @@ class SpoolWriter:
                     self._drop("drop_oldest", unread)
                     self._untold += notices
                     if segment.writer == self.name:
-                        del self._records[segment.number]
-                        self._notices.pop(segment.number, None)
+                        self._tallies.pop(segment.number, None)
                     return True
         return False
 
@@ -293,7 +294,8 @@ class SpoolWriter:
         places = [load_places(self.spool, path)[0].get(segment.writer) for path in place_files(self.spool)]
         done = min((place.done_of(segment) for place in places if place is not None), default=0)
         if segment.writer == self.name:
-            records, notices = self._records[segment.number], self._notices.get(segment.number, Counter())
+            tally = self._tallies.get(segment.number, Tally())
+            records, notices = tally.records, tally.notices
         else:  # is counted by reading, which takes a second for some hundred megabytes
             records, notices = 0, Counter()
             for frame in self.spool.read(segment):
