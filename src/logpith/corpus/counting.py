@@ -48,8 +48,9 @@ def group_records(count: int, fields: Sequence[Field], weights: NDArray[np.int64
     counts = np.bincount(codes, weights, groups).astype(np.int64)
     order = np.arange(len(counts))
     if columns:
-        has_any = np.logical_or.reduce([column >= 0 for column in columns])
-        order = np.lexsort((*reversed(columns), -counts, has_any))
+        # They stand in the order of their values: so do those with the same count, and the one without any comes first.
+        has_none = int(len(counts) > 0 and all(column[0] < 0 for column in columns))
+        order[has_none:] = np.argsort(-counts[has_none:], kind="stable") + has_none
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order))
     return Groups(place[codes], counts[order], tuple(column[order] for column in columns))

@@ -117,7 +117,7 @@ def _entries(
     _, first, kind_of_template = np.unique(told, return_index=True, return_inverse=True)
     kind_of_template = np.where(asked.certain, kind_of_template, -1)
     rollup = segment.rollup
-    undated = int(np.searchsorted(rollup.minute, UNDATED_MINUTE, side="right"))
+    undated = int(np.searchsorted(rollup.minute, np.int32(UNDATED_MINUTE), side="right"))
     low = int(rollup.minute[undated]) if undated < len(rollup.minute) else 0
     high = int(rollup.minute[-1]) if undated < len(rollup.minute) else 0
     if (high - low + 2) * len(first) > _MOST_CELLS:
