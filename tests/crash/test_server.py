@@ -33,8 +33,9 @@ from logpith_emit.disk import Disk
 
 TOKEN = "crash-0123456789abcdef"
 SENDERS = 4
-SIZES = (1, 7, 100, 900, 4_000, 70_000)
-"""Records of a batch: a body of more than 65,536 is stored in two pieces, and a hundred thousand are sealed."""
+SIZES = {1: 30, 7: 30, 50: 20, 300: 15, 2_000: 4, 70_000: 1}
+"""Records of a batch, and how often: a body of more than 65,536 is stored in two pieces, a hundred thousand are
+sealed."""
 
 PATIENCE_S = 120
 """So long nobody waits where all is well."""
@@ -83,27 +84,35 @@ class Load:
     _port: int | None = None
     _servers: int = 0
     _is_over: bool = False
+    _problem: BaseException | None = None
     _numbers: int = 0
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
-    def serve(self, port):
-        with self._changed:
-            self._port = port
-            self._servers += 1
-            self._changed.notify_all()
+    @contextmanager
+    def at(self, port):
+        """While a server is there. Behind it the port may be somebody else's."""
+        self._tell(_port=port, _servers=self._servers + 1)
+        try:
+            yield
+        finally:
+            self._tell(_port=None)
 
     def end(self):
         """Each finishes what it has begun, if there is a server."""
+        self._tell(_is_over=True)
+
+    def _tell(self, **changes):
         with self._changed:
-            self._is_over = True
+            vars(self).update(changes)
             self._changed.notify_all()
 
     def wait_for(self, acknowledged):
-        """Waits until so many batches are acknowledged, or nobody sends any more."""
+        """Waits until so many batches are acknowledged."""
         with self._changed:
-            assert self._changed.wait_for(
+            self._changed.wait_for(
                 lambda: self._is_over or len(self.acknowledged) >= acknowledged, timeout=PATIENCE_S
-            ), "nothing is acknowledged any more"
+            )
+            assert len(self.acknowledged) >= acknowledged, self._problem or "nothing is acknowledged any more"
 
     def send(self, sender):
         """Sends batches until it is over."""
@@ -111,12 +120,14 @@ class Load:
         try:
             while not self._is_over:
                 with self._changed:
-                    sent = Sent(self._numbers, chance.choices(SIZES, weights=(20, 20, 20, 20, 10, 1))[0])
+                    sent = Sent(self._numbers, chance.choices([*SIZES], weights=SIZES.values())[0])
                     self._numbers = sent.end
                 is_patient = chance.random() < 0.8
                 (self.acknowledged if self._bring(sent, is_patient) else self.given_up).append(sent)
-                with self._changed:
-                    self._changed.notify_all()
+                self._tell()
+        except BaseException as problem:
+            self._tell(_problem=problem)
+            raise
         finally:
             self.end()
 
@@ -125,8 +136,10 @@ class Load:
         body, server = sent.body(), 0
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._servers > server)  # noqa: B023  # it is called at once
+                self._changed.wait_for(lambda: self._is_over or (self._port and self._servers > server))  # noqa: B023  # it is called at once
                 server, port = self._servers, self._port
+            if port is None:
+                return False
             try:
                 status, told = post(port, body, f"batch-{sent.first}")
             except (OSError, http.client.HTTPException):
@@ -216,19 +229,18 @@ def kill_servers(folder, moments, seed, *, check_every=20):
                     case "loaded":
                         start_s = kill_under_load(folder, load, batches=chance.randint(1, 80))
                     case "writing segments":
-                        start_s = kill_under_load(folder, load, batches=400, drafts=chance.randint(1, 3))
+                        kill_writing(folder, load, segments=chance.randint(1, 2))
                 if run % check_every == 0:
                     check(store, load, seed)
             with server_in(folder) as process:
-                load.serve(port_of(process))
-                load.end()
-                for one in sending:
-                    one.result()
+                with load.at(port_of(process)):
+                    load.end()
+                    for one in sending:
+                        one.result()
                 process.send_signal(signal.SIGTERM)
                 assert process.wait() == 0, seed
         finally:
             load.end()
-            load.serve(0)  # where nobody is, so nobody waits any more
     check(store, load, seed)
     assert check_store(store, Disk()).findings == (), seed
     return load
@@ -243,21 +255,24 @@ def kill_starting(folder, after_s):
         killer.cancel()
 
 
-def kill_under_load(folder, load, *, batches, drafts=None):
-    """Kills a server when so many more batches are acknowledged, or so many segments begun; how long its start took."""
+def kill_under_load(folder, load, *, batches):
+    """Kills a server when so many more batches are acknowledged; how long its start took."""
     began = time.monotonic()
-    with server_in(folder) as process:
-        port = port_of(process)
+    with server_in(folder) as process, load.at(port_of(process)):
         took_s = time.monotonic() - began
-        load.serve(port)
-        before = len(load.acknowledged)
-        begun = set()
-        for more in range(batches + 1):
-            load.wait_for(before + more)
-            begun.update(folder.glob(f"data/store/{DAYS}/*/{DRAFT}*") if drafts else ())
-            if drafts and len(begun) >= drafts:
-                break
+        load.wait_for(len(load.acknowledged) + batches)
+        process.kill()
     return took_s
+
+
+def kill_writing(folder, load, segments):
+    """Kills a server in the middle of writing so many segments under load, though it may come to the end of some."""
+    begun = set()
+    with server_in(folder) as process, load.at(port_of(process)):
+        while len(begun) < segments:
+            load.wait_for(len(load.acknowledged) + 1)
+            begun.update(folder.glob(f"data/store/{DAYS}/*/{DRAFT}*"))
+        process.kill()
 
 
 def check(store, load, seed):

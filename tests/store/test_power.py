@@ -17,7 +17,7 @@ from power_cut import TestDisk, power_cuts
 from stores import NOW_NS, batch_of, names_in, stored_names
 
 LATER_NS = 2 * NOW_NS
-SMALL = StoreLimits(segment_records=64)
+SMALL = StoreLimits(segment_records=64, seal_records=3)
 
 
 @dataclass(frozen=True)
@@ -162,6 +162,14 @@ def added(sender):
         store.seal(NOW_NS)
 
 
+def sealed_in_parts(sender):
+    with sender.store() as store:
+        sender.append("a1", "a2", "a3", source="f")
+        sender.append("b", batch_id="x")
+        sender.append("c", source="f")
+        store.seal(NOW_NS)
+
+
 KILLED = "killed"
 
 
@@ -181,7 +189,7 @@ def killed(first, sync):
     return program
 
 
-PROGRAMS = [appended, sealed, reopened, compacted, dropped, replaced, added]
+PROGRAMS = [appended, sealed, sealed_in_parts, reopened, compacted, dropped, replaced, added]
 
 
 def running(program):

@@ -539,6 +539,36 @@ def test_a_step_whose_sync_or_write_fails_anywhere_changes_nothing_or_all_and_wo
                 assert names_of(store) == expected
 
 
+def test_a_long_spool_is_sealed_in_parts_and_each_stays_sealed_whatever_becomes_of_the_next(tmp_path):
+    limits = StoreLimits(seal_records=3)
+    with open_store(tmp_path / "first" / "store") as store:
+        for number in range(5):
+            store.append(
+                batch_of(f"a{number}", f"b{number}"), position=("f", f"{number}"), batch_id=f"{number}"
+            )
+        everything = names_of(store)
+    tree = tree_of(tmp_path / "first")
+    left = set()
+    for number in count(1):
+        disk = TestDisk(tmp_path / f"{number}", real=True, tree=tree)
+        with open_store(disk.root / "store", disk=disk, limits=limits) as store:
+            disk.fail_syncs = {counting(disk) + number}
+            try:
+                store.seal(NOW_NS)
+            except Unavailable:
+                left.add(len(store.hot()))
+                assert names_of(store) == stored_names(store.folder) == everything
+            else:
+                break
+        with open_store(disk.root / "store", limits=limits) as store:
+            assert names_of(store) == everything
+            assert store.position("f") == "4"
+            assert not store.append(batch_of("again"), batch_id="0")
+
+    assert left == {5, 3, 1, 0}
+    assert [entry.records for entry in store.manifest.segments] == [4, 4, 2]
+
+
 def test_a_full_disk_takes_nothing_and_everything_again_once_there_is_room(tmp_path):
     disk = TestDisk(tmp_path, real=True)
     with open_store(tmp_path / "store", disk=disk) as store:

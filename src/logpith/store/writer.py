@@ -270,10 +270,11 @@ class Store:
         self.compact(now_ns)
 
     def seal(self, now_ns: int) -> None:
-        """Makes segments of all that is in the spool only.
+        """Makes segments of all that is in the spool only, oldest first and in parts: who is ended in the middle of a
+        long spool, again and again, gets further each time.
 
         Raises:
-            Unavailable: the disk is full or fails; nothing has changed.
+            Unavailable: the disk is full or fails; what was sealed before stays so, and nothing else has changed.
         """
         with self._changing, _telling(self.folder):
             log = self._open_log()
@@ -282,32 +283,51 @@ class Store:
                 self._take_durable(log)
                 # What is behind one that is not known to be durable is sealed the next time.
                 end = min(self._waiting, default=log.durable_sequence + 1)
-                hot = [stored for stored in self._hot.values() if stored.sequence < end]
-                void = [sequence for sequence in self._void if sequence < end]
-            if not hot:
+                left: Sequence[Stored] = [stored for stored in self._hot.values() if stored.sequence < end]
+            if not left:
                 return
-            built = self.build([stored.batch for stored in hot], now_ns)
-            self._keep(built)
+            try:
+                while left:
+                    part, left = self._divided(left)
+                    self._seal_part(part, left[0].sequence if left else end, now_ns)
+            finally:
+                self._remove_consumed()
             with self._lock:
-                positions = dict(self._manifest.positions)
-                for stored in hot:
-                    self._note_position(positions, stored)
-                through = max(hot[-1].sequence, *void) if void else hot[-1].sequence
-                ids = (stored.head.batch_id for stored in hot if stored.head.batch_id)
-                self._commit(
-                    built,
-                    consumed=through,
-                    positions=positions,
-                    placed={name: last for name, last in self._manifest.placed.items() if last > through},
-                    batch_ids=(*self._manifest.batch_ids, *ids)[-MOST_BATCH_IDS:],
-                )
-                for stored in hot:
-                    del self._hot[stored.sequence]
-                self._void.difference_update(void)
                 self._oldest_ns = None
                 while len(self._batch_ids) > 2 * MOST_BATCH_IDS:
                     del self._batch_ids[next(iter(self._batch_ids))]
-            self._remove_consumed()
+
+    def _divided(self, hot: Sequence[Stored]) -> tuple[Sequence[Stored], Sequence[Stored]]:
+        """The first frames, as many as are enough to be sealed, and the others."""
+        records = size_bytes = 0
+        for count, stored in enumerate(hot, 1):
+            records += stored.batch.num_rows
+            size_bytes += stored.batch.nbytes
+            if records >= self.limits.seal_records or size_bytes >= self.limits.seal_bytes:
+                return hot[:count], hot[count:]
+        return hot, ()
+
+    def _seal_part(self, hot: Sequence[Stored], end: int, now_ns: int) -> None:
+        """Makes segments of the first frames that are in the spool only; no other one of them is before `end`."""
+        built = self.build([stored.batch for stored in hot], now_ns)
+        self._keep(built)
+        with self._lock:
+            positions = dict(self._manifest.positions)
+            for stored in hot:
+                self._note_position(positions, stored)
+            void = [sequence for sequence in self._void if sequence < end]
+            through = max(hot[-1].sequence, *void) if void else hot[-1].sequence
+            ids = (stored.head.batch_id for stored in hot if stored.head.batch_id)
+            self._commit(
+                built,
+                consumed=through,
+                positions=positions,
+                placed={name: last for name, last in self._manifest.placed.items() if last > through},
+                batch_ids=(*self._manifest.batch_ids, *ids)[-MOST_BATCH_IDS:],
+            )
+            for stored in hot:
+                del self._hot[stored.sequence]
+            self._void.difference_update(void)
 
     def compact(self, now_ns: int) -> None:
         """Puts small neighbours of one day and class together, as long as they make one segment.
