@@ -9,29 +9,38 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import re
 import sys
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
-from logpith_emit.context import context_fields, correlation_id
-from logpith_emit.encoding import encode
+from logpith_emit.context import context_now
+from logpith_emit.encoding import Encode, encode, in_words, plain_encoder
 from logpith_emit.errors import BadArgument, LogpithError
 from logpith_emit.redaction import Redactor, names_a_secret
-from logpith_emit.severity import BANDS, INFO, band, severity_number
+from logpith_emit.severity import BANDS, DEBUG, INFO, band, severity_number
 from logpith_emit.spool import Overflow, Spool, SpoolWriter
+
+if TYPE_CHECKING:
+    from logpith_emit.destinations import Destination
+    from logpith_emit.shipping import Shipper
 
 RECORD_KIND = 1
 """The kind of the spool's frames that are records."""
 
 _WARN_EVERY_NS = 60 * 1_000_000_000
-_MOST_HEADS = 256
+_MOST_OWNS = 256
+_A_TIME_NS = 10**18
+_MOST_NAMES = 4096
 _OWN = frozenset(("timestamp", "level", "logger", "service", "process_id", "thread_name"))
 
 
@@ -60,9 +69,15 @@ class EmitSettings:
     redact: bool = True
     """Whether secrets are blanked out before anything is written."""
 
+    destinations: Mapping[str, Any] = field(default_factory=dict)
+    """Where records go from the spool, by a name of one's own: destinations, or tables that describe them."""
+
+    drain_s: float = 2.0
+    """How long the end of the program may wait until they got everything; what they did not get stays in the spool."""
+
 
 def default_folder(environment: Mapping[str, str] | None = None) -> Path:
-    """Where programs of this user spool, unless they are told otherwise."""
+    """Where programs of this user spool, each service in a folder of its own, unless they are told otherwise."""
     known = os.environ if environment is None else environment
     if known.get("LOGPITH_EMIT_FOLDER"):
         return Path(known["LOGPITH_EMIT_FOLDER"])
@@ -80,11 +95,12 @@ class Emitter:
         """Nothing is opened before the first record.
 
         Raises:
-            BadArgument: the settings name a level that is none.
+            BadArgument: the settings name a level that is none, or describe a destination that is none.
         """
         self.settings = settings
         self.service = settings.service or _script_name()
-        self.folder = settings.folder or default_folder()
+        self.folder = settings.folder or default_folder() / folder_name(self.service)
+        self.spool = Spool(folder=self.folder, limit_bytes=settings.limit_bytes, overflow=settings.overflow)
         self.least = _level(settings.level)
         self.lost: Counter[str] = Counter()
         """Records that were said and not written, by reason; what the spool drops it counts itself."""
@@ -93,17 +109,22 @@ class Emitter:
         """Who is shown each record, redacted, besides the spool: a console."""
 
         self._clock = clock
+        self._now_ns = clock.now_ns
         self._begin_anew()
         _follow_forks(self)
         self._redactor = Redactor() if settings.redact else None
-        self._heads: dict[tuple[int, str, int, str], bytes] = {}
+        self._encode: Encode = encode
+        self._plain_names: set[str] = set()
+        """Names of fields that were looked at and need no look any more."""
         self._writer: SpoolWriter | None = None
         self._warned_ns = -_WARN_EVERY_NS
+        self.shipper: Shipper | None = _shipper_of(self) if settings.destinations else None
 
     def _begin_anew(self) -> None:
         """Locks that nobody holds: of a forked child nobody else is there to let them go."""
         self._opening = threading.RLock()
-        self._busy = threading.local()
+        self._busy: set[int] = set()
+        self._here = _OfThread()
 
     def is_wanted(self, severity: int) -> bool:
         """Whether a record of this severity is written."""
@@ -113,82 +134,111 @@ class Emitter:
         """Writes a record. What fails is counted and said once a minute on stderr."""
         if severity < self.least:
             return
-        if getattr(self._busy, "here", False):
+        if self._busy and get_ident() in self._busy:
             # Something that writing a record calls has logged: a repr, a listener.
             self.lost["recursive"] += 1
             return
-        self._busy.here = True
         try:
-            payload = self._payload(severity, message, fields, logger)
-            self._write(payload)
+            context = context_now()
+            if context is not None:
+                fields = {**context.said, **fields}
+            payload = b""
+            if self._plain_names.issuperset(fields):
+                payload = self._plain(severity, message, fields, logger)
+            payload = payload or self._any(severity, message, fields, logger)
+            if not (self._writer or self._open()).append(payload, RECORD_KIND):
+                self._warn("the spool is full", f"look at {self.folder}, or give it a higher limit")
             if self.listeners:
-                entry = json.loads(payload)
-                for listener in self.listeners:
-                    listener(entry)
+                self._show(payload)
         except Exception as error:  # noqa: BLE001 - a program goes on, whatever logging meets
             self._lose(error)
+
+    def _plain(self, severity: int, message: str, fields: Mapping[str, object], logger: str) -> bytes:
+        """The record as JSON, if it holds nothing but what JSON has, under names of no interest, and nothing in it looks
+        like a secret, as in nearly every record; else nothing."""
+        own, own_bytes = self._here.owns.get((severity, logger)) or self._own(severity, logger)
+        try:
+            line = self._encode({"timestamp": self._now_ns(), **own, "message": message, **fields})
+        except Exception:  # noqa: BLE001 - whatever an encoder says of what it does not know
+            return b""
+        redactor = self._redactor
+        return line if redactor is None or redactor.is_clean_line(line[own_bytes:], len(fields) + 1) else b""
+
+    def _any(self, severity: int, message: str, fields: Mapping[str, object], logger: str) -> bytes:
+        """The record as JSON, whatever it holds. Objects of others are asked for their words, and may log by that."""
+        self._busy.add(get_ident())
+        try:
+            said: Mapping[str, object] = {"message": message, **fields}
+            self._learn_names(fields)
+            if self._redactor is not None and not _SCALARS.issuperset(map(type, said.values())):
+                said = _spelt_out(said)
+            own, _ = self._own(severity, logger)
+            return encode({"timestamp": self._now_ns(), **own, **self._kept(said)})
         finally:
-            self._busy.here = False
+            self._busy.discard(get_ident())
+
+    def _learn_names(self, names: Iterable[str]) -> None:
+        if len(self._plain_names) < _MOST_NAMES:
+            self._plain_names.update(name for name in names if _is_plain_name(name))
+
+    def _show(self, payload: bytes) -> None:
+        self._busy.add(get_ident())
+        try:
+            entry = json.loads(payload)
+            for listener in self.listeners:
+                listener(entry)
+        finally:
+            self._busy.discard(get_ident())
+
+    @contextmanager
+    def silenced(self) -> Iterator[None]:
+        """On this thread nothing is written: what brings records to destinations would bring its own for ever."""
+        self._busy.add(get_ident())
+        try:
+            yield
+        finally:
+            self._busy.discard(get_ident())
+
+    def start(self) -> None:
+        """Begins to bring what stands in the spool to the destinations; else the first record does."""
+        if self.shipper is not None:
+            self.shipper.start()
 
     def close(self) -> None:
-        """Ends the file that is being written, so that all of it is shipped."""
+        """Ends the file that is being written, and waits a little until all is delivered."""
         with self._opening:
             if self._writer is not None:
                 with suppress(OSError, LogpithError):
                     self._writer.close()
                 self._writer = None
-
-    def _payload(self, severity: int, message: str, fields: Mapping[str, object], logger: str) -> bytes:
-        """The record as JSON: what is known of it first, then what is said."""
-        context = context_fields()
-        said: dict[str, object] = (
-            {"message": message, **context, **fields} if context else {"message": message, **fields}
-        )
-        if correlation := correlation_id():
-            said.setdefault("correlation_id", correlation)
-        redactor = self._redactor
-        if not _are_plain_names(tuple(said)) or (redactor is not None and _is_nested(said)):
-            return self._head(severity, logger) + encode(self._kept(said))[1:]
-        body = encode(said)
-        # Nearly every record has nothing that any rule is about, which its text tells sooner than its fields do.
-        if redactor is not None and not redactor.is_clean(body.decode()):
-            body = encode(self._kept(said))
-        return self._head(severity, logger) + body[1:]
+        if self.shipper is not None:
+            self.shipper.close(self.settings.drain_s)
 
     def _kept(self, said: Mapping[str, object]) -> Mapping[str, object]:
         """What is said, without secrets; a field that is called as one of ours is has a `_` behind its name."""
         redacted = said if self._redactor is None else self._redactor.redact_fields(said)
         return {f"{name}_" if name in _OWN else name: value for name, value in redacted.items()}
 
-    def _head(self, severity: int, logger: str) -> bytes:
-        """The record up to what is said."""
-        key = severity, logger, os.getpid(), threading.current_thread().name
-        known = self._heads.get(key)
-        if known is None:
-            own = {"level": BANDS[band(severity)], "service": self.service, "logger": logger}
-            own = {name: value for name, value in own.items() if value}
-            if len(self._heads) >= _MOST_HEADS:
-                self._heads.clear()
-            known = b"," + encode({**own, "process_id": key[2], "thread_name": key[3]})[1:-1] + b","
-            self._heads[key] = known
-        return b'{"timestamp":%d' % self._clock.now_ns() + known
-
-    def _write(self, payload: bytes) -> None:
-        writer = self._writer
-        if writer is None:
-            writer = self._open()
-        if not writer.append(payload, RECORD_KIND):
-            self._warn("the spool is full", f"look at {self.folder}, or give it a higher limit")
+    def _own(self, severity: int, logger: str) -> tuple[Mapping[str, object], int]:
+        """What all records of a severity, a logger and this thread have first, and how many bytes that takes."""
+        self._encode = plain_encoder()
+        own = {"level": BANDS[band(severity)], "service": self.service, "logger": logger}
+        own = {name: value for name, value in own.items() if value}
+        name = threading.current_thread().name
+        known = {**own, "process_id": os.getpid(), "thread_name": name}
+        size_bytes = len(encode({"timestamp": _A_TIME_NS, **known}))
+        if len(self._here.owns) >= _MOST_OWNS:
+            self._here.owns.clear()
+        self._here.owns[severity, logger] = known, size_bytes
+        return known, size_bytes
 
     def _open(self) -> SpoolWriter:
         with self._opening:
             if self._writer is None:
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                spool = Spool(
-                    folder=self.folder, limit_bytes=self.settings.limit_bytes, overflow=self.settings.overflow
-                )
-                self._writer = SpoolWriter(spool, 1)
+                self._writer = SpoolWriter(self.spool, 1)
                 atexit.register(self.close)
+                self.start()
             return self._writer
 
     @property
@@ -203,8 +253,9 @@ class Emitter:
         self._warn(f"a record was lost: {told}", f"look at {self.folder}")
 
     def _warn(self, problem: str, remedy: str) -> None:
+        """Tells it on stderr, once a minute; each time where everything is logged."""
         now_ns = self._clock.monotonic_ns()
-        if now_ns - self._warned_ns < _WARN_EVERY_NS:
+        if now_ns - self._warned_ns < _WARN_EVERY_NS and self.least > DEBUG:
             return
         self._warned_ns = now_ns
         with suppress(Exception):
@@ -227,17 +278,65 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_all_anew)
 
 
-@lru_cache(maxsize=1024)
-def _are_plain_names(names: tuple[str, ...]) -> bool:
-    """Whether fields have none of our names, and none of a secret's."""
-    return _OWN.isdisjoint(names) and not any(names_a_secret(name) for name in names)
+class _OfThread(threading.local):
+    """What each thread has of its own."""
+
+    def __init__(self) -> None:
+        self.owns: dict[tuple[int, str], tuple[Mapping[str, object], int]] = {}
 
 
-def _is_nested(said: Mapping[str, object]) -> bool:
-    return any(not isinstance(value, _SCALARS) for value in said.values())
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+"""Types whose values JSON has, and nobody's code is called for."""
 
 
-_SCALARS = (str, int, float, type(None))
+def _is_plain_name(name: object) -> bool:
+    """Whether a field's name is none of ours and none of a secret's, and has nothing in it that JSON or rules mark."""
+    return (
+        type(name) is str
+        and _PLAIN_NAME.fullmatch(name) is not None
+        and name not in _OWN
+        and not names_a_secret(name)
+    )
+
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
+
+
+def _spelt_out(said: Mapping[str, object]) -> Mapping[str, object]:
+    """The same in JSON's own types, so that a secret is found in the words of an object, too."""
+    try:
+        spelt: Mapping[str, object] = json.loads(encode(said))
+    except (RecursionError, ValueError):
+        return in_words(said)
+    return spelt
+
+
+def folder_name(service: str) -> str:
+    """A service's name as that of a folder: `shop`, `a%2Fb`."""
+    return quote(service, safe="")[:200].replace(".", "%2E", 1 if service.startswith(".") else 0)
+
+
+def destinations_of(settings: EmitSettings) -> dict[str, Destination]:
+    """The destinations of some settings, by name.
+
+    Raises:
+        BadArgument: one of them is none.
+    """
+    # Loaded by those alone that have some.
+    from logpith_emit.destinations import Destination, destination_of  # noqa: PLC0415
+
+    return {
+        name: told if isinstance(told, Destination) else destination_of(told, f"destinations.{name}")
+        for name, told in settings.destinations.items()
+    }
+
+
+def _shipper_of(emitter: Emitter) -> Shipper:
+    from logpith_emit.shipping import Shipper  # noqa: PLC0415 - as above
+
+    return Shipper(
+        emitter.spool, destinations_of(emitter.settings), warn=emitter._warn, inside=emitter.silenced
+    )
 
 
 def _script_name() -> str:

@@ -42,7 +42,8 @@ def test_what_was_said_can_be_asked(folder):
         with LogpithDestination(url=door.url + "/", token=Secret(WRITER)).open() as live:
             live.write(numbered(20))
 
-        answer = door.as_(READER).get("/tools/log_count", params={"query": "record AND level:info"})
+        with door.as_(READER) as client:
+            answer = client.get("/tools/log_count", params={"query": "record AND level:info"})
 
     assert answer.status_code == 200, answer.text
     assert answer.json()["summary"] == "20 records."
@@ -61,7 +62,7 @@ def test_a_login_that_is_refused_can_be_mended(folder, token):
     with (
         opened(folder, tokens=TOKENS) as door,
         LogpithDestination(url=door.url, token=Secret(token)).open() as live,
-        pytest.raises(Unavailable, match="says 40[13]") as error,
+        pytest.raises(Unavailable, match=r"says 40[13]") as error,
     ):
         live.write(numbered(1))
 

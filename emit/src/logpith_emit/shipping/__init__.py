@@ -14,6 +14,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
@@ -36,10 +37,10 @@ class Shipper:
         destinations: Mapping[str, Destination],
         *,
         warn: Warn,
-        inside: Callable[[], object] = lambda: None,
+        inside: Callable[[], AbstractContextManager[None]] = nullcontext,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        """Nothing is delivered before `start`; `inside` is called on each of its threads first.
+        """Nothing is delivered before `start`; each of its threads runs within `inside`.
 
         Raises:
             BadArgument: a name is none.

@@ -17,7 +17,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
@@ -87,12 +87,12 @@ class Delivery:
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def start(self, inside: Callable[[], object] = lambda: None) -> None:
-        """Begins to deliver, on a thread of its own, which calls `inside` first."""
+    def start(self, inside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """Begins to deliver, on a thread of its own, within `inside`."""
 
         def run() -> None:
-            inside()
-            self.run()
+            with inside():
+                self.run()
 
         self._thread = threading.Thread(target=run, name=f"logpith-emit {self.name}", daemon=True)
         self._thread.start()

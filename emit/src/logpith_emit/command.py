@@ -1,0 +1,250 @@
+"""The command line: brings what programs have left in their spools to its destinations, and tells how that goes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from logpith_emit.clock import SYSTEM_CLOCK
+from logpith_emit.destinations import Destination
+from logpith_emit.emitter import EmitSettings, default_folder, destinations_of, folder_name
+from logpith_emit.errors import BadArgument, LogpithError
+from logpith_emit.logger import settings_of
+from logpith_emit.shipping import Shipper, Status, forget, status_of
+from logpith_emit.spool import Spool
+
+DONE, LEFT, ERROR = 0, 1, 2
+
+_TOLD = """\
+Programs that log by logpith-emit write to a spool, and bring that to their destinations by themselves. What they could
+not bring before they ended waits in the spool; the next start of the program brings it, or this command does.
+
+Settings are those of the programs: LOGPITH_EMIT_… in the environment, and the file that LOGPITH_EMIT_SETTINGS names.
+
+Exit codes: 0 all is delivered, 1 something waits or was refused, 2 error.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code."""
+    try:
+        told = _parser().parse_args(arguments)
+        return int(told.run(told))
+    except LogpithError as error:
+        sys.stderr.write(f"logpith-emit: {error.problem}\n  {error.remedy}\n")
+        return ERROR
+    except OSError as error:
+        sys.stderr.write(f"logpith-emit: {error}\n")
+        return ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="logpith-emit", description=_TOLD, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    where = argparse.ArgumentParser(add_help=False)
+    where.add_argument("--folder", type=Path, help="one spool; else those of all services of this user")
+    where.add_argument(
+        "--settings", type=Path, metavar="FILE", help="a file of TOML; else LOGPITH_EMIT_SETTINGS"
+    )
+
+    ship = commands.add_parser(
+        "ship", parents=[where], help="bring what is there to the destinations, and what comes"
+    )
+    ship.add_argument("--once", action="store_true", help="end when all is delivered that is there")
+    ship.add_argument(
+        "--timeout", type=float, default=60.0, metavar="S", help="how long --once may take (default: 60)"
+    )
+    ship.set_defaults(run=_ship)
+
+    status = commands.add_parser("status", parents=[where], help="what waits, and what became of the rest")
+    status.add_argument("--json", action="store_true", help="for programs")
+    status.set_defaults(run=_status)
+
+    forgotten = commands.add_parser(
+        "forget", parents=[where], help="let files no longer wait for a destination that is gone"
+    )
+    forgotten.add_argument("name", help="its name in the settings")
+    forgotten.set_defaults(run=_forget)
+    return parser
+
+
+# ── ship ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _ship(told: argparse.Namespace) -> int:
+    settings, destinations = _wanted(told)
+    if told.once:
+        return _ship_once(_spools(told, settings), destinations, told.timeout)
+    with _signals() as (end, reload):
+        shippers: dict[Path, Shipper] = {}
+        while not end.is_set():
+            for spool in _spools(told, settings):
+                if spool.folder not in shippers:
+                    shippers[spool.folder] = Shipper(spool, destinations, warn=_warn)
+                    shippers[spool.folder].start()
+            end.wait(1.0)
+            if reload.is_set():
+                reload.clear()
+                try:
+                    settings, destinations = _wanted(told)
+                except LogpithError as error:
+                    _warn(f"the settings stay as they were: {error.problem}", error.remedy)
+                    continue
+                for shipper in shippers.values():
+                    shipper.use(destinations)
+        ended = [shipper.close(settings.drain_s) for shipper in shippers.values()]
+    return DONE if all(ended) else LEFT
+
+
+def _ship_once(spools: Sequence[Spool], destinations: Mapping[str, Destination], timeout_s: float) -> int:
+    until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
+    shippers = [Shipper(spool, destinations, warn=_warn) for spool in spools]
+    for shipper in shippers:
+        shipper.start()
+    for shipper in shippers:
+        shipper.flush((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9)
+    for shipper in shippers:
+        shipper.close(0.0)
+    left = [(spool, status) for spool in spools for status in status_of(spool) if status.name in destinations]
+    for spool, status in left:
+        sys.stdout.write(f"{spool.folder.name}  {line_of(status)}\n")
+    if not left:
+        sys.stdout.write("Nothing was ever spooled.\n")
+    return LEFT if any(status.waiting for _, status in left) else DONE
+
+
+@contextmanager
+def _signals() -> Iterator[tuple[threading.Event, threading.Event]]:
+    """What is set when this shall end, and when the settings shall be read again."""
+    end, reload = threading.Event(), threading.Event()
+    handled = {
+        number: signal.signal(number, lambda *_, event=event: event.set())
+        for number, event in [
+            (signal.SIGTERM, end),
+            (signal.SIGINT, end),
+            *([(signal.SIGHUP, reload)] if hasattr(signal, "SIGHUP") else []),
+        ]
+    }
+    try:
+        yield end, reload
+    finally:
+        for number, handler in handled.items():
+            signal.signal(number, handler)
+
+
+# ── status, forget ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _status(told: argparse.Namespace) -> int:
+    settings = _settings(told)
+    spools = _spools(told, settings)
+    found = [(spool, status) for spool in spools for status in status_of(spool)]
+    if told.json:
+        sys.stdout.write(json.dumps([_as_json(spool, status) for spool, status in found], indent=2) + "\n")
+    elif not found:
+        waiting = sum(len(spool.segments()) for spool in spools)
+        sys.stdout.write(
+            f"No destination has begun. {waiting} file{'s' * (waiting != 1)} in "
+            f"{', '.join(str(spool.folder) for spool in spools) or default_folder()}\n"
+        )
+    for spool, status in found if not told.json else []:
+        sys.stdout.write(f"{spool.folder.name}  {line_of(status)}\n")
+        if status.shipped.last_error:
+            sys.stdout.write(
+                f"    last error {_moment(status.shipped.last_error_ns)}: {status.shipped.last_error}\n"
+            )
+    return LEFT if any(status.waiting or status.shipped.refused for _, status in found) else DONE
+
+
+def line_of(status: Status) -> str:
+    """`postgres (retrying): 5 waiting since 2026-03-14 09:26:53 UTC, 120 sent, 3 dropped (too_old)`."""
+    shipped = status.shipped
+    since = f" since {_moment(status.oldest_ns)}" if status.oldest_ns else ""
+    parts = [f"{status.waiting:,} waiting{since}", f"{shipped.sent:,} sent"]
+    parts += [f"{shipped.retried:,} retried"] if shipped.retried else []
+    parts += [f"{shipped.refused:,} refused"] if shipped.refused else []
+    parts += [f"{records:,} dropped ({reason})" for reason, records in shipped.dropped.items()]
+    return f"{status.name} ({shipped.state}): {', '.join(parts)}"
+
+
+def _as_json(spool: Spool, status: Status) -> Mapping[str, object]:
+    return {
+        "folder": str(spool.folder),
+        "name": status.name,
+        "waiting": status.waiting,
+        "waiting_bytes": status.waiting_bytes,
+        "oldest": _moment(status.oldest_ns) if status.oldest_ns else None,
+        **vars(status.shipped),
+    }
+
+
+def _moment(time_ns: int) -> str:
+    return f"{datetime.fromtimestamp(time_ns // 1_000_000_000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _forget(told: argparse.Namespace) -> int:
+    spools = [
+        spool for spool in _spools(told, _settings(told)) if (spool.folder / f"{told.name}.place").exists()
+    ]
+    if not spools:
+        raise BadArgument(
+            f"Nothing waits for a destination '{told.name}'", remedy="Look at logpith-emit status"
+        )
+    for spool in spools:
+        forget(spool, told.name)
+        sys.stdout.write(f"{spool.folder.name}  no longer waits for {told.name}\n")
+    return DONE
+
+
+# ── settings ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _settings(told: argparse.Namespace) -> EmitSettings:
+    environment = dict(os.environ)
+    if told.settings is not None:
+        environment["LOGPITH_EMIT_SETTINGS"] = str(told.settings)
+    settings = settings_of(environment)
+    return replace(settings, folder=told.folder) if told.folder is not None else settings
+
+
+def _wanted(told: argparse.Namespace) -> tuple[EmitSettings, Mapping[str, Destination]]:
+    settings = _settings(told)
+    if not settings.destinations:
+        raise BadArgument(
+            "The settings name no destinations",
+            remedy="Write [destinations.NAME] with a type into a file, and name that by --settings",
+        )
+    return settings, destinations_of(settings)
+
+
+def _spools(told: argparse.Namespace, settings: EmitSettings) -> list[Spool]:
+    """The spool that is named, or those of all services of this user."""
+    base = default_folder()
+    if settings.folder is not None:
+        folders = [settings.folder]
+    elif settings.service:
+        folders = [base / folder_name(settings.service)]
+    else:
+        folders = sorted(path for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
+    if told.folder is not None and not told.folder.is_dir():
+        raise BadArgument(f"There is no folder {told.folder}", remedy="Name the folder of a spool")
+    return [
+        Spool(folder=folder, limit_bytes=settings.limit_bytes, overflow=settings.overflow)
+        for folder in folders
+    ]
+
+
+def _warn(problem: str, remedy: str) -> None:
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"logpith-emit: {problem}; {remedy}\n")
