@@ -160,8 +160,10 @@ def test_what_was_not_delivered_waits_for_the_next_process(spool, ship):
     said = say(spool, 10)
     shipper = shipper_of(spool, {"d": Scripted(act=never)})
     shipper.start()
+    (delivery,) = shipper._running.values()
 
-    assert shipper.close(0.05)
+    shipper.close(0.05)
+    assert delivery.join(SOON_S)
     (status,) = status_of(spool)
     assert (status.waiting, status.shipped.sent, status.shipped.state) == (10, 0, "ended")
     assert status.oldest_ns == numbered(1)[0].timestamp
