@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from .cache import PREPARE, keep, kept, maven, run
+from .certificates import certificate
 from .java import java_home, prepare_java
 from .ports import free_port
 from .server import Server
@@ -81,15 +82,38 @@ rootLogger.level=WARN
 rootLogger.appenderRef.out.ref=out
 """
 
+# Beside the plain way in, one that is told to clients as going through somebody in between, and one that is secured.
+MORE_WAYS_IN = """\
+listeners=PLAINTEXT://{host}:{port},BEHIND://{host}:{behind_port},SECURE://{host}:{secure_port},\
+CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port},BEHIND://{host}:{proxy_port},SECURE://{host}:{secure_port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,BEHIND:PLAINTEXT,SECURE:SASL_SSL,CONTROLLER:PLAINTEXT
+listener.name.secure.ssl.keystore.type=PEM
+listener.name.secure.ssl.keystore.location={certificate}
+listener.name.secure.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.secure.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+user_{user}="{password}";
+listener.name.secure.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
+"""
+
 METADATA_REQUEST, METADATA_VERSION = 3, 4
 
 
 class Kafka(Server):
     name = "kafka"
+    user, password = "app", "correct-horse"
+    """Who may log in by PLAIN."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.controller_port = free_port()
+        self.behind_port, self.proxy_port = free_port(), free_port()
+        """Where somebody in between connects to, and where clients are told to find them."""
+        self.secure_port = free_port()
+        """Where one logs in, over TLS."""
 
     @classmethod
     def missing(cls) -> str:
@@ -110,6 +134,17 @@ class Kafka(Server):
                 controller_port=self.controller_port,
                 data=data,
                 partitions=PARTITIONS,
+            )
+            + MORE_WAYS_IN.format(
+                host=self.host,
+                port=self.port,
+                controller_port=self.controller_port,
+                behind_port=self.behind_port,
+                proxy_port=self.proxy_port,
+                secure_port=self.secure_port,
+                certificate=certificate(self.folder).both,
+                user=self.user,
+                password=self.password,
             )
         )
         if not data.exists():
