@@ -33,6 +33,7 @@ from logpith.pipeline import (
 from logpith.query.of_batch import which_match
 from logpith.settings import QualitySettings, Settings
 from logpith.sources import Delivery, Source
+from logpith.sources.file import FileSource
 from logpith.stages.dedupe import DedupeStage
 from logpith.stages.drop import DropStage
 from logpith.stages.redact import RedactStage
@@ -210,6 +211,33 @@ def test_what_grows_is_collected_each_minute_and_nothing_twice(store, tmp_path):
     assert polls == 4  # at the start, and once a minute
     assert sorted(texts(store)) == sorted(written)
     assert all(0 <= kept[text] - written[text] <= NS_PER_MIN for text in written)
+
+
+def test_what_is_written_right_before_a_look_is_taken_by_a_second_one_and_no_third(store, tmp_path):
+    """A busy log: a line each half second. Each look finds the last one unsettled."""
+    clock, log = Clock(), tmp_path / "gateway.log"
+    sources = {"w": FileSource(paths=(str(log),))}
+    looked = []
+
+    def write_at(now_ns):
+        with log.open("a") as growing:
+            growing.write(f"{format_ns(now_ns)} INFO request\n")
+        os.utime(log, ns=(now_ns, now_ns))
+        clock.now_ns = now_ns
+
+    write_at(NOW_NS)
+    with piped(store, sources, every_ns=NS_PER_MIN, clock=clock).running() as pipeline:
+        assert wait_for(pipeline, lambda status: status.last_success_ns == NOW_NS)
+        for half_seconds in range(1, 2 * 61):
+            write_at(NOW_NS + half_seconds * NS_PER_S // 2)
+            pipeline.wake()
+            if half_seconds in (2, 120):
+                assert wait_for(pipeline, lambda status: status.last_success_ns == clock.now_ns)
+            looked.append((half_seconds, pipeline.telemetry.value(POLLS, outcome="ok")))
+
+    assert [polls for half_seconds, polls in looked if half_seconds in (1, 2, 119, 120)] == [1, 2, 2, 3]
+    arrived = [row["observed_timestamp"] - NOW_NS for row in rows(store)]
+    assert arrived[:2] == [NS_PER_S, NS_PER_S]
 
 
 def wait_for(pipeline, is_met):

@@ -26,7 +26,7 @@ from logpith import timerange
 from logpith.batch import Batch, count_before, extra_of, join_batches, spell_extra, with_column
 from logpith.component import configure
 from logpith.settings import Settings, parse_size, type_of
-from logpith.sources import Delivery, ListeningSource, LiveSource, Source, source_types
+from logpith.sources import Delivery, HoldingSource, ListeningSource, LiveSource, Source, source_types
 from logpith.stages import Apply, Stage, stage_types
 from logpith.stages.redact import RedactStage
 from logpith.stages.validate import ValidateStage
@@ -482,6 +482,9 @@ class _Worker:
         """Numbers of readings: the last that began, the last that ended, and the last that somebody waits for."""
 
         self._next_ns = 0
+        self._turn_ns: int | None = None
+        """When it is its turn again, while it is to be read once more before that."""
+
         self._is_stopping = False
         # A source that hangs must not keep the process alive; what it had not given is read again.
         self._thread = threading.Thread(target=self._run, name=f"source {name}", daemon=True)
@@ -620,7 +623,7 @@ class _Worker:
             self._note_delivery(delivery)
             if self._is_stopping and not self._source.listens:
                 break
-        self._note_success()
+        self._note_success(live.held_until_ns() if isinstance(live, HoldingSource) else None)
 
     def _note_delivery(self, delivery: Delivery) -> None:
         telemetry, name = self._pipeline.telemetry, self.status.name
@@ -647,19 +650,30 @@ class _Worker:
             return 0
         return count_before(batch, self._pipeline.now_ns() - retention_ns)
 
-    def _note_success(self) -> None:
+    def _note_success(self, held_until_ns: int | None) -> None:
         self._pipeline.telemetry.count(POLLS, source=self.status.name, outcome="ok")
         if self.status.failures:
             self._pipeline.tell(f"source {self.status.name} works again")
         now_ns = self._pipeline.now_ns()
         self._finish(
-            now_ns + (self._every_ns or 0),
+            self._next_look_ns(now_ns, held_until_ns),
             state="idle",
             last_success_ns=now_ns,
             problem="",
             remedy="",
             failures=0,
         )
+
+    def _next_look_ns(self, now_ns: int, held_until_ns: int | None) -> int:
+        """When to read again: when it is its turn, or once before, when what is held back is whole."""
+        if self._turn_ns is not None:
+            turn_ns, self._turn_ns = self._turn_ns, None
+            return turn_ns
+        turn_ns = now_ns + (self._every_ns or 0)
+        if held_until_ns is None or held_until_ns >= turn_ns:
+            return turn_ns
+        self._turn_ns = turn_ns
+        return held_until_ns
 
     def _note_failure(self, error: Exception) -> None:
         cause = error.__cause__ if isinstance(error, _NotStored) else error
@@ -677,6 +691,7 @@ class _Worker:
         self._pipeline.telemetry.count(POLLS, source=self.status.name, outcome=state)
         if not self.status.failures:
             self._pipeline.tell(f"source {self.status.name} fails: {problem}. {remedy}")
+        self._turn_ns = None
         failed = replace(self.status, state=state, failures=self.status.failures + 1)
         self._finish(
             self._pipeline.now_ns() + retry_after_ns(failed),

@@ -132,6 +132,23 @@ def test_a_record_waits_for_the_rest_of_its_trace(tmp_path):
     assert whole == [b"2026-11-20T10:00:00Z ERROR failed\nTraceback (most recent call last):\nValueError: no"]
 
 
+def test_it_tells_when_what_it_holds_back_is_whole(tmp_path):
+    log = tmp_path / "app.log"
+    append(log, lines(1, 2))
+    changed_at(log, NOW)
+    with follow(tmp_path, flush_after_s=2).open("logs", None) as live:
+        assert taken(poll(live, NOW + S, at_once=False)) == [line(1)]
+        assert live.held_until_ns() == NOW + 2 * S
+
+        assert taken(poll(live, NOW + 2 * S, at_once=False)) == [line(2)]
+        assert live.held_until_ns() is None
+
+        append(log, b"no end")  # a piece of a line waits for its end, however long that takes
+        changed_at(log, NOW + 3 * S)
+        assert taken(poll(live, NOW + 3 * S, at_once=False)) == []
+        assert live.held_until_ns() is None
+
+
 def test_a_clock_that_is_wrong_does_not_keep_the_last_record_for_ever(tmp_path):
     log = tmp_path / "a.log"
     log.write_bytes(lines(1))

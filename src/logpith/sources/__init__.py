@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from logpith.component import types_in
 
@@ -53,6 +53,14 @@ class LiveSource(Protocol):
         Raises:
             Unavailable, Refused: it cannot be read now, or never.
         """
+
+
+@runtime_checkable
+class HoldingSource(LiveSource, Protocol):
+    """A source that can tell when what it holds back is whole: it is asked again then, once, and not a turn later."""
+
+    def held_until_ns(self) -> int | None:
+        """When there is more to give, as far as the last poll tells; None when that has given all."""
 
 
 class ListeningSource(LiveSource, Protocol):

@@ -69,6 +69,7 @@ class Following:
         )
         self._readers: dict[str, LineReader] = {}
         self._flush_after_ns = int(what.flush_after_s * 1e9)
+        self._looked_ns = 0
 
     def close(self) -> None:
         """Lets go of all files."""
@@ -77,6 +78,7 @@ class Following:
     def poll(self, now_ns: int, *, at_once: bool = False) -> Iterator[Delivery]:
         """See `LiveSource.poll`."""
         problems = self._known.look(now_ns)
+        self._looked_ns = now_ns
         gathering = Gathering(self._deliver)
         if self._known.skips_what_is_there:
             self._known.skips_what_is_there = False
@@ -94,6 +96,13 @@ class Following:
             raise Unavailable(
                 f"{problems[0]}{more}", remedy="Everything else was read; mend that, or leave it out"
             )
+
+    def held_until_ns(self) -> int | None:
+        """See `HoldingSource.held_until_ns`: when the last records of all files are as whole as they will be."""
+        settles = [
+            file.settles_ns(self._flush_after_ns) for file in self._known.files.values() if file.is_held
+        ]
+        return max((when_ns for when_ns in settles if when_ns > self._looked_ns), default=None)
 
     def _deliver(self, batch: Batch) -> Delivery:
         losses, self._known.losses = self._known.losses, {}

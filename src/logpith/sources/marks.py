@@ -97,10 +97,20 @@ class KnownFile:
             os.close(self.descriptor)
             self.descriptor = -1
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it has whole lines that were not taken."""
+        if self.mark.packing:
+            return self.mark.changed_ns != self.changed_ns
+        return self.size > self.mark.read_bytes and (not self.held or b"\n" in self.held)
+
     def is_settled(self, now_ns: int, flush_after_ns: int) -> bool:
         """Whether its last record is as whole as it will be."""
-        unchanged_ns = max(now_ns - self.unchanged_since_ns, now_ns - self.changed_ns)
-        return unchanged_ns >= flush_after_ns
+        return now_ns >= self.settles_ns(flush_after_ns)
+
+    def settles_ns(self, flush_after_ns: int) -> int:
+        """When its last record is as whole as it will be, unless the file is changed until then."""
+        return min(self.unchanged_since_ns, self.changed_ns) + flush_after_ns
 
     def note_change(self, status: os.stat_result, now_ns: int) -> None:
         """Remembers its size and when it was last changed."""
