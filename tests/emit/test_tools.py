@@ -536,9 +536,12 @@ def test_whatever_is_given_and_comes_back_is_told_in_one_record(emitter, argumen
 def test_a_program_that_cannot_log_has_its_tools_all_the_same(tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("x")
     monkeypatch.setattr(logger, "_EMITTER", None)
-    monkeypatch.setenv("LOGPITH_EMIT_LEVEL", "loud")  # is none, so there will be no emitter
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("LOGPITH_EMIT_LEVEL", "loud")
     assert logged_tool(lambda: 7)() == 7
+    assert "'loud' is no level" in capsys.readouterr().err
 
+    monkeypatch.setattr(logger, "_EMITTER", None)
     monkeypatch.setenv("LOGPITH_EMIT_LEVEL", "info")
     monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "file" / "spool"))
     assert logged_tool(lambda: 7)() == 7
