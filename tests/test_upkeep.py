@@ -120,8 +120,12 @@ def test_beside_a_server_each_command_says_what_helps(folder, run):
     with open_store(folder / "data" / "store"):
         applied = run("retention", "apply")
         repaired = run("store", "check", "--repair")
+        restaged = run("ingest", "--again", "gateway")
 
-    assert (applied[0], repaired[0]) == (2, 2)
+    assert (applied[0], repaired[0], restaged[0]) == (2, 2, 2)
+    assert (
+        "stop it, run this, and start it again: from its sources it reads on where it stopped" in restaged[2]
+    )
     assert "lets go of what is due by itself" in applied[2]
     assert "stop it first, and try again" in repaired[2]
     assert "Send the records" not in applied[2] + repaired[2]

@@ -122,7 +122,11 @@ def report_retention(settings: StoreSettings, now_ns: int, *, apply: bool = Fals
     policy = policy_of(settings, size)
     plan = _plan(disk, settings.folder, _manifest(disk, settings.folder), policy, now_ns, free)
     if apply:
-        with _open_to_let_go(settings.folder) as store:
+        remedy = (
+            "A server (logpith serve) lets go of what is due by itself, every second; to do it without one, "
+            "stop it first"
+        )
+        with _open_alone(settings.folder, remedy) as store:
             plan = _plan(disk, settings.folder, store.manifest, policy, now_ns, free)
             store.drop({one.entry.id: one.reason for one in plan.removals}, now_ns, cut_ns=plan.cut_ns)
             store.empty_trash(now_ns)
@@ -142,21 +146,17 @@ def report_retention(settings: StoreSettings, now_ns: int, *, apply: bool = Fals
 
 
 @contextmanager
-def _open_to_let_go(folder: Path) -> Iterator[Store]:
-    """The store, to be written.
+def _open_alone(folder: Path, remedy: str, limits: StoreLimits | None = None) -> Iterator[Store]:
+    """The store, to be written by nobody else; `remedy` is what to do where a server has it.
 
     Raises:
-        Unavailable: a server has it, who lets go of what is due by itself.
+        Unavailable: one has.
     """
     with ExitStack() as opened:
         try:
-            store = opened.enter_context(open_store(folder))
+            store = opened.enter_context(open_store(folder, limits=limits))
         except Unavailable as error:
-            raise Unavailable(
-                error.problem,
-                remedy="A server (logpith serve) lets go of what is due by itself, every second; to do it "
-                "without one, stop it first",
-            ) from error
+            raise Unavailable(error.problem, remedy=remedy) from error
         yield store
 
 
@@ -537,10 +537,12 @@ def report_restaged(
     if not settings.store.is_there:
         raise NotFound(f"there is no store in {folder}", remedy="Ingest something first")
     stages = stages_of(settings, redaction_key(folder.parent))
-    with (
-        full_disk_told(folder),
-        open_store(folder, limits=StoreLimits(classify=_classify(settings))) as store,
-    ):
+    remedy = (
+        "If that is a server (logpith serve), stop it, run this, and start it again: from its sources it reads on "
+        "where it stopped"
+    )
+    limits = StoreLimits(classify=_classify(settings))
+    with full_disk_told(folder), _open_alone(folder, remedy, limits) as store:
         done = restage(store, names, stages, now_ns, progress)
         store.compact(now_ns)
         copy_manifest(store)
