@@ -163,3 +163,19 @@ def test_a_long_wrong_aggregate_is_not_repeated_at_length(answer):
         answer("log_count", "one line\n", agg=["x" * 6000])
 
     assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    ("groups", "said"), [(5, "the 2 smallest counted together"), (4, "the smallest not named")]
+)
+def test_what_has_no_row_of_its_own_is_said_without_naming_a_row_that_a_budget_may_cut(answer, groups, said):
+    text = "".join(f'{{"service":"service-{n}-{"x" * 140}","msg":"went"}}\n' * (9 - n) for n in range(groups))
+
+    whole = answer("log_count", text, by=["service"], top=3)
+    cut = answer("log_count", text, by=["service"], top=3, budget=150)
+
+    assert [item.get("group") for item in whole.items] == [None, None, None, "other"]
+    assert "other" not in [item.get("group") for item in cut.items]
+    assert said in whole.summary
+    assert whole.summary == cut.summary
+    assert "other" not in cut.summary

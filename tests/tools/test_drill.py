@@ -188,3 +188,19 @@ def test_next_calls_keep_the_filter(answer):
     told = answer("log_cluster_drill", text, cluster_id=found, query="level>=warn")
 
     assert all(re.search(r'query="level>=warn"', call) for call in told.next)
+
+
+def test_parts_without_a_row_of_their_own_are_said_without_naming_a_row_that_a_budget_may_cut(answer):
+    text = "".join(
+        f"2026-11-20 13:45:02 WARN app: slow query took {value} ms on main\n" * value
+        for value in range(10, 15)
+    )
+    found = answer("log_cluster", text).items[0]["id"]
+
+    told = answer("log_cluster_drill", text, cluster_id=found, max_clusters=2, budget=20_000)
+    cut = answer("log_cluster_drill", text, cluster_id=found, max_clusters=2, budget=150)
+
+    assert [part["id"] for part in parts_of(told)] == ["", "", "other"]
+    assert len(parts_of(cut)) < 3
+    assert "5 parts, of which 3 are counted together" in told.summary
+    assert "`" not in cut.summary

@@ -255,7 +255,9 @@ def _summary(
         if (column.codes < 0).any()
     ]
     hidden = len(groups.counts) - top - groups.begins_empty
-    more = [f"the row `other` counts {hidden:,} group{'s' * (hidden != 1)}"] if hidden > 0 else []
+    # Not by the name of their row, which may have no room.
+    together = f"the {hidden:,} smallest counted together" if hidden > 1 else "the smallest not named"
+    more = [together] if hidden > 0 else []
     count = len(groups.counts) - groups.begins_empty
     return (
         "; ".join([f"{said} in {count:,} group{'s' * (count != 1)} by {', '.join(by)}", *missing, *more])

@@ -337,7 +337,8 @@ def _summary(inside: Selection, meant: Cluster, parts: _Parts, count: int, shown
     whole = "Cluster" if templates > 1 else "Template"
     said = f"{whole} {_leader(inside, meant).id} has {len(inside):,} record{'s' * (len(inside) != 1)}"
     said += f" in {templates:,} templates" if templates > 1 else ""
-    more = f"; the row `other` counts all but the first {shown:,}" if shown < count else ""
+    # Not by the names of their rows, which may have no room.
+    more = f", of which {count - shown:,} are counted together" if shown < count else ""
     missing = parts.missing() if (parts.codes < 0).any() else ""
-    none = f"; the row `none` counts those {missing}" if missing else ""
+    none = f"; in none of them are those {missing}" if missing else ""
     return f"{said}; split {parts.said}: {count:,} part{'s' * (count != 1)}{more}{none}."
