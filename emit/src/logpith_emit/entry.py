@@ -73,7 +73,10 @@ def entry_of(fields: Mapping[str, object]) -> LogEntry:
     }
     needed = {name: rest.pop(name, None) for name in _NEEDED}
     if "duration_ms" in given:
-        given["duration_ms"] = float(given["duration_ms"])
+        try:
+            given["duration_ms"] = float(given["duration_ms"])
+        except OverflowError:  # a whole number that no float reaches
+            rest["duration_ms"] = given.pop("duration_ms")
     if rest:
         given["extra_data"] = {**given.get("extra_data", {}), **rest}
     level = _text(needed["level"])
