@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SHARED = frozenset(("__main__", "measuring", "mixed_lines", "peers"))
+SHARED = frozenset(("__main__", "loggers", "measuring", "mixed_lines", "peers"))
 """What benchmarks share; every other file here is one."""
 
 
