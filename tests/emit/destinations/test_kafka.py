@@ -3,7 +3,7 @@
 import json
 from contextlib import closing
 from datetime import datetime
-from itertools import count
+from uuid import uuid4
 
 import confluent_kafka
 import pytest
@@ -16,8 +16,8 @@ PARTITIONS = range(3)
 
 
 @pytest.fixture
-def topic(numbers=count()):
-    return f"told-{next(numbers)}"
+def topic():
+    return uuid4().hex
 
 
 @pytest.fixture

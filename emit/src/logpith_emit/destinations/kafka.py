@@ -49,7 +49,7 @@ _ABOUT_RECORDS = frozenset(
     | {"_INVALID_DIFFERENT_RECORD"}
 )
 
-_GIVEN_UP = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT", "_MSG_TIMED_OUT", "_TIMED_OUT"})
+_NO_ANSWER = frozenset({"_PURGE_QUEUE", "_PURGE_INFLIGHT", "_MSG_TIMED_OUT", "_TIMED_OUT", "_TRANSPORT"})
 
 _REMEDIES = {
     "TOPIC_AUTHORIZATION_FAILED": "Let it write to that topic; the records wait",
@@ -275,18 +275,17 @@ class _Producer:
             self._producer.purge()
             self._producer.flush(_LAST_REPORTS_S)
         self.is_over |= self._told.is_over
+        if not errors:
+            self._told.last = None
         return errors
 
     def unavailable(self, error: KafkaError) -> Unavailable:
         """What may be told of it."""
-        where = f"Kafka at {self._settings.servers}"
-        if error.name() in _GIVEN_UP:
-            problem = f"{where} did not acknowledge within {self._settings.timeout_s:g} s"
+        where = f"Kafka at {self._settings.servers}, topic {self._settings.topic}"
+        if error.name() in _NO_ANSWER:
             error = self._told.last or error
-            problem += f": {error.str()}" if error.name() not in _GIVEN_UP else ""
-        else:
-            problem = f"{where}, topic {self._settings.topic}: {error.str()}"
-        return Unavailable(problem, remedy=_REMEDIES.get(error.name(), "See to those brokers"))
+        said = "does not answer" if error.name() in _NO_ANSWER else f"says: {error.str()}"
+        return Unavailable(f"{where}, {said}", remedy=_REMEDIES.get(error.name(), "See to those brokers"))
 
     def close(self) -> None:
         """Ends it at once."""
@@ -325,7 +324,8 @@ def _options(settings: KafkaDestination) -> dict[str, Any]:
         "request.timeout.ms": half_ms,
         "socket.timeout.ms": half_ms,
         "socket.connection.setup.timeout.ms": max(half_ms, 1_000),
-        "reconnect.backoff.max.ms": 1_000,
+        # While nothing is written nobody takes the news that there is no broker: it must not come often.
+        "reconnect.backoff.max.ms": 30_000,
         "queue.buffering.max.messages": 0,
         "queue.buffering.max.kbytes": 2_147_483_647,
         "log_level": _SILENT,
