@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from logpith_emit.destinations import Outgoing
 from logpith_emit.encoding import encode
 from logpith_emit.entry import FIELDS, LogEntry
-from logpith_emit.errors import BadArgument
+from logpith_emit.errors import BadArgument, Unavailable
 
 TABLE = "unified_logs"
 RECORD_ID = "record_id"
@@ -19,6 +19,14 @@ RECORD_ID = "record_id"
 
 # An index is called by the name of its table and more, and PostgreSQL cuts names behind 63 bytes.
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
+INDEXES = {
+    RECORD_ID: ("UNIQUE ", "(record_id)"),
+    "correlation_id": ("", "(correlation_id)"),
+    "timestamp": ("", "(timestamp DESC)"),
+    "tool_name": ("", "(tool_name) WHERE tool_name IS NOT NULL"),
+}
+"""What an index finds → how its statement begins and ends."""
+
 _WHOLE_NUMBERS = ("line", "process_id")
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "timestamp": datetime,
@@ -38,6 +46,34 @@ def checked_name(name: str) -> str:
             f"{name!r} is no name for a table", remedy="Use up to 40 letters, digits and '_', no digit first"
         )
     return name
+
+
+def refuse_needed(table: str, columns: Iterable[str]) -> None:
+    """Nothing, where rows need nothing that no record has.
+
+    Raises:
+        Unavailable: they do, so that all would be refused; once that is mended, none is.
+    """
+    for name in columns:
+        if name not in (*FIELDS, RECORD_ID, "created_at"):
+            raise Unavailable(
+                f"Rows of {table} need a '{name}', which no record has",
+                remedy="Give that column a default, or name another table",
+            )
+
+
+def missing_indexes(table: str, own: Collection[str], taken: Collection[str]) -> dict[str, str]:
+    """What no index of the table finds → how to call one that does.
+
+    A table that was renamed keeps its indexes, with their names: another one's never counts as this one's.
+    """
+    missing = {}
+    for column in INDEXES:
+        name = f"idx_{table}_{column}"
+        if not any(re.fullmatch(rf"{name}(_\d+)?", index) for index in own):
+            names = (name, *(f"{name}_{number}" for number in range(2, len(taken) + 3)))
+            missing[column] = next(name for name in names if name not in taken)
+    return missing
 
 
 def entries_of(records: Iterable[Outgoing]) -> tuple[list[tuple[str, LogEntry]], dict[str, str]]:

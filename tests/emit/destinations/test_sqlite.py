@@ -234,6 +234,21 @@ def test_a_table_that_needs_what_no_record_has_makes_records_wait(path):
         live.write(numbered(1))
 
 
+def test_a_table_in_the_place_of_one_that_was_renamed_has_indexes_of_its_own(path):
+    with keeping(path).open() as live:
+        live.write(numbered(1))
+    execute(path, "ALTER TABLE unified_logs RENAME TO logs_of_march")
+
+    for _ in range(2):
+        with keeping(path).open() as live:
+            live.write(numbered(2))
+
+    assert messages(path) == ["record 1", "record 2"]
+    names = [row["name"] for row in rows(path, "SELECT name FROM sqlite_master WHERE type = 'index'")]
+    assert len(names) == 8
+    assert "idx_unified_logs_record_id_2" in names
+
+
 def test_old_rows_go_in_small_steps(path):
     now = moment_of(SYSTEM_CLOCK.now_ns())
     old = [

@@ -23,6 +23,7 @@ from logpith_emit.emitter import default_folder
 from logpith_emit.entry import FIELDS, LogEntry, moment_of
 from logpith_emit.errors import BadArgument, LogpithError, Refused, Unavailable
 from logpith_emit.rows import (
+    INDEXES,
     RECORD_ID,
     TABLE,
     checked_name,
@@ -32,7 +33,9 @@ from logpith_emit.rows import (
     in_utc,
     json_of,
     may_equal,
+    missing_indexes,
     plain,
+    refuse_needed,
 )
 
 _COLUMNS = {
@@ -308,7 +311,7 @@ def _prepare(connection: sqlite3.Connection, table: str) -> None:
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_KEPT_WAL_BYTES}")
-    if _lacks_nothing(connection, table):
+    if _COLUMNS.keys() <= {*_columns_of(connection, table)} and not _missing_indexes(connection, table):
         return
     with _transaction(connection):
         columns = ", ".join(f'"{name}" {kind}' for name, kind in _COLUMNS.items())
@@ -317,41 +320,31 @@ def _prepare(connection: sqlite3.Connection, table: str) -> None:
         for name, kind in _COLUMNS.items():
             if name not in there:  # rows that stand there have nothing in it
                 connection.execute(f'ALTER TABLE "{table}" ADD COLUMN "{name}" {kind.split()[0]}')
-        for index, (unique, rest) in _indexes(table).items():
-            connection.execute(f'CREATE {unique} INDEX IF NOT EXISTS "{index}" ON "{table}" {rest}')
+        for column, index in _missing_indexes(connection, table).items():
+            kind, rest = INDEXES[column]
+            connection.execute(f'CREATE {kind}INDEX "{index}" ON "{table}" {rest}')
 
 
-def _indexes(table: str) -> dict[str, tuple[str, str]]:
-    return {
-        f"idx_{table}_{RECORD_ID}": ("UNIQUE", f"({RECORD_ID})"),
-        f"idx_{table}_correlation_id": ("", "(correlation_id)"),
-        f"idx_{table}_timestamp": ("", "(timestamp DESC)"),
-        f"idx_{table}_tool_name": ("", "(tool_name) WHERE tool_name IS NOT NULL"),
-    }
+def _missing_indexes(connection: sqlite3.Connection, table: str) -> dict[str, str]:
+    told = connection.execute("SELECT name, tbl_name FROM sqlite_master").fetchall()
+    own = [name for name, its_table in told if its_table.lower() == table.lower()]
+    return missing_indexes(table, own, [name for name, _ in told])
 
 
-def _lacks_nothing(connection: sqlite3.Connection, table: str) -> bool:
-    """Whether all is there. Raises Unavailable where a row of ours could not be written."""
-    there = _columns_of(connection, table)
-    for name, is_needed in there.items():
-        if is_needed and name not in _COLUMNS:
-            raise Unavailable(
-                f"Rows of {table} need a '{name}', which no record has",
-                remedy="Give that column a default, or name another table",
-            )
-    known = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
-    return _COLUMNS.keys() <= there.keys() and _indexes(table).keys() <= known
-
-
-def _columns_of(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
-    """Name of a column → whether each row must be given something for it."""
+def _columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
+    """Raises Unavailable where a row of ours could not be written."""
     told = connection.execute(
         'SELECT name, "notnull", dflt_value, pk, type FROM pragma_table_info(?)', (table,)
+    ).fetchall()
+    refuse_needed(
+        table,
+        [
+            name
+            for name, not_null, default, key, kind in told
+            if not_null and default is None and not (key and kind.upper() == "INTEGER")
+        ],
     )
-    return {
-        name: bool(not_null) and default is None and not (key and kind.upper() == "INTEGER")
-        for name, not_null, default, key, kind in told
-    }
+    return [name for name, *_ in told]
 
 
 def _row_of(entry: LogEntry) -> tuple[object, ...]:
