@@ -260,6 +260,10 @@ class Corpus:
     """Whether parts of a store could not be read; `skipped` tells which."""
 
     def __len__(self) -> int:
+        return self._records
+
+    @cached_property
+    def _records(self) -> int:
         return sum(source.records for source in self.sources)
 
     @cached_property
@@ -277,7 +281,7 @@ class Corpus:
         """How many logs it is of; of a store how many sources it has collected from."""
         return len(self.origins) if self.is_stored else len(self.streams)
 
-    @property
+    @cached_property
     def lines(self) -> int:
         """Lines of text in all sources."""
         return sum(source.lines for source in self.sources)
@@ -367,10 +371,15 @@ class Corpus:
         span = self.span_ns
         return None if self.is_stored or span is None else span[1]
 
-    @property
+    @cached_property
     def undated(self) -> int:
         """Records without a time."""
         return sum(int(source.table.times[UNDATED]) for source in self.sources)
+
+    @cached_property
+    def _ungrouped(self) -> int:
+        """Records without a shape."""
+        return len(self) - int(sum(source.table.shapes.counts.sum() for source in self.sources))
 
     def texts(self, records: Sequence[int]) -> list[bytes]:
         """The text of each record, whole; their order is free, but reading is in file order."""
@@ -455,9 +464,10 @@ class Corpus:
         undated = self.undated
         troubles = [f"{source.name}: {source.trouble}" for source in self.sources if source.trouble]
         troubles += [f"{source.name}: {source.table.note}" for source in self.sources if source.table.note]
-        ungrouped = len(self) - int(sum(source.table.shapes.counts.sum() for source in self.sources))
-        if ungrouped:
-            troubles.append(f"{ungrouped} records: not grouped, more than {len(self.shapes.hashes)} shapes")
+        if self._ungrouped:
+            troubles.append(
+                f"{self._ungrouped} records: not grouped, more than {len(self.shapes.hashes)} shapes"
+            )
         return Coverage(
             lines=self.lines,
             records=len(self),
