@@ -5,6 +5,8 @@ After a cut the store is opened and compared with that. No batch is lost, torn o
 place that it has not got to, or that it has passed; no batch is taken twice under its id; what was dropped stays away.
 """
 
+import os
+import secrets
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from logpith.store import StoreLimits, open_store
+from logpith.store.reader import read_moment
 from logpith.store.segment import segment_table
 from power_cut import TestDisk, power_cuts
 from stores import NOW_NS, batch_of, names_in, stored_names
@@ -192,8 +195,37 @@ def killed(first, sync):
 PROGRAMS = [appended, sealed, sealed_in_parts, reopened, compacted, dropped, replaced, added]
 
 
+class Order:
+    """Numbers in place of chance: a program that runs again gives the same names, and so the same disks."""
+
+    def __init__(self):
+        self.last = 0
+
+    def begin(self, at=0):
+        self.last = at
+
+    def bytes(self, count):
+        self.last += 1
+        return self.last.to_bytes(count)
+
+
+ORDER = Order()
+AGAIN = 1_000
+"""Where the numbers begin of a program that goes on with what is left of another."""
+
+
+@pytest.fixture(autouse=True)
+def names_come_in_order(monkeypatch):
+    monkeypatch.setattr(os, "urandom", ORDER.bytes)
+    monkeypatch.setattr(secrets, "token_hex", lambda count: ORDER.bytes(count).hex())
+
+
 def running(program):
-    return lambda disk, told: program(Sender(disk, told))
+    def run(disk, told):
+        ORDER.begin()
+        program(Sender(disk, told))
+
+    return run
 
 
 # ── After the cut ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,21 +264,25 @@ class Checker:
         """(names, positions, batch ids) that the store has."""
         folder = cut.disk.root / "data" / "store"
         with open_store(folder, disk=cut.disk, limits=SMALL) as store:
-            names = stored_names(folder, disk=cut.disk)
+            manifest, frames = read_moment(folder, cut.disk)  # as another process does
+            hot = [
+                line.decode().partition(" ")[0] for one in frames for line in one.batch["line"].to_pylist()
+            ]
+            names = [*names_in(map(store.segment, manifest.segments)), *hot]
             positions = {source: place for source in "f" if (place := store.position(source))}
             ids = {name for name in "x" if not store.append(batch_of("again"), batch_id=name)}
         assert len(names) == len(set(names)), cut
         return set(names), positions, ids
 
 
-def check_cuts(program, root, **options):
-    check = Checker()
+def check_cuts(program, root, check=None, **options):
+    check = check or Checker()
     for cut in power_cuts(running(program), root=root, **options):
         check(cut)
 
 
-def check_killed(first, sync, root, **options):
-    check = Checker()
+def check_killed(first, sync, root, check=None, **options):
+    check = check or Checker()
     for cut in power_cuts(running(killed(first, sync)), root=root, **options):
         if KILLED in cut.acknowledged:
             check(cut)
@@ -254,12 +290,14 @@ def check_killed(first, sync, root, **options):
 
 def check_cut_again(program, root, every, **options):
     """Opens the store after every so manieth cut, and cuts the power while that is done."""
+    check = Checker()
     for number, cut in enumerate(power_cuts(running(program), root=root / "first", **options)):
         if number % every:
             continue
         told = cut.acknowledged
 
         def opened(disk, acknowledged, told=told):
+            ORDER.begin(AGAIN)
             acknowledged += told
             sender = Sender(disk, acknowledged)
             sender.numbers["f"] = 100
@@ -268,7 +306,6 @@ def check_cut_again(program, root, every, **options):
                 sender.append("last", source="f")
                 store.seal(NOW_NS)
 
-        check = Checker()
         for again in power_cuts(opened, root=root / f"{number}", tree=cut.tree, **options):
             if len(again.acknowledged) >= len(told):
                 check(again)
@@ -291,9 +328,10 @@ def test_after_a_power_cut_what_was_promised_is_there_exactly_once(program, tmp_
 
 
 def test_what_a_killed_process_had_not_synced_is_synced_before_anybody_builds_on_it(tmp_path):
+    check = Checker()
     for sync, site in enumerate(syncs_of(reopened, tmp_path / "once"), 1):
         if site.endswith((" replace_file", " _sync_unlocked")):
-            check_killed(reopened, sync, tmp_path / f"{sync}", states_per_cut=3)
+            check_killed(reopened, sync, tmp_path / f"{sync}", check, states_per_cut=3)
 
 
 def test_a_store_that_is_opened_after_a_cut_survives_another_cut(tmp_path):
@@ -312,10 +350,11 @@ def is_noticed(check, *arguments, **options):
 def test_every_sync_is_needed(tmp_path):
     # But for the one with which the spool removes files, needed elsewhere: here, a file that comes back is known.
     sites = {site for site in syncs_of(sealed, tmp_path / "once") if not site.endswith(" remove")}
+    check = Checker()
 
     for number, site in enumerate(sorted(sites)):
         root = tmp_path / f"{number}"
-        assert is_noticed(check_cuts, sealed, root, skip_sync=site, states_per_cut=12), site
+        assert is_noticed(check_cuts, sealed, root, check, skip_sync=site, states_per_cut=12), site
 
 
 def test_every_sync_of_what_a_killed_process_left_is_needed(tmp_path):
@@ -330,10 +369,12 @@ def test_every_sync_of_what_a_killed_process_left_is_needed(tmp_path):
         if site not in known
     }
 
+    check = Checker()
+
     assert len(sites) == 3
     for number, (site, sync) in enumerate(sorted(sites.items())):
         root = tmp_path / f"{number}"
-        assert is_noticed(check_killed, sealed, sync, root, skip_sync=site, states_per_cut=8), site
+        assert is_noticed(check_killed, sealed, sync, root, check, skip_sync=site, states_per_cut=8), site
 
 
 @pytest.mark.crash
@@ -342,5 +383,6 @@ def test_every_sync_of_what_a_killed_process_left_is_needed(tmp_path):
 def test_cuts_in_all_their_states(program, tmp_path):
     check_cuts(program, tmp_path / "cuts", states_per_cut=64, seed=1)
     check_cut_again(program, tmp_path / "again", every=5, states_per_cut=4)
+    check = Checker()
     for sync in range(1, len(syncs_of(program, tmp_path / "once")) + 1):
-        check_killed(program, sync, tmp_path / f"{sync}", states_per_cut=4)
+        check_killed(program, sync, tmp_path / f"{sync}", check, states_per_cut=4)
