@@ -7,6 +7,7 @@ worker starts its own. A server that a test killed and left dead is started agai
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from typing import TypeVar
 
 import pytest
@@ -15,6 +16,7 @@ from . import lacking
 from .elasticsearch import Elasticsearch
 from .kafka import Kafka
 from .opensearch import OpenSearch
+from .otelcol import OtelCollector
 from .postgres import Postgres
 from .redis import Redis
 from .s3 import S3
@@ -26,6 +28,7 @@ SERVERS: dict[str, type[Server]] = {
     "elasticsearch": Elasticsearch,
     "kafka": Kafka,
     "opensearch": OpenSearch,
+    "otelcol": OtelCollector,
     "postgres": Postgres,
     "redis_server": Redis,
     "s3": S3,
@@ -53,11 +56,10 @@ def started(kind: type[SOME], folders: pytest.TempPathFactory) -> Iterator[SOME]
     if reason := kind.missing():
         lacking(reason)
     server = kind(folders.mktemp(kind.name))
-    server.start()
-    LIVE.append(server)
-    yield server
-    LIVE.remove(server)
-    server.stop()
+    with closing(server):
+        LIVE.append(server.start())
+        yield server
+        LIVE.remove(server)
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +75,11 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 @pytest.fixture(scope="session")
 def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSearch]:
     yield from started(OpenSearch, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def otelcol(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtelCollector]:
+    yield from started(OtelCollector, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

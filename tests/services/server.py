@@ -143,6 +143,10 @@ class Server(ABC):
             os.kill(self.pid, signal.SIGKILL)
         self._await_the_last()
 
+    def close(self) -> None:
+        """Ends it for good."""
+        self.stop()
+
     def last_words(self) -> str:
         return self.log.read_text(errors="replace")[-2000:] if self.log.exists() else "it said nothing"
 

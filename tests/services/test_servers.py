@@ -1,8 +1,11 @@
 """Each real server takes something from a real client, dies, and still has it when it is started again."""
 
 import json
+import socket
+import urllib.request
 
 import confluent_kafka
+import msgspec
 import obstore
 import psycopg
 import redis
@@ -26,6 +29,37 @@ def kept_over_death(node, body):
     node.start()
 
     return node.ask("/told/_doc/one")["_source"]
+
+
+def test_the_collector_hands_on_what_comes_by_otlp(otelcol):
+    record = {"body": {"stringValue": "kept"}, "attributes": [{"key": "tries", "value": {"intValue": "3"}}]}
+    service = {"key": "service.name", "value": {"stringValue": "shop"}}
+    sent = {
+        "resourceLogs": [{"resource": {"attributes": [service]}, "scopeLogs": [{"logRecords": [record]}]}]
+    }
+    otelcol.kill()
+    otelcol.start()
+    otelcol.forget()
+
+    request = urllib.request.Request(
+        f"{otelcol.url}/v1/logs", json.dumps(sent).encode(), {"Content-Type": "application/json"}
+    )
+    urllib.request.urlopen(request, timeout=30).close()
+
+    (taken,) = otelcol.taken(1)
+    assert (taken.body, taken.attributes, taken.resource) == ("kept", {"tries": 3}, {"service.name": "shop"})
+
+
+def test_the_collector_hands_on_what_comes_by_the_forward_protocol(otelcol):
+    otelcol.forget()
+
+    with socket.create_connection((otelcol.host, otelcol.fluent_port), timeout=30) as connection:
+        told = ["shop", 1_795_000_000, {"message": "kept"}, {"chunk": "one"}]
+        connection.sendall(msgspec.msgpack.encode(told))
+        assert msgspec.msgpack.decode(connection.recv(1000)) == {"ack": "one"}
+
+    (taken,) = otelcol.taken(1, by="fluent")
+    assert (taken.body, taken.attributes) == ("kept", {"fluent.tag": "shop"})
 
 
 def test_postgres_keeps_what_it_committed(postgres):
