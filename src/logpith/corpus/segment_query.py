@@ -232,7 +232,7 @@ class SegmentQuery:
         """(templates that match for certain, templates in doubt, blocks that must be read) of this segment."""
         if not self._alive.any():
             return 0, 0, 0
-        sure, possible = self._by_template(self._rest)
+        sure, possible = self._told
         sure, possible = sure & self._alive, possible & self._alive
         if self._is_within_time and not (possible & ~sure).any():
             return int(sure.sum()), 0, 0
@@ -248,7 +248,7 @@ class SegmentQuery:
         """The templates all of whose records match, whatever their values are, as long as times let them through."""
         if not self._alive.any():
             return self._alive
-        return self._alive & self._by_template(self._rest)[0]
+        return self._alive & self._told[0]
 
     @property
     def columns(self) -> SegmentColumns:
@@ -305,8 +305,13 @@ class SegmentQuery:
     @cached_property
     def _sure_by_template(self) -> bool:
         """Whether no row need be looked at: its template says all."""
-        sure, possible = self._by_template(self._rest)
+        sure, possible = self._told
         return not (possible & ~sure & self._alive).any()
+
+    @cached_property
+    def _told(self) -> tuple[Mask, Mask]:
+        """(match, may match) of all records of each template."""
+        return self._by_template(self._rest)
 
     def _columns(self, blocks: range) -> list[str]:
         """What must be read of some blocks besides templates."""
@@ -333,6 +338,8 @@ class SegmentQuery:
                     self._prepare(operand)
             case Not():
                 self._prepare(query.operand)
+            case Everything():
+                pass
             case _:
                 self._leaves[id(query)] = self._leaf(query)
 
@@ -348,6 +355,9 @@ class SegmentQuery:
             case Not():
                 sure, possible = self._by_template(query.operand)
                 return ~possible, ~sure
+            case Everything():
+                everything = np.ones(len(self.segment.templates), np.bool_)
+                return everything, everything
             case _:
                 leaf = self._leaves[id(query)]
                 if leaf.blocks.any():
@@ -383,6 +393,9 @@ class SegmentQuery:
             case Not():
                 sure, possible = self._ask_rows(query.operand, rows)
                 return ~possible, ~sure
+            case Everything():
+                everything = np.ones(len(rows.template), np.bool_)
+                return everything, everything
             case _:
                 leaf = self._leaves[id(query)]
                 sure, possible = rows.of(leaf.sure), rows.of(leaf.sure | leaf.open)
@@ -412,8 +425,6 @@ class SegmentQuery:
 
     def _leaf(self, query: Query) -> _Leaf:
         none = np.zeros(len(self.segment.templates), np.bool_)
-        if isinstance(query, Everything):
-            return _Leaf(~none, none, self._nowhere, None)
         if isinstance(query, TextTerm | FieldTest) and query.field is not None:
             return self._field_leaf(query, none)
         if isinstance(query, Word | Phrase) and query.text.isascii():
