@@ -3,6 +3,8 @@
 import importlib
 import json
 import shutil
+import urllib.request
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import benchmarks
+from benchmarks import emit_call
 from benchmarks.measuring import interleaved, rate
 from benchmarks.mixed_lines import NEEDLE, first_lines, read_lines, write_mixed_lines
 from benchmarks.peers import Question
@@ -43,6 +46,27 @@ def test_repeats_are_interleaved_and_the_median_counts():
     assert interleaved({"a": lambda: way("a"), "b": lambda: way("b")}, 3) == {"a": 2.0, "b": 20.0}
     assert turns == ["a", "b"] * 3
     assert rate(1_234_000, 1.0) == "1,234,000 lines/s"
+
+
+@pytest.mark.parametrize("way", ["file_handler", "logpith", "logpith_json"])
+def test_programs_that_log_are_timed_and_found_again(tmp_path, way):
+    setting = benchmarks.Setting(folder=tmp_path, shared=None, quick=True, say=print)
+
+    with ExitStack() as running:
+        program = emit_call._programs(setting, running, {way: (way, "")})[way]
+        taken = program.ask("paced 3")
+
+    assert len(taken) == 3
+    assert min(taken) > 0
+    assert emit_call._found(setting, way, 7, "SIGKILL") == 7
+
+
+def test_a_receiver_knows_which_records_came():
+    with emit_call._receiver("well") as receiver:
+        for body in (b'{"message": "call 1 answered"}', b'"call 2 answered" "call 1 answered"'):
+            urllib.request.urlopen(receiver.url, data=body, timeout=30).close()
+
+        assert receiver.found == {b"1", b"2"}
 
 
 # ── Mixed lines ─────────────────────────────────────────────────────────────────────────────────────────────

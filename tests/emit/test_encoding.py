@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logpith_emit import encoding
-from logpith_emit.encoding import encode, represent
+from logpith_emit.encoding import encode, plain_encoder, represent
 
 SCALARS = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters() | st.just("\ud800"))
@@ -24,7 +24,7 @@ VALUES = st.recursive(
 def by(request, monkeypatch):
     """With the encoder that is found here, and with the standard library's."""
     if request.param == "json":
-        monkeypatch.setattr(encoding, "fastest", lambda: encoding._in_json)
+        monkeypatch.setattr(encoding, "_found", encoding._BY_JSON)
     return request.param
 
 
@@ -42,6 +42,15 @@ def test_what_json_has_is_written_as_it_is(by):
     fields = {"text": 'é\n"', "number": 7, "share": 0.5, "flag": True, "none": None, "list": [1, {"a": 2}]}
 
     assert json.loads(encode(fields)) == fields
+
+
+def test_the_plain_encoder_writes_what_json_has_and_asks_no_object(by):
+    fields = {"text": 'é\n"', "number": 7, "share": 0.5, "flag": True, "none": None}
+
+    assert plain_encoder()(fields) == encode(fields)
+    for odd in (Odd(), [Odd()], {"b": Odd()}):
+        with pytest.raises(TypeError):
+            plain_encoder()({"a": odd})
 
 
 @given(st.dictionaries(st.text(), VALUES))

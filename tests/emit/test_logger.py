@@ -103,6 +103,8 @@ def test_fields_that_are_called_as_ours_are_kept_beside_them(log, said):
         {"text": "Authorization: Bearer abcdefghijklmnopqrstuvwxyz012345"},
         {"nested": {"api_key": "0123456789abcdef0123456789abcdef"}},
         {"url": "https://user:hunter2x@host/"},
+        {"error": ValueError("password=hunter2x")},
+        {"many": ["password=hunter2x"]},
     ],
 )
 def test_no_secret_is_written(log, emitter, said, fields):
@@ -182,6 +184,36 @@ def test_what_logs_while_it_is_logged_does_not_go_round(log, emitter, said):
 
     assert [record["a"] for record in said()] == ["talking"]
     assert emitter.dropped == {"recursive": 1}
+
+
+def test_what_interrupts_a_record_is_written_too(tmp_path):
+    """As a signal's handler does that logs."""
+
+    class Interrupted(ManualClock):
+        interrupts = 1
+
+        def now_ns(self):
+            if self.interrupts:
+                self.interrupts -= 1
+                log.info("the signal")
+            return super().now_ns()
+
+    emitter = Emitter(EmitSettings(folder=tmp_path), clock=Interrupted())
+    log = Logger("", {}, emitter)
+
+    log.info("x")
+
+    assert [record["message"] for record in said_in(tmp_path)] == ["the signal", "x"]
+    assert emitter.dropped == {}
+
+
+def test_each_thread_says_its_name(log, said):
+    threads = [threading.Thread(target=log.info, args=["x"], name=name) for name in ("one", "two")]
+    for thread in threads:
+        thread.start()
+        thread.join()
+
+    assert [record["thread_name"] for record in said()] == ["one", "two"]
 
 
 def test_a_folder_that_cannot_be_written_is_counted_and_said_once_a_minute(tmp_path, capsys):
@@ -279,7 +311,7 @@ from logpith_emit import get_logger
 log = get_logger("p")
 def say(name):
     for number in range(200):
-        log.info("said", who=name, number=number)
+        log.info("said", who=name, number=number, pid=os.getpid())
 threads = [threading.Thread(target=say, args=[f"thread-{number}"]) for number in range(4)]
 for thread in threads:
     thread.start()
@@ -297,7 +329,9 @@ for child in children:
 """
     assert run(program, tmp_path).returncode == 0
 
-    said = [(record["who"], record["number"]) for record in said_in(tmp_path)]
+    records = said_in(tmp_path)
+    assert all(record["pid"] == record["process_id"] for record in records)
+    said = [(record["who"], record["number"]) for record in records]
     names = [f"thread-{number}" for number in range(4)] + [f"child-{number}" for number in range(5)]
     assert sorted(said) == sorted((name, number) for name in names for number in range(200))
 
@@ -308,6 +342,11 @@ def test_importing_it_loads_nothing_of_others():
         "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    program = (
+        "import sys; before = set(sys.modules); import logpith_emit; print(sorted(set(sys.modules) - before))"
+    )
+    bare = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "['logpith_emit']"
+    assert bare.stdout.strip() == "['__future__', 'logpith_emit']"
     assert logging.getLogger("logpith_emit").handlers == []

@@ -10,9 +10,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # as checkers know it; `typing` itself takes longer to load than all of this
 if TYPE_CHECKING:
     from logpith_emit.context import correlated, correlation_id, correlation_in
     from logpith_emit.emitter import EmitSettings
@@ -47,4 +45,6 @@ _HOMES = {
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module  # noqa: PLC0415 - as above
+
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 
-from logpith_emit.record import traceparent
-
 HEADERS = ("x-correlation-id", "x-request-id")
 """Where callers say to what a request belongs, besides W3C's `traceparent`; the first that is there counts."""
 
@@ -67,6 +65,8 @@ def correlated(known: str = "", **fields: object) -> Iterator[str]:
 
 def correlation_in(told: Mapping[str, object]) -> str:
     """The id that headers of HTTP, or the `_meta` of a call of MCP, bring along; empty where they bring none."""
+    from logpith_emit.record import traceparent  # noqa: PLC0415 - which not every program needs
+
     lowered = {str(name).lower(): value for name, value in told.items()}
     trace = traceparent(str(lowered.get("traceparent", "")))
     if trace is not None:

@@ -10,7 +10,6 @@ that ends. So a reader elsewhere knows whether a file may still grow.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -128,6 +127,8 @@ class Disk:
 
     def remove_folder(self, path: Path) -> None:
         """Takes a folder away with all that is in it, if it is there."""
+        import shutil  # noqa: PLC0415 - which brings compression along, and no logger removes folders
+
         if path.is_dir():
             shutil.rmtree(path)
 

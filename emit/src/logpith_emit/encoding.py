@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, datetime, time, timedelta
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from uuid import UUID
 
 MOST_REPR = 1_000
 """Characters of an object that is put into words."""
@@ -98,11 +97,13 @@ def represent(value: object) -> object:
     """Something that JSON has, for what it has not."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, timedelta):
-        return value.total_seconds()
-    if isinstance(value, UUID):
+    # Nobody has a time or a UUID whose module nobody has loaded, and loading them takes a while.
+    if (datetime := sys.modules.get("datetime")) is not None:
+        if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+            return value.isoformat()
+        if isinstance(value, datetime.timedelta):
+            return value.total_seconds()
+    if (uuid := sys.modules.get("uuid")) is not None and isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, set | frozenset):
         return list(value)

@@ -23,7 +23,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from logpith_emit.console import console_for
 from logpith_emit.context import correlated
 from logpith_emit.emitter import EmitSettings, Emitter
 from logpith_emit.errors import LogpithError
@@ -132,6 +131,8 @@ def configure(settings: EmitSettings | None = None, **fields: Any) -> Emitter:
     made = Emitter(replace(settings or settings_of(os.environ), **fields))
     console = made.settings.console
     if console or (console is None and sys.stderr is not None and sys.stderr.isatty()):
+        from logpith_emit.console import console_for  # noqa: PLC0415 - which few programs have in earnest
+
         made.listeners = (console_for(sys.stderr),)
     with _LOCK:
         before, _EMITTER = _EMITTER, made
