@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gzip
 import ssl
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -84,11 +84,17 @@ class HttpClient:
         return self.request("POST", path, body, headers)
 
     def request(
-        self, method: str, path: str = "", body: bytes = b"", headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        *,
+        also: Container[int] = (),
     ) -> Answer:
-        """What the server says; as `post`."""
+        """What the server says; as `post`. `also` has other statuses that are answers here."""
         answer = self._exchange(method, path, body, {**self._headers, **(headers or {})})
-        if not 200 <= answer.status < 300:
+        if not 200 <= answer.status < 300 and answer.status not in also:
             raise _error(self.shown, answer)
         return answer
 

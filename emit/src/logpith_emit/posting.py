@@ -29,6 +29,16 @@ class PostedDestination(Destination):
     user_agent: str = "logpith-emit"
     """What it calls itself."""
 
+    def client(self, url: str, headers: Mapping[str, str]) -> HttpClient:
+        """Asks an address, as the settings say."""
+        return HttpClient(
+            url,
+            timeout_s=self.timeout_s,
+            headers={"User-Agent": self.user_agent, **headers},
+            ca_file=self.ca_file,
+            insecure=self.insecure,
+        )
+
     @contextmanager
     def posting(
         self,
@@ -38,13 +48,7 @@ class PostedDestination(Destination):
         outcome_of: Callable[[Sequence[Outgoing], Answer], Written] = lambda _records, _answer: ALL_WRITTEN,
     ) -> Iterator[LiveDestination]:
         """Posts what `body_of` makes of records; `outcome_of` reads from the answer what became of them."""
-        client = HttpClient(
-            url,
-            timeout_s=self.timeout_s,
-            headers={"User-Agent": self.user_agent, **headers},
-            ca_file=self.ca_file,
-            insecure=self.insecure,
-        )
+        client = self.client(url, headers)
         try:
             yield _Posting(client, body_of, outcome_of, compressed=self.gzip)
         finally:
