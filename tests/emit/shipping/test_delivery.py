@@ -141,8 +141,9 @@ def test_a_dead_destination_delays_no_other_and_loses_nothing(spool, told):
 
     assert running["healthy"].flush(SOON_S)
     assert messages(healthy) == said
-    while shipper.shipped["dead"].state != "dead":
+    while len(dead.writes) < 6:
         running["dead"].flush(0.01)
+    assert shipper.shipped["dead"].state == "dead"
     assert len(dead.writes[-1]) == 1, "one that is dead is asked with a single record"
     assert ("dead: The server is down", "Start it") in told
 
@@ -187,6 +188,26 @@ def test_a_record_that_is_refused_becomes_a_dead_letter_and_its_neighbours_pass(
     (letter,) = DeadLetters(spool, "picky").read()
     assert (letter["reason"], letter["record"]["message"]) == ("42 is no number", "record 42")
     assert status_of(spool)[0].shipped.refused == 1
+
+
+@pytest.mark.parametrize("text", [b"no JSON", b"[1]", b'"x"', b"\xff", b'{"timestamp":1,"level":"in'])
+@pytest.mark.parametrize("level", ["trace", "info"])
+def test_a_frame_that_is_no_record_becomes_a_dead_letter_and_holds_nobody_up(spool, ship, text, level):
+    def reads(records):
+        for record in records:
+            assert record.entry
+
+    with spool.open() as writer:
+        writer.append(text, 1)
+    said = say(spool, 3)
+    destination = Scripted(act=reads, level=level, max_age_s=0)
+
+    ship({"d": destination})
+
+    assert sorted(destination.records) == said
+    (letter,) = DeadLetters(spool, "d").read()
+    assert letter["reason"] == "it is no JSON object"
+    assert [status.waiting for status in status_of(spool)] == [0]
 
 
 def test_items_that_are_refused_or_wanted_again_are_told_apart(spool, ship):

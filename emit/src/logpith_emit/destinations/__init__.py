@@ -53,8 +53,17 @@ class Outgoing:
 
     @cached_property
     def fields(self) -> Mapping[str, Any]:
-        """What it says, by name."""
-        known: Mapping[str, Any] = json.loads(self.text)
+        """What it says, by name.
+
+        Raises:
+            Refused: somebody else wrote it, and not in JSON.
+        """
+        try:
+            known = json.loads(self.text)
+        except ValueError:
+            known = None
+        if not isinstance(known, dict):
+            raise Refused("it is no JSON object", remedy="Look at the dead letters")
         return known
 
     @cached_property
@@ -66,7 +75,10 @@ class Outgoing:
     def timestamp(self) -> int:
         """When it was said, in nanoseconds since 1970; 0 where it does not say."""
         stamped = _STAMPED.match(self.text)
-        known = int(stamped[1]) if stamped is not None else self.fields.get("timestamp", 0)
+        try:
+            known = int(stamped[1]) if stamped is not None else self.fields.get("timestamp", 0)
+        except Refused:
+            return 0
         return known if isinstance(known, int) else 0
 
 

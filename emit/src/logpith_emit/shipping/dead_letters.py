@@ -9,6 +9,7 @@ from typing import Any
 
 from logpith_emit.destinations import Outgoing
 from logpith_emit.encoding import encode
+from logpith_emit.errors import Refused
 from logpith_emit.spool import Spool
 
 SUFFIX = ".dead.ndjson"
@@ -27,7 +28,7 @@ class DeadLetters:
         """Whether there was room for it; then it is synced."""
         try:
             said: object = record.fields
-        except ValueError:
+        except Refused:  # somebody else's, and no JSON
             said = record.text
         letter = {"id": record.id, "reason": reason, "refused_at": now_ns, "record": said}
         line = encode(letter) + b"\n"

@@ -264,8 +264,8 @@ class Delivery:
     def _is_wanted(self, record: Outgoing) -> bool:
         try:
             return self.destination.wants(record)
-        except ValueError:  # a frame of somebody else's, which is no JSON
-            self._bury(record, "it is no JSON")
+        except Refused as error:
+            self._bury(record, error.problem)
             return False
 
     def _deliver(self, live: LiveDestination, records: Sequence[Outgoing]) -> None:
