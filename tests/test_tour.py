@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ LOGPITH = [sys.executable, "-m", "logpith"]
 END = ["--end", "2026-11-20T20:00:00Z"]
 
 
-def logpith(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def as_a_process(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TMPDIR": str(folder)}
     return subprocess.run(
         [*LOGPITH, *words],
@@ -29,15 +30,29 @@ def logpith(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_tour_shows_commands_that_give_just_what_it_shows(tmp_path):
-    done = logpith(tmp_path, "demo", "--lines", "2000", *END)
+@pytest.fixture
+def logpith(tmp_path, monkeypatch, capsys):
+    """logpith("demo", …): the same in this process, to spare a second a call."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+
+        def run(*words: str) -> subprocess.CompletedProcess[str]:
+            return subprocess.CompletedProcess(words, main(words), *capsys.readouterr())
+
+        yield run
+
+
+def test_the_tour_shows_commands_that_give_just_what_it_shows(tmp_path, logpith):
+    done = as_a_process(tmp_path, "demo", "--lines", "2000", *END)
 
     assert done.returncode == 0, done.stderr
     steps = done.stdout.partition("\nGo on:\n")[0].split("\n$ logpith ")[1:]
     assert len(steps) == 4
     for step in steps:
         command, _, shown = step.partition("\n\n")
-        typed = logpith(tmp_path, *shlex.split(command))
+        typed = logpith(*shlex.split(command))
         assert typed.returncode == 0
         assert shown.startswith(typed.stdout)
 
@@ -72,8 +87,8 @@ def test_help_lists_what_can_go_wrong(capsys):
     assert ", ".join(names()) in " ".join(capsys.readouterr().out.split())
 
 
-def test_the_tour_finds_out_what_the_day_is_about(tmp_path):
-    done = logpith(tmp_path, "demo", *END)
+def test_the_tour_finds_out_what_the_day_is_about(logpith):
+    done = logpith("demo", *END)
 
     overview = done.stdout.split("\n$ logpith ")[1]
     first_suspect = overview.split("suspect:\n")[1].splitlines()[1]
@@ -81,8 +96,8 @@ def test_the_tour_finds_out_what_the_day_is_about(tmp_path):
     assert "new since 2026-11-20T" in first_suspect
 
 
-def test_every_command_it_proposes_at_the_end_is_one(tmp_path):
-    done = logpith(tmp_path, "demo", "--lines", "1000", "--no-tour", *END)
+def test_every_command_it_proposes_at_the_end_is_one(logpith):
+    done = logpith("demo", "--lines", "1000", "--no-tour", *END)
 
     proposed = [line.split("  ")[1] for line in done.stdout.partition("\nGo on:\n")[2].splitlines()]
     assert len(proposed) == 5
@@ -90,12 +105,12 @@ def test_every_command_it_proposes_at_the_end_is_one(tmp_path):
         name, *words = shlex.split(line)
         assert name == "logpith"
         if "mcp" not in words and "/var/log" not in words:
-            assert logpith(tmp_path, *words).returncode == 0
+            assert logpith(*words).returncode == 0
 
 
-def test_the_same_seed_and_end_give_the_same_day_in_the_folder_that_was_asked_for(tmp_path):
+def test_the_same_seed_and_end_give_the_same_day_in_the_folder_that_was_asked_for(tmp_path, logpith):
     for name in ("one", "two"):
-        done = logpith(tmp_path, "demo", "--lines", "1000", "--seed", "3", "--no-tour", "--dir", name, *END)
+        done = logpith("demo", "--lines", "1000", "--seed", "3", "--no-tour", "--dir", name, *END)
         assert done.returncode == 0
 
     one, two = (sorted((tmp_path / name).iterdir()) for name in ("one", "two"))
@@ -117,10 +132,10 @@ def test_the_same_seed_and_end_give_the_same_day_in_the_folder_that_was_asked_fo
         (["place"], "Write logpith demo --dir place"),
     ],
 )
-def test_a_wrong_option_is_told(tmp_path, words, complaint):
+def test_a_wrong_option_is_told(tmp_path, logpith, words, complaint):
     (tmp_path / "file").write_text("")
 
-    done = logpith(tmp_path, "demo", *words)
+    done = logpith("demo", *words)
 
     assert done.returncode == 2
     assert complaint in done.stderr
