@@ -33,7 +33,7 @@ from typing import Any
 import logpith_emit
 from benchmarks import Row, Setting, loggers
 
-_ROUNDS = 240
+_ROUNDS = 100
 _CALLS = 250
 """In a round, which takes a quarter of a second."""
 

@@ -276,7 +276,9 @@ def line_of(text):
 
 def of_the_same_shape(text):
     """Other words that look the same to whoever sees classes of letters only."""
-    return re.sub(r"[A-Za-z_]", "x", re.sub("[0-9]", "7", text))
+    for letters, letter in {"[acdefACDEF]": "f", "[0-9]": "7", "[G-Zg-z_]": "x"}.items():
+        text = re.sub(letters, letter, text)
+    return text
 
 
 @pytest.mark.parametrize(("text", "secret"), SECRETS_IN_TEXT)
@@ -313,6 +315,43 @@ def test_plain_lines_are_clean_and_remembered_by_their_shape():
     assert redactor.is_clean_line(b'{"message":"call 17 answered","route":"/pay","took":3.5}', 2)
     assert redactor.is_clean_line(b'{"message":"at 12:30"}', 1)
     assert asked == [1, 1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "trace 4bf92f3577b34da6a3ce929d0e0e4736 and 1e0b7a30-0f3c-4f6e-9d40-0d9be2b5d1aa",
+        "3F786850E387550FDAB836ED7E6DC881DE23001B",
+        "a bottle of bearings, basil in the Caribbean",
+    ],
+)
+def test_ids_in_hexadecimal_digits_and_harmless_words_are_clean(text):
+    redactor = Redactor()
+    redactor._candidates = None  # is not asked
+
+    assert redactor.is_clean_line(line_of(text), 1)
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "whsec_ab+",
+        "hooks.slack.com/services/",
+        "SG.",
+        "ya29.",
+        "hvs.",
+        "sk_live_",
+        "hf_",
+        "npm_",
+        "ghp_",
+        "eyJ",
+    ],
+)
+def test_keys_of_hexadecimal_digits_behind_a_prefix_are_not_clean(prefix):
+    key = prefix + "4bf92f3577b34da6a3ce929d0e0e4736" + ("." + "a" * 20 if prefix in ("SG.", "eyJ") else "")
+
+    assert Redactor().redact(key) != key
+    assert not Redactor().is_clean_line(line_of(key), 1)
 
 
 def test_rules_of_ones_own_are_asked_of_every_line():

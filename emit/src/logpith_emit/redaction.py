@@ -470,32 +470,23 @@ _WORD_BYTES = (
 _DIGIT_BYTES = bytes(ord("0" if byte in _DIGITS else " " if byte in b" -" else "x") for byte in range(256))
 
 
-# What nearly every line is told to be clean by. A match of a default rule has one of these: 16 of a word or 14 digits
-# in a row, or groups of digits; one of `:=@<` (names are followed by the first two, addresses hold the third, XML the
-# last); `--`, of keys and arguments; the name of a scheme. But for that one, a line's shape tells, which is the class
-# of each byte. Programs say much the same again and again, so shapes are remembered. Tests hold it against the rules.
+# What nearly every line is told to be clean by. A match of a default rule has one of these: 14 digits in a row, or in
+# groups; one of `:=@<` (names are followed by the first two, addresses hold the third, XML the last); `--`, of keys and
+# arguments; 16 of a word in a row, more than hexadecimal digits or behind one of `./+`; the name of a scheme. But for
+# that one, a line's shape tells, which is the class of each byte: digits, other hexadecimal ones, the rest of words.
+# Programs say much the same again and again, so shapes are remembered. Tests hold all this against the rules.
+_CLASSES = {"0": "0123456789", "h": "acdefACDEF", "b": "bB", "-": "-", "!": ":=@<", ".": "./+"}
+_CLASS_OF = {letter: kind for kind, letters in _CLASSES.items() for letter in letters}
 _SHAPE_BYTES = bytes(
-    ord(
-        "0"
-        if byte in _DIGITS
-        else "!"
-        if byte in b":=@<"
-        else "b"
-        if byte in b"bB"
-        else "-"
-        if byte == ord("-")
-        else " "
-        if mark == ord("x")
-        else "w"
-    )
-    for byte, mark in enumerate(_WORD_BYTES)
+    ord(_CLASS_OF.get(chr(byte), "w" if mark == ord("w") else " ")) for byte, mark in enumerate(_WORD_BYTES)
 )
-_WORDS_OF_SHAPE = bytes.maketrans(b"0-b", b"www")
 _NUMBERS_OF_SHAPE = bytes.maketrans(b"-", b" ")
-_LONG_WORD = b"w" * 16
 _LONG_NUMBER = b"0" * 14
-_MAY_BE_A_SCHEME = b"bwwww"  # bearer, basic
-_MOST_SHAPES = 1024
+_WORDS_OF_SHAPE = bytes.maketrans(b"0hb-", b"wwww")
+_LONG_WORD = b"w" * 16
+_LONG_WORDS = re.compile(rb"\.?[0hbw-]{16,}")
+_BEARER, _BASIC = b"bhhwhw", b"bhwwh"
+_MOST_SHAPES, _LONGEST_SHAPE = 1024, 1024
 
 
 def _has_no_sign(line: bytes, shape: bytes, fields: int) -> bool:
@@ -505,15 +496,22 @@ def _has_no_sign(line: bytes, shape: bytes, fields: int) -> bool:
     if (
         shape.count(b"!") != fields
         or shape.find(b"--") >= 0
-        or shape.translate(_WORDS_OF_SHAPE).find(_LONG_WORD) >= 0
         or numbers.find(_LONG_NUMBER) >= 0
         or numbers.find(b"0000 0000") >= 0
     ):
         return False
-    if shape.find(_MAY_BE_A_SCHEME) < 0:
+    if shape.translate(_WORDS_OF_SHAPE).find(_LONG_WORD) >= 0 and not all(
+        word.strip(b"0hb-") == b"" for word in _LONG_WORDS.findall(shape)
+    ):
+        return False
+    if not _may_be_a_scheme(shape):
         return True
     lowered = line.lower()
     return lowered.find(b"bearer") < 0 and lowered.find(b"basic") < 0
+
+
+def _may_be_a_scheme(shape: bytes) -> bool:
+    return shape.find(_BEARER) >= 0 or shape.find(_BASIC) >= 0
 
 
 def _has_word_run(encoded: bytes) -> bool:
@@ -611,7 +609,7 @@ class Redactor:
             return True
         if not self._has_default_rules or not _has_no_sign(line, shape, fields):
             return not self._candidates(line.decode(), None)
-        if shape.find(_MAY_BE_A_SCHEME) < 0:
+        if not _may_be_a_scheme(shape) and len(shape) <= _LONGEST_SHAPE:
             if len(self._clean_shapes) >= _MOST_SHAPES:
                 self._clean_shapes.clear()
             self._clean_shapes[shape] = fields
