@@ -14,7 +14,7 @@ import re
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
@@ -59,6 +59,10 @@ class Shipper:
         """Begins to deliver to those to which this process does not yet."""
         with self._lock:
             if not self._is_closed:
+                # Before any of them begins: what is quick would else remove what another has not begun to read.
+                with suppress(OSError):  # on a disk that refuses, which their threads tell
+                    for name in self._destinations:
+                        self.spool.wait_for(name)
                 for name, destination in self._destinations.items():
                     if name not in self._running:
                         self._begin(name, destination)

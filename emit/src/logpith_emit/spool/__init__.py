@@ -38,6 +38,7 @@ from logpith_emit.disk import Disk
 from logpith_emit.errors import BadArgument
 from logpith_emit.spool.durable import DurableWriter
 from logpith_emit.spool.frames import DROPPED_KIND, Damage, Frame, dropped_in, scan
+from logpith_emit.spool.place import begin_places
 from logpith_emit.spool.reader import SpoolReader
 from logpith_emit.spool.segment import ASIDE, Segment, segment_named
 from logpith_emit.spool.writer import SpoolWriter
@@ -191,6 +192,11 @@ class Spool:
             for name in self.disk.names(folder)
             if name.endswith(".spool" + ASIDE)
         ]
+
+    def wait_for(self, name: str) -> None:
+        """Lets files wait for the reader of this name from now on, before it has committed anything."""
+        self.disk.make_folder(self.folder)
+        begin_places(self, name)
 
     def reader(self, name: str) -> SpoolReader:
         """What reads everything once, and keeps its place in the folder by this name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from sys import maxsize
@@ -58,10 +59,20 @@ def load_places(spool: Spool, path: Path) -> tuple[dict[str, Place], bool]:
     return {writer: Place(*numbers) for writer, numbers in json.loads(text).items()}, True
 
 
+def begin_places(spool: Spool, name: str) -> None:
+    """The file of a reader that has read nothing, unless it has one."""
+    with suppress(FileExistsError):
+        spool.disk.write_new(spool.folder / f"{name}{SUFFIX}", _with_checksum(b"{}"))
+
+
 def save_places(spool: Spool, path: Path, places: Mapping[str, Place]) -> None:
     text = json.dumps({writer: astuple(place) for writer, place in places.items()}).encode()
     new = path.with_name(path.name + ".new")
     spool.disk.remove(new)
-    spool.disk.write_new(new, b"%08x\n%b" % (crc32(text), text))
+    spool.disk.write_new(new, _with_checksum(text))
     spool.disk.rename(new, path)
     spool.disk.sync_folder(spool.folder)
+
+
+def _with_checksum(text: bytes) -> bytes:
+    return b"%08x\n%b" % (crc32(text), text)
