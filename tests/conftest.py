@@ -11,7 +11,9 @@ from logpith.scan.kernel import kernel_folder
 pytest_plugins = ["services.fixtures"]
 
 # Kernels compile at their first call, so the first example takes seconds and the others microseconds.
-settings.register_profile("logpith", deadline=None, derandomize=True)
+# `-m fuzz` tries every property at length.
+settings.register_profile("logpith", deadline=None, derandomize=True, max_examples=50)
+settings.register_profile("fuzz", deadline=None, max_examples=1_000)
 settings.load_profile("logpith")
 
 # Compiled once for all tests, whatever cache they name: settled before the first of them does.
@@ -22,6 +24,21 @@ def pytest_addoption(parser):
     parser.addoption(
         "--golden", action="store_true", help="write the golden files anew, to be reviewed as a difference"
     )
+
+
+def pytest_configure(config):
+    if config.option.markexpr == "fuzz":
+        settings.load_profile("fuzz")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Every property that keeps to the profile is asked for by `-m fuzz`, too."""
+    if config.option.markexpr == "fuzz":
+        for item in items:
+            if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+                item.add_marker(pytest.mark.fuzz)
+                item.add_marker(pytest.mark.timeout(3600))
 
 
 @pytest.fixture(autouse=True, scope="session")

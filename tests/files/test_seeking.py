@@ -7,6 +7,7 @@ import lzma
 import random
 import sys
 import zlib
+from functools import cache
 
 import pytest
 import zstandard
@@ -44,6 +45,7 @@ def points_lie_near():
         yield
 
 
+@cache
 def packed_in(kind, members):
     size = -(-len(TEXT) // members)
     return b"".join(PACK[kind](TEXT[place : place + size]) for place in range(0, len(TEXT), size))
@@ -55,14 +57,11 @@ def points_after_reading(kind, data):
     return Points(tuple(unpacker.members))
 
 
-PACKED = {(kind, members): packed_in(kind, members) for kind in PACK for members in (1, 9)}
-
-
-@pytest.mark.parametrize(("kind", "members"), PACKED)
+@pytest.mark.parametrize(("kind", "members"), [(kind, members) for kind in PACK for members in (1, 9)])
 @settings(max_examples=8)
 @given(spans=spans_of_text)
 def test_parts_are_slices_however_they_are_reached(tmp_path_factory, kind, members, spans):
-    data = PACKED[kind, members]
+    data = packed_in(kind, members)
     points = points_after_reading(kind, data)
     path = tmp_path_factory.mktemp("packed") / "log"
     path.write_bytes(data)
@@ -87,7 +86,7 @@ class CountingFile(io.BytesIO):
 
 @pytest.mark.parametrize("kind", PACK)
 def test_unpacking_begins_at_the_member_before(kind):
-    data = PACKED[kind, 9]
+    data = packed_in(kind, 9)
     file = CountingFile(data)
     points = points_after_reading(kind, data)
     middle = points.members[5][0] + 10
@@ -102,7 +101,7 @@ def test_unpacking_begins_at_the_member_before(kind):
 
 def test_a_gzip_of_one_member_is_sought_in_too(tmp_path):
     path = tmp_path / "app.log.gz"
-    path.write_bytes(PACKED["gzip", 1])
+    path.write_bytes(packed_in("gzip", 1))
     text = TextFile.open(path, Roots())
     span = (len(TEXT) - 100, len(TEXT) - 50)
 
@@ -118,7 +117,7 @@ def test_a_gzip_of_one_member_is_sought_in_too(tmp_path):
 def test_without_the_library_it_is_unpacked_from_the_beginning(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "indexed_gzip", None)
     path = tmp_path / "app.log.gz"
-    path.write_bytes(PACKED["gzip", 1])
+    path.write_bytes(packed_in("gzip", 1))
     text = TextFile.open(path, Roots())
 
     assert text.parts([(1_500_000, 1_500_050)]) == [TEXT[1_500_000:1_500_050]]
@@ -126,7 +125,7 @@ def test_without_the_library_it_is_unpacked_from_the_beginning(tmp_path, monkeyp
 
 @pytest.mark.parametrize("kind", ["torn", "damaged", "garbage behind", "wrong checksum"])
 def test_parts_before_the_damage_are_what_blocks_gave(tmp_path, kind):
-    data = bytearray(PACKED["gzip", 1])
+    data = bytearray(packed_in("gzip", 1))
     if kind == "torn":
         del data[len(data) * 3 // 4 :]
     elif kind == "damaged":
@@ -166,7 +165,7 @@ def test_no_damaged_or_foreign_points_are_used(data):
 
 def test_saved_points_are_small(tmp_path):
     path = tmp_path / "app.log.gz"
-    path.write_bytes(PACKED["gzip", 1])
+    path.write_bytes(packed_in("gzip", 1))
     text = TextFile.open(path, Roots())
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seeking, "SPACING_BYTES", 1 << 20)
