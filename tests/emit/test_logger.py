@@ -15,6 +15,7 @@ from logpith_emit.clock import ManualClock
 from logpith_emit.emitter import RECORD_KIND, Emitter, default_folder
 from logpith_emit.errors import BadArgument
 from logpith_emit.logger import Logger, configure, error_fields, get_logger, settings_of
+from logpith_emit.severity import INFO
 from logpith_emit.spool import Spool
 
 
@@ -172,6 +173,15 @@ def test_odd_things_are_said_all_the_same(log, emitter, said):
 
     assert len(said()) == 1
     assert emitter.dropped == {}
+
+
+def test_names_of_fields_may_be_anything(emitter, said):
+    for _ in range(2):
+        emitter.emit(INFO, "x", {1: "a", None: "b", 'a":"b': "c", "api.key": "0123456789", "": "d"})
+
+    assert [
+        (record["1"], record["None"], record['a":"b'], record["api.key"], record[""]) for record in said()
+    ] == [("a", "b", "c", "<secret:1>", "d")] * 2
 
 
 def test_what_logs_while_it_is_logged_does_not_go_round(log, emitter, said):

@@ -168,8 +168,9 @@ class Emitter:
         """The record as JSON, whatever it holds. Objects of others are asked for their words, and may log by that."""
         self._busy.add(get_ident())
         try:
-            said: Mapping[str, object] = {"message": message, **fields}
-            self._learn_names(fields)
+            named = {str(name): value for name, value in fields.items()}
+            self._learn_names(named)
+            said: Mapping[str, object] = {"message": message, **named}
             if self._redactor is not None and not _SCALARS.issuperset(map(type, said.values())):
                 said = _spelt_out(said)
             own, _ = self._own(severity, logger)
@@ -289,14 +290,9 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 """Types whose values JSON has, and nobody's code is called for."""
 
 
-def _is_plain_name(name: object) -> bool:
+def _is_plain_name(name: str) -> bool:
     """Whether a field's name is none of ours and none of a secret's, and has nothing in it that JSON or rules mark."""
-    return (
-        type(name) is str
-        and _PLAIN_NAME.fullmatch(name) is not None
-        and name not in _OWN
-        and not names_a_secret(name)
-    )
+    return _PLAIN_NAME.fullmatch(name) is not None and name not in _OWN and not names_a_secret(name)
 
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
