@@ -10,8 +10,8 @@ from typing import Any
 
 from logpith_emit.destinations import Outgoing
 from logpith_emit.encoding import encode
-from logpith_emit.entry import FIELDS, LogEntry
-from logpith_emit.errors import BadArgument, Unavailable
+from logpith_emit.entry import FIELDS, LogEntry, moment_of
+from logpith_emit.errors import BadArgument, Refused, Unavailable
 
 TABLE = "unified_logs"
 RECORD_ID = "record_id"
@@ -83,8 +83,8 @@ def entries_of(records: Iterable[Outgoing]) -> tuple[list[tuple[str, LogEntry]],
     for record in records:
         try:
             entries.append((record.id, record.entry))
-        except (ValueError, TypeError):  # a frame of somebody else's
-            refused[record.id] = "it is no JSON object"
+        except Refused as error:  # a frame of somebody else's
+            refused[record.id] = error.problem
         except RecursionError:
             refused[record.id] = "it is nested too deeply"
     return entries, refused
@@ -135,9 +135,11 @@ def in_utc(moment: datetime) -> datetime:
 
 
 def entry_of_row(values: Sequence[Any]) -> LogEntry:
-    """The entry whose fields these are, in their order. Rows of others may lack what an entry has, or have lists where
-    it has mappings."""
+    """The entry whose fields these are, in their order. Rows of others may lack what an entry has, have lists where it
+    has mappings, and times without a zone, which then are in UTC."""
     given = dict(zip(FIELDS, values, strict=True))
+    moment = given["timestamp"] or moment_of(None)
+    given["timestamp"] = moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     for name in ("correlation_id", "level", "log_type", "message"):
         given[name] = given[name] if given[name] is not None else ""
     for name in ("input_args", "extra_data"):

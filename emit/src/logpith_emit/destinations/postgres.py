@@ -219,7 +219,7 @@ class _Postgres:
             except UndefinedTable:  # nothing was written yet
                 rows = []
             connection.execute("COMMIT")
-        return [_entry_of(row) for row in rows]
+        return [entry_of_row(row) for row in rows]
 
     # ── the table ─────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -513,7 +513,7 @@ def _fitted(entry: LogEntry) -> LogEntry:
 def _real(number: float) -> float | None:
     """The number as far as a REAL has room for it: 0 for less than it can tell from nothing, None for too much."""
     try:
-        (known,) = struct.unpack("f", struct.pack("f", number))
+        (known,) = struct.unpack("<f", struct.pack("<f", number))
     except OverflowError:
         return None
     return number if known else 0.0
@@ -546,9 +546,3 @@ def _json(value: dict[str, Any] | None) -> str | None:
     if "\\ud" in text.lower() and value is not None:  # half a character, perhaps
         text = encode(in_words(value)).decode()
     return _ZERO_IN_JSON.sub(r"\1\\\\x00", text)
-
-
-def _entry_of(row: Sequence[Any]) -> LogEntry:
-    values = dict(zip(FIELDS, row, strict=True))
-    values["timestamp"] = in_utc(values["timestamp"])
-    return entry_of_row(list(values.values()))

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -388,13 +388,11 @@ def _shown(moment: datetime) -> str:
     return in_utc(moment).isoformat(timespec="microseconds")
 
 
-def _moment_of(told: object) -> datetime:
-    """The time that a row tells; without a zone it is UTC, and 1970 where it tells none."""
+def _moment_of(told: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(str(told))
-    except ValueError:
-        return moment_of(None)
-    return in_utc(moment) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return datetime.fromisoformat(str(told))
+    except ValueError:  # a time of somebody else's
+        return None
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:
