@@ -152,9 +152,9 @@ class Connection:
 class FaultProxy:
     """Listens on `port` until it is closed; `fault` is what goes wrong now, None if nothing does."""
 
-    def __init__(self, server_port: int, *, http: bool) -> None:
+    def __init__(self, server_port: int, *, http: bool, port: int = 0) -> None:
         self.server_port = server_port
-        self.port = free_port()
+        self.port = port or free_port()
         self.connections = 0
         """Accepted so far."""
         self.requests = 0
@@ -574,6 +574,7 @@ def failed(action: dict[str, Any], status: int) -> dict[str, Any]:
 
 
 @contextmanager
-def fault_proxy(server_port: int, *, http: bool = False) -> Iterator[FaultProxy]:
-    with contextlib.closing(FaultProxy(server_port, http=http)) as proxy:
+def fault_proxy(server_port: int, *, http: bool = False, port: int = 0) -> Iterator[FaultProxy]:
+    """One before a server; at a port of its own, or at this one, if its server sends its clients there."""
+    with contextlib.closing(FaultProxy(server_port, http=http, port=port)) as proxy:
         yield proxy

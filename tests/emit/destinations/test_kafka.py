@@ -1,23 +1,51 @@
 """What goes to Kafka is there once it is acknowledged, whatever becomes of the way to it."""
 
 import json
+import os
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from uuid import uuid4
 
 import confluent_kafka
 import pytest
+from confluent_kafka import admin
 
+from delivering import delivering
+from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from logpith_emit.destinations import ALL_WRITTEN, destination_of
 from logpith_emit.destinations.kafka import KafkaDestination
-from logpith_emit.entry import LogEntry
-from logpith_emit.testing import check_destination
+from logpith_emit.entry import LogEntry, shown
+from logpith_emit.errors import BadArgument, Unavailable
+from logpith_emit.secret import Secret
+from logpith_emit.testing import FULL, check_destination, numbered, outgoing
+from services.certificates import certificate
 
 PARTITIONS = range(3)
+SOON_S = 30
 
 
 @pytest.fixture
-def topic():
-    return uuid4().hex
+def asking(kafka):
+    return admin.AdminClient({"bootstrap.servers": kafka.address, "log_level": 0})
+
+
+@pytest.fixture
+def topic(asking):
+    """One of its own, made before: brokers take a second to make one that is written to."""
+    topic = uuid4().hex
+    made = admin.NewTopic(topic, num_partitions=len(PARTITIONS), replication_factor=1)
+    asking.create_topics([made])[topic].result(SOON_S)
+    while not asking.list_topics(topic, SOON_S).topics[topic].partitions:
+        pass  # made, and not yet told
+    return topic
+
+
+@pytest.fixture
+def given(kafka, topic):
+    """The settings of every destination here."""
+    return {"bootstrap_servers": (kafka.address,), "topic": topic, "first_retry_s": 0.05}
 
 
 @pytest.fixture
@@ -27,15 +55,20 @@ def read(kafka, topic):
     def all_of_them():
         with closing(
             confluent_kafka.Consumer({"bootstrap.servers": kafka.address, "group.id": "x"})
-        ) as asking:
+        ) as counts:
             ends = [
-                asking.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), 30)
+                counts.get_watermark_offsets(confluent_kafka.TopicPartition(topic, number), SOON_S)
                 for number in PARTITIONS
-                if asking.list_topics(topic, 30).topics[topic].partitions
             ]
         return kafka.read(topic, sum(after - first for first, after in ends))
 
     return all_of_them
+
+
+@pytest.fixture
+def told(read):
+    """told(): what the messages of the topic say."""
+    return lambda: [entry_in(message).message for message in read()]
 
 
 def entry_in(message):
@@ -43,8 +76,261 @@ def entry_in(message):
     return LogEntry(**{**fields, "timestamp": datetime.fromisoformat(fields["timestamp"])})
 
 
-def test_it_keeps_its_promises(kafka, topic, read):
-    check_destination(
-        KafkaDestination(bootstrap_servers=(kafka.address,), topic=topic),
-        lambda: [entry_in(message) for message in read()],
+def secured(kafka, given, **more):
+    return KafkaDestination(
+        **given
+        | {"bootstrap_servers": f"localhost:{kafka.secure_port}", "username": kafka.user, "tls": True}
+        | {"password": Secret(kafka.password), "mechanism": "PLAIN", "timeout_s": SOON_S}
+        | {"ca_file": certificate(kafka.folder).cert}
+        | more
     )
+
+
+def test_it_keeps_its_promises(given, read):
+    check_destination(KafkaDestination(**given), lambda: [entry_in(message) for message in read()])
+
+
+def test_a_topic_is_made_when_it_is_first_written_to(kafka):
+    topic = uuid4().hex
+    with KafkaDestination(bootstrap_servers=kafka.address, topic=topic).open() as live:
+        assert live.write(numbered(10)) == ALL_WRITTEN
+
+    assert len(kafka.read(topic, 10)) == 10
+
+
+def test_a_message_has_the_record_its_key_and_its_id(given, read):
+    bare, full = numbered(1)[0], outgoing(FULL, 2)
+    with KafkaDestination(**given).open() as live:
+        assert live.write([bare, full]) == ALL_WRITTEN
+
+    by_id = {dict(message.headers())["id"].decode(): message for message in read()}
+    assert by_id.keys() == {bare.id, full.id}
+    assert by_id[bare.id].key() is None
+    assert by_id[full.id].key() == FULL.correlation_id.encode()
+    assert json.loads(by_id[full.id].value()) == shown(FULL)
+
+
+def test_what_belongs_together_stays_in_its_order(given, read):
+    calls = [
+        outgoing(replace(FULL, correlation_id=f"call {number % 7}", message=str(number)), number)
+        for number in range(500)
+    ]
+    with KafkaDestination(**given).open() as live:
+        for at in range(0, 500, 50):
+            live.write(calls[at : at + 50])
+
+    calls = {}
+    for message in read():
+        calls.setdefault(message.key(), []).append((message.partition(), int(entry_in(message).message)))
+    assert len(calls) == 7
+    for found in calls.values():
+        assert len({partition for partition, _ in found}) == 1
+        assert found == sorted(found)
+
+
+@pytest.mark.parametrize(
+    "servers",
+    ["one:9092, two:9092", ["one:9092", "two:9092"], ("one:9092", "two:9092"), "one:9092,two:9092,"],
+)
+def test_brokers_are_a_list_or_a_text_with_commas(servers):
+    table = {"type": "kafka", "bootstrap_servers": servers}
+
+    assert KafkaDestination(bootstrap_servers=servers).servers == "one:9092,two:9092"
+    assert destination_of(table, "destinations[0]").servers == "one:9092,two:9092"
+
+
+# ── What is refused ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_record_that_is_too_large_is_refused_and_its_neighbours_are_not(given, told):
+    before, after = numbered(100), numbered(100, first=101)
+    large = outgoing(replace(FULL, message=os.urandom(2 << 20).hex()), 1_000)
+    huge = outgoing(replace(FULL, message="x" * (3 << 20)), 1_001)
+    with KafkaDestination(**given, most_record_bytes=5 << 20).open() as live:
+        written = live.write([*before, large, huge, *after])
+
+        assert written.refused.keys() == {large.id}
+        assert "too large" in written.refused[large.id]
+        assert not written.again
+        assert live.write(numbered(1, first=201)) == ALL_WRITTEN
+
+    assert sorted(message for message in told() if message[0] == "r") == sorted(
+        f"record {number}" for number in range(1, 202)
+    )
+
+
+def test_a_record_larger_than_may_be_is_not_sent(given, told):
+    large = outgoing(replace(FULL, message="x" * (2 << 20)), 1_000)
+    with KafkaDestination(**given, most_record_bytes=1 << 20).open() as live:
+        assert live.write([*numbered(3), large]).refused.keys() == {large.id}
+
+    assert len(told()) == 3
+
+
+def test_of_a_batch_that_a_topic_finds_too_large_only_the_large_records_are_refused(
+    given, topic, asking, told
+):
+    limit = admin.ConfigEntry("max.message.bytes", "20000", incremental_operation=admin.AlterConfigOpType.SET)
+    strict = admin.ConfigResource(admin.ResourceType.TOPIC, topic, incremental_configs=[limit])
+    asking.incremental_alter_configs([strict])[strict].result(SOON_S)
+    odd = [
+        outgoing(replace(FULL, correlation_id="", message=os.urandom(2_000).hex()), 1_000 + number)
+        for number in range(20)
+    ]
+    large = outgoing(replace(FULL, message=os.urandom(30_000).hex()), 2_000)
+    with KafkaDestination(**given).open() as live:
+        written = live.write([*odd[:10], large, *odd[10:]])
+
+    assert written.refused.keys() == {large.id}
+    assert not written.again
+    assert sorted(told()) == sorted(record.entry.message for record in odd)
+
+
+# ── What goes wrong on the way ──────────────────────────────────────────────────────────────────────────────
+
+FAULTS = (
+    Refuse(),
+    Hang(),
+    BlackHole(),
+    CutRequest(0),
+    CutRequest(1_000),
+    CutResponse(0),
+    CutResponse(60),
+    Garbage(),
+    Garbage(bytes(64)),
+)
+
+
+def test_whatever_goes_wrong_all_arrives(kafka, given, read, tmp_path, capfd):
+    with fault_proxy(kafka.behind_port, port=kafka.proxy_port) as proxy:
+        quick = {"bootstrap_servers": proxy.address, "timeout_s": 0.5, "most_retry_s": 0.1}
+        with delivering(tmp_path, KafkaDestination(**given | quick)) as delivery:
+            said = delivery.say(1)
+            delivery.wait()
+            for fault in FAULTS:
+                proxy.fault = fault
+                said += delivery.say(1_000)
+                delivery.wait_for_failures(2)  # of a producer that was there, and of a new one
+                proxy.fault = None
+                delivery.wait()
+
+            assert_all_and_repeats_are_known(read(), said)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_broker_that_is_killed_and_one_that_comes_later_get_all(kafka, given, read, tmp_path, capfd):
+    destination = KafkaDestination(**given, timeout_s=2, most_retry_s=0.1, batch_records=100)
+    with delivering(tmp_path / "before", destination) as delivery:
+        said = delivery.say(2_000)
+        while not delivery.shipped.sent:
+            delivery.shipper.flush(0.001)
+        kafka.kill()
+        said += delivery.say(100)
+        with delivering(tmp_path / "later", destination) as later:
+            said += later.say(10)
+            later.wait_for_failures()
+            delivery.wait_for_failures()
+            kafka.start()
+            delivery.wait()
+            later.wait()
+
+    assert_all_and_repeats_are_known(read(), said)
+    assert capfd.readouterr() == ("", "")
+
+
+def assert_all_and_repeats_are_known(messages, said):
+    """A consumer that passes by ids that it has seen has each record once."""
+    by_id = {dict(message.headers())["id"]: entry_in(message).message for message in messages}
+    assert sorted(by_id.values()) == sorted(said)
+
+
+# ── Logging in ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_logs_in_over_tls(kafka, given, told):
+    with secured(kafka, given).open() as live:
+        assert live.write(numbered(10)) == ALL_WRITTEN
+
+    assert len(told()) == 10
+
+
+def test_it_logs_in_by_scram(kafka, given, asking, told):
+    how = admin.ScramCredentialInfo(admin.ScramMechanism.SCRAM_SHA_512, 4_096)
+    made = admin.UserScramCredentialUpsertion("scram", how, b"battery-staple")
+    asking.alter_user_scram_credentials([made])["scram"].result(SOON_S)
+    destination = secured(
+        kafka, given, username="scram", password=Secret("battery-staple"), mechanism="SCRAM-SHA-512"
+    )
+
+    with destination.open() as live:
+        assert live.write(numbered(10)) == ALL_WRITTEN
+
+    assert len(told()) == 10
+
+
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        ({"password": Secret("wrong-horse")}, "Authentication failed.*Mend the login"),
+        ({"ca_file": None}, "certificate.*as ca_file"),
+        ({"ca_file": Path("nowhere.pem")}, "ssl.ca.location failed.*Check ca_file"),
+        ({"tls": False, "ca_file": None, "mechanism": "SCRAM-SHA-512"}, "Kafka at localhost"),
+    ],
+)
+def test_who_cannot_log_in_waits_and_tells_no_password(kafka, given, wrong, problem, capfd):
+    destination = secured(kafka, given, **wrong)
+
+    with destination.open() as live, pytest.raises(Unavailable, match=problem) as error:
+        live.write(numbered(1))
+
+    assert "horse" not in str(error.value) + repr(destination)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_certificate_that_nobody_knows_may_be_trusted(kafka, given, told):
+    with secured(kafka, given, ca_file=None, insecure=True).open() as live:
+        assert live.write(numbered(1)) == ALL_WRITTEN
+
+    assert told() == ["record 1"]
+
+
+def test_a_topic_that_one_may_not_write_to_can_be_mended(kafka, given, topic, asking, told):
+    denied = admin.AclBinding(
+        admin.ResourceType.TOPIC, topic, admin.ResourcePatternType.LITERAL, f"User:{kafka.user}", "*",
+        admin.AclOperation.WRITE, admin.AclPermissionType.DENY,
+    )  # fmt: skip
+    asking.create_acls([denied])[denied].result(SOON_S)
+    with secured(kafka, given).open() as live:
+        with pytest.raises(Unavailable, match=r"authorization failed.*Let it write to that topic"):
+            live.write(numbered(3))
+        asking.delete_acls([filter_of(denied)])
+
+        while True:
+            try:
+                assert live.write(numbered(3)) == ALL_WRITTEN
+                break
+            except Unavailable:
+                continue  # it is not yet known everywhere
+
+    assert len(told()) == 3
+
+
+def filter_of(binding):
+    return admin.AclBindingFilter(
+        binding.restype, binding.name, binding.resource_pattern_type, binding.principal, binding.host,
+        binding.operation, binding.permission_type,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"bootstrap_servers": " , "}, "No broker"),
+        ({"topic": ""}, "No topic"),
+        ({"ca_file": Path("ca.pem")}, "tls = true"),
+        ({"username": "app", "mechanism": "PLAIN"}, "PLAIN tells the password"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(given, problem):
+    with pytest.raises(BadArgument, match=problem):
+        KafkaDestination(**given)

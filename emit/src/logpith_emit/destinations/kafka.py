@@ -216,7 +216,7 @@ class _Producer:
         except client.KafkaException as error:  # certificates that cannot be read
             raise Unavailable(
                 f"Kafka cannot be spoken to: {error.args[0].str()}",
-                remedy="Mend the settings; the records wait",
+                remedy="Check ca_file, certificate_file and key_file; the records wait",
             ) from error
         self._is_connected = False
         self.is_over = False
