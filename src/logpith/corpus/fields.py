@@ -54,7 +54,7 @@ _ROUND_WIDTHS_NS = (
     *(width * NS_PER_S for width in (1, 5, 10, 30)),
     *(width * NS_PER_MIN for width in (1, 5, 10, 30)),
     *(width * NS_PER_H for width in (1, 3, 6, 12)),
-    *(width * NS_PER_D for width in (1, 7, 30, 365, 3650)),
+    *(width * NS_PER_D for width in (1, 7, 30, 365, 3650, 36_500)),
 )
 
 
