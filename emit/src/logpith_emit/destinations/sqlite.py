@@ -84,7 +84,7 @@ class SQLiteDestination(Destination):
     once: ClassVar[bool] = True
 
     path: Path | None = None
-    """The file; else `logs.db` in the folder of the spool. Only its owner may read one that is made."""
+    """The file; else `logs.db` in the folder of the spools. Only its owner may read one that is made."""
 
     table: str = TABLE
     """The table; columns that it lacks are added."""
