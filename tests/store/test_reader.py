@@ -97,20 +97,21 @@ def test_what_has_not_changed_is_not_read_anew(store, is_inside):
     assert names_in(more) == ["a", "b", "c"]
 
 
-def test_many_records_that_are_not_sealed_are_put_into_segments_once(store):
-    reader = StoreReader(store.folder)
-    names = [f"a{number}" for number in range(5_000)]
-    for first in range(0, 20_000, 5_000):
-        store.append(batch_of(*(f"{first}-{name}" for name in names)))
-    before = reader.snapshot(NOW_NS).segments
+def test_many_records_that_are_not_sealed_are_put_into_segments_once(tmp_path):
+    with open_store(tmp_path / "store") as store:
+        reader = StoreReader(store.folder)
+        names = [f"a{number}" for number in range(5_000)]
+        for first in range(0, 20_000, 5_000):
+            store.append(batch_of(*(f"{first}-{name}" for name in names)))
+        before = reader.snapshot(NOW_NS).segments
 
-    store.append(batch_of("last"))
-    after = reader.snapshot(NOW_NS).segments
+        store.append(batch_of("last"))
+        after = reader.snapshot(NOW_NS).segments
 
-    assert sum(len(segment) for segment in after) == 20_001
-    assert [segment for segment in after if segment in before] == list(before)
-    store.seal(NOW_NS)
-    assert sum(len(segment) for segment in reader.snapshot(NOW_NS).segments) == 20_001
+        assert sum(len(segment) for segment in after) == 20_001
+        assert [segment for segment in after if segment in before] == list(before)
+        store.seal(NOW_NS)
+        assert sum(len(segment) for segment in reader.snapshot(NOW_NS).segments) == 20_001
 
 
 def test_a_snapshot_is_read_to_its_end_though_its_segments_are_dropped(store):

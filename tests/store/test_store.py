@@ -163,7 +163,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 TestStoreMachine = StoreMachine.TestCase
-TestStoreMachine.settings = settings(max_examples=30, stateful_step_count=15, deadline=None, derandomize=True)
+TestStoreMachine.settings = settings(max_examples=20, stateful_step_count=15, deadline=None, derandomize=True)
 
 
 @pytest.mark.crash
