@@ -2,7 +2,7 @@
 
     python dying_shipper.py SPOOL TABLE WRITES
 
-TABLE is the destination's table of the settings, as JSON; WRITES is the write after which it dies.
+TABLE is the destination's table of the settings, as JSON; WRITES is the write after which it dies, 0 lets it live.
 """
 
 import json
@@ -47,12 +47,13 @@ class Dying(Destination):
 
 
 def main(folder: str, table: str, writes: str) -> None:
-    """Ships until it dies; ends where it does not."""
+    """Ships until it dies, or all is delivered."""
     other = destination_of(json.loads(table), "table")
     dying = Dying(other=other, writes=int(writes), batch_records=other.batch_records)
     shipper = Shipper(Spool(folder=Path(folder)), {"it": dying}, warn=print, clock=ManualClock())
     shipper.start()
     shipper.flush(60)
+    shipper.close(60)
 
 
 if __name__ == "__main__":

@@ -65,13 +65,16 @@ OPTIONAL = FIELDS[len(_NEEDED) :]
 
 def entry_of(fields: Mapping[str, object]) -> LogEntry:
     """The entry that a record is. What does not fit its field, and what has none, is in `extra_data`."""
-    rest = dict(fields)
-    given: dict[str, Any] = {
-        name: rest.pop(name)
-        for name, kinds in _KINDS.items()
-        if isinstance(value := rest.get(name), kinds) and not isinstance(value, bool)
-    }
-    needed = {name: rest.pop(name, None) for name in _NEEDED}
+    needed: dict[str, object] = dict.fromkeys(_NEEDED)
+    given: dict[str, Any] = {}
+    rest: dict[str, object] = {}
+    for name, value in fields.items():
+        if name in needed:
+            needed[name] = value
+        elif isinstance(value, _KINDS.get(name, ())) and not isinstance(value, bool):
+            given[name] = value
+        else:
+            rest[name] = value
     if "duration_ms" in given:
         try:
             given["duration_ms"] = float(given["duration_ms"])

@@ -327,6 +327,22 @@ def test_several_may_write_at_once(path):
     assert len(messages(path)) == 4 * 500
 
 
+def test_several_processes_may_write_at_once(path, tmp_path):
+    table = json.dumps({"type": "sqlite", "path": str(path), "retention_days": 0, "batch_records": 10})
+    spools = [Spool(folder=tmp_path / f"spool-{number}") for number in range(3)]
+    for spool in spools:
+        say(spool, 300)
+
+    processes = [
+        subprocess.Popen([sys.executable, DYING, spool.folder, table, "0"], stdout=subprocess.PIPE)
+        for spool in spools
+    ]
+
+    assert [process.communicate()[0] for process in processes] == [b""] * 3
+    assert len(messages(path)) == 900
+    assert all(spool.segments() == [] for spool in spools)
+
+
 @pytest.mark.parametrize("writes", [1, 3])
 def test_what_a_killed_process_has_shipped_is_there_once(path, spool, writes):
     said = say(spool, 400)
