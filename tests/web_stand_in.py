@@ -1,9 +1,12 @@
 """A web server of this machine that answers as a test says, to the letter."""
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from services.certificates import Certificate
 
 Answer = Callable[[BaseHTTPRequestHandler, bytes], None]
 
@@ -16,7 +19,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def web_server(answer: Answer) -> Iterator[str]:
+def web_server(answer: Answer, *, tls: Certificate | None = None) -> Iterator[str]:
     """The address of a server that lets `answer` write whatever it likes."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -27,16 +30,20 @@ def web_server(answer: Answer) -> Iterator[str]:
             answer(self, self.rfile.read(int(self.headers["Content-Length"])))
 
         do_PUT = do_POST  # noqa: N815  the name that http.server asks for
-        do_DELETE = do_GET  # noqa: N815  as above
+        do_DELETE = do_HEAD = do_GET  # noqa: N815  as above
 
         def log_message(self, *_):
             """Says nothing."""
 
     with _Server(("127.0.0.1", 0), Handler) as server:
+        if tls is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(tls.both)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http{'s' if tls is not None else ''}://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

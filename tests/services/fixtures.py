@@ -20,6 +20,7 @@ from .otelcol import OtelCollector
 from .postgres import Postgres
 from .redis import Redis
 from .s3 import S3
+from .search_node import SearchNode
 from .server import Server
 
 SOME = TypeVar("SOME", bound=Server)
@@ -42,9 +43,16 @@ LIVE: list[Server] = []
 def pytest_collection_modifyitems(items):
     """Marks each test by the servers it asks for."""
     for item in items:
-        for name in sorted(SERVERS.keys() & set(getattr(item, "fixturenames", ()))):
+        asked = {*getattr(item, "fixturenames", ()), *_parameters(item)}
+        for name in sorted(SERVERS.keys() & asked):
             item.add_marker(pytest.mark.service)
             item.add_marker(pytest.mark.xdist_group(name))
+
+
+def _parameters(item: pytest.Item) -> list[str]:
+    """What a test is run with that is text, such as the name of one server of several."""
+    given = getattr(item, "callspec", None)
+    return [value for value in given.params.values() if isinstance(value, str)] if given else []
 
 
 def pytest_runtest_setup():
@@ -75,6 +83,13 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 @pytest.fixture(scope="session")
 def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSearch]:
     yield from started(OpenSearch, tmp_path_factory)
+
+
+@pytest.fixture(params=["elasticsearch", "opensearch"])
+def search_node(request: pytest.FixtureRequest) -> SearchNode:
+    """Each of the servers that speak as Elasticsearch does."""
+    node: SearchNode = request.getfixturevalue(request.param)
+    return node
 
 
 @pytest.fixture(scope="session")

@@ -298,6 +298,8 @@ class _Elasticsearch:
             raise Refused(
                 f"A search gives {MOST_ASKED} records at most", remedy="Ask for fewer, by since and until"
             )
+        if not all(value is None or _fits(name, value) for name, value in wanted.equal.items()):
+            return []
         size = wanted.limit
         while True:
             documents = self._search(wanted, size)
@@ -315,8 +317,8 @@ class _Elasticsearch:
     def _search(self, wanted: Wanted, size: int) -> list[Mapping[str, Any]]:
         """The newest documents that may be what is asked for: all that are, and some that are near it."""
         prefix = self._settings.index_prefix
-        # A longer prefix that begins with ours is somebody else's.
-        where = self._settings.data_stream or f"{prefix}-*,-{prefix}-*-*"
+        # Not what only begins with ours: a longer prefix, or a data stream.
+        where = self._settings.data_stream or f"{prefix}-*.*.*,-{prefix}-*-*"
         body = {
             "size": size,
             "query": {"bool": _clauses(wanted)},
@@ -374,14 +376,19 @@ def entry_of_document(document: Mapping[str, Any]) -> LogEntry:
 
 
 def _fits(name: str, value: Any) -> bool:
-    """Whether a server takes a value in a field."""
+    """Whether a field can have a value."""
     match MAPPING[name]["type"]:
         case "keyword":
-            return len(value) * 4 <= _MOST_KEYWORD_BYTES or len(value.encode()) <= _MOST_KEYWORD_BYTES
+            return isinstance(value, str) and (
+                len(value) * 4 <= _MOST_KEYWORD_BYTES
+                or len(value.encode(errors="surrogatepass")) <= _MOST_KEYWORD_BYTES
+            )
+        case "text":
+            return isinstance(value, str)
         case "integer":
-            return bool(-(2**31) <= value < 2**31)
+            return isinstance(value, int) and -(2**31) <= value < 2**31
         case "float":
-            return bool(abs(value) <= _MOST_FLOAT)
+            return isinstance(value, int | float) and abs(value) <= _MOST_FLOAT
         case _:
             return True
 
