@@ -9,11 +9,10 @@ import uuid
 from contextlib import closing
 from pathlib import Path
 
-from .cache import PREPARE, keep, kept, maven, run
+from .cache import keep, kept, maven, run
 from .certificates import certificate
-from .java import java_home, prepare_java
+from .java import JavaServer, java
 from .ports import free_port
-from .server import Server
 
 VERSION, SCALA, LOG4J = "4.4.0", "2.13", "2.25.5"
 
@@ -102,8 +101,10 @@ super.users=User:ANONYMOUS
 METADATA_REQUEST, METADATA_VERSION = 3, 4
 
 
-class Kafka(Server):
+class Kafka(JavaServer):
     name = "kafka"
+    version = VERSION
+    main_class = "kafka.Kafka"
     user, password = "app", "correct-horse"
     """Who may log in by PLAIN."""
 
@@ -116,13 +117,12 @@ class Kafka(Server):
         """Where one logs in, over TLS."""
 
     @classmethod
-    def missing(cls) -> str:
-        return "" if jars().exists() and java_home() else f"Kafka is not here: {PREPARE} kafka"
+    def jars(cls) -> Path:
+        return kept(f"kafka-{VERSION}")
 
     @classmethod
-    def prepare(cls) -> None:
-        prepare_java()
-        keep(jars().name, fetch_jars)
+    def fetch(cls) -> None:
+        keep(cls.jars().name, fetch_jars)
 
     def lay_out(self) -> None:
         data = self.folder / "data"
@@ -148,11 +148,13 @@ class Kafka(Server):
             )
         )
         if not data.exists():
-            shutil.copytree(jars() / "formatted", data)
+            shutil.copytree(self.jars() / "formatted", data)
 
-    def command(self) -> list[str]:
-        logging = f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"
-        return [*java(jars()), logging, "kafka.Kafka", str(self.folder / "server.properties")]
+    def java_options(self) -> list[str]:
+        return [f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}"]
+
+    def arguments(self) -> list[str]:
+        return [str(self.folder / "server.properties")]
 
     def answers(self) -> bool:
         """Whether it names a broker, as it does once the controller has let it in."""
@@ -188,15 +190,6 @@ class Kafka(Server):
         return sorted(found, key=lambda message: (message.partition(), message.offset()))
 
 
-def jars() -> Path:
-    return kept(f"kafka-{VERSION}")
-
-
-def java(classes: Path) -> list[str]:
-    options = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData"]
-    return [str((java_home() or Path()) / "bin" / "java"), *options, "-cp", f"{classes}/*"]
-
-
 def fetch_jars(part: Path) -> None:
     """The broker's jars, and beside them its data as they are before the first start, the same for every test."""
     (part / "pom.xml").write_text(POM)
@@ -208,4 +201,4 @@ def fetch_jars(part: Path) -> None:
     )
     cluster = base64.urlsafe_b64encode(uuid.UUID(int=1).bytes).rstrip(b"=").decode()
     format_it = ["kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(part / "format.properties")]
-    run(part, *java(part), *format_it)
+    run(part, *java(), "-cp", f"{part}/*", *format_it)

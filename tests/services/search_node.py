@@ -1,14 +1,12 @@
 """What Elasticsearch and OpenSearch, which were one program once, have in common: a node that is asked over HTTP."""
 
 import json
-import re
 import shutil
 import urllib.request
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .cache import PREPARE, keep, kept, maven
-from .java import java_home, prepare_java
+from .cache import keep, kept, maven
 from .ports import free_port
 from .server import Server
 
@@ -26,12 +24,6 @@ discovery.type: single-node
 cluster.routing.allocation.disk.threshold_enabled: false
 """
 
-JAVA_OPTIONS = ("-Xms512m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData")
-
-# Of the options that come with the server: what sizes it, what writes beside its program, and a module of Java's that
-# makes vector search faster and that not every runtime has.
-UNWANTED = re.compile(r"-Xm[sx]|Xlog|File=|Path=|UseG1GC|:-XX:G1|:-XX:Initiating|incubator")
-
 
 class SearchNode(Server):
     """A node, fetched as the archive that its makers publish for integration tests: no security, few plugins."""
@@ -39,12 +31,6 @@ class SearchNode(Server):
     version: ClassVar[str]
     archive: ClassVar[str]
     """What Maven knows the archive as."""
-
-    prefix: ClassVar[str]
-    """How the names of its environment variables begin."""
-
-    java_modules: ClassVar[tuple[str, ...]] = ()
-    """What it wants of Java besides what every runtime has."""
 
     more_settings: ClassVar[str] = ""
 
@@ -58,13 +44,7 @@ class SearchNode(Server):
         return kept(f"{cls.name}-{cls.version}") / f"{cls.name}-{cls.version}"
 
     @classmethod
-    def missing(cls) -> str:
-        is_here = cls.home().exists() and java_home(*cls.java_modules)
-        return "" if is_here else f"{cls.name} is not here: {PREPARE} {cls.name}"
-
-    @classmethod
-    def prepare(cls) -> None:
-        prepare_java(*cls.java_modules)
+    def fetch(cls) -> None:
         keep(
             cls.home().name,
             lambda part: maven(part, "unpack", artifact=cls.archive, outputDirectory=str(part)),
@@ -72,7 +52,7 @@ class SearchNode(Server):
 
     def lay_out(self) -> None:
         config = self.folder / "config"
-        for each in ("config/jvm.options.d", "data", "logs", "temporary"):
+        for each in ("config", "data", "logs", "temporary"):
             (self.folder / each).mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self.home() / "config" / "log4j2.properties", config / "log4j2.properties")
         (config / f"{self.name}.yml").write_text(
@@ -81,20 +61,6 @@ class SearchNode(Server):
             )
             + self.more_settings
         )
-        shipped = (self.home() / "config" / "jvm.options").read_text().splitlines()
-        options = [*(line for line in shipped if not UNWANTED.search(line)), *JAVA_OPTIONS]
-        (config / "jvm.options").write_text("\n".join(options) + "\n")
-
-    def command(self) -> list[str]:
-        return [str(self.home() / "bin" / self.name)]
-
-    def environment(self) -> dict[str, str]:
-        names = {
-            "JAVA_HOME": java_home(),
-            "PATH_CONF": self.folder / "config",
-            "TMPDIR": self.folder / "temporary",
-        }
-        return {f"{self.prefix}_{name}": str(value) for name, value in names.items()}
 
     def answers(self) -> bool:
         """Whether all that was kept can be read and written."""

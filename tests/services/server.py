@@ -16,7 +16,7 @@ from typing import IO, ClassVar, Self
 from .ports import free_port
 
 POLL_S = 0.05
-END_TIMEOUT_S = 30
+END_TIMEOUT_S = 120
 
 
 class NotReadyError(Exception):
@@ -31,7 +31,7 @@ class Server(ABC):
     """
 
     name: ClassVar[str]
-    start_timeout_s: ClassVar[float] = 120
+    start_timeout_s: ClassVar[float] = 240
     """A deadline, not a wait: the starts of one that was killed with much unwritten take longest."""
 
     end_signal: ClassVar[signal.Signals] = signal.SIGTERM
