@@ -261,6 +261,13 @@ def test_a_table_that_needs_what_no_record_has_makes_records_wait(dsn, execute):
         written(dsn, numbered(1))
 
 
+def test_a_table_whose_rows_are_not_once_makes_records_wait(dsn, execute):
+    execute("CREATE TABLE unified_logs (record_id) AS VALUES ('x'), ('x')")
+
+    with pytest.raises(Unavailable, match="cannot be used as a table of records"):
+        written(dsn, numbered(1))
+
+
 # ── Once ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -296,6 +303,22 @@ def test_a_commit_that_a_crash_could_undo_is_not_asked_for(dsn, execute):
     with psycopg.connect(off) as connection:
         assert connection.execute("SHOW synchronous_commit").fetchone() == ("off",)
     assert execute("SELECT how FROM unified_logs") == [("on",), ("on",)]
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_again(dsn, execute, messages):
+    with to(dsn).open() as live:
+        live.write(numbered(1))
+        with live._connections.one():
+            live.query(Wanted())
+        assert len(live._connections._free) == 2
+        execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'logpith-emit'"
+            " AND datname = current_database()"
+        )
+
+        live.write(numbered(2))
+
+    assert messages() == ["record 1", "record 2"]
 
 
 FAULTS = (

@@ -234,6 +234,16 @@ def test_a_table_that_needs_what_no_record_has_makes_records_wait(path):
         live.write(numbered(1))
 
 
+def test_a_table_whose_rows_are_not_once_makes_records_wait(path):
+    execute(path, "CREATE TABLE unified_logs (record_id)", "INSERT INTO unified_logs VALUES ('x'), ('x')")
+
+    with (
+        keeping(path).open() as live,
+        pytest.raises(Unavailable, match="cannot be used as a table of records"),
+    ):
+        live.write(numbered(1))
+
+
 def test_a_table_in_the_place_of_one_that_was_renamed_has_indexes_of_its_own(path):
     with keeping(path).open() as live:
         live.write(numbered(1))

@@ -10,12 +10,12 @@ import math
 import re
 import struct
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.destinations import Destination, LiveDestination, Outgoing, Wanted, Written
@@ -43,6 +43,8 @@ from logpith_emit.secret import MASK, Secret
 
 if TYPE_CHECKING:
     from psycopg import Connection, Error, sql
+
+T = TypeVar("T")
 
 _COLUMNS = {
     "id": "BIGSERIAL PRIMARY KEY",
@@ -141,21 +143,23 @@ class _Postgres:
     # ── writing ───────────────────────────────────────────────────────────────────────────────────────────────
 
     def write(self, records: Sequence[Outgoing]) -> Written:
-        from psycopg.errors import UniqueViolation  # noqa: PLC0415 - comes with an extra
-
         entries, refused = entries_of(records)
         rows = [_row_of(record_id, entry) for record_id, entry in entries]
         if rows:
-            with self._connected() as connection:
-                if not self._is_prepared:
-                    self._prepare(connection)
-                    self._is_prepared = True
-                try:
-                    self._copy(connection, rows)
-                except UniqueViolation:
-                    connection.execute("ROLLBACK")
-                    self._insert(connection, rows)
+            self._done(lambda connection: self._keep(connection, rows))
         return Written(refused=refused)
+
+    def _keep(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
+        from psycopg.errors import UniqueViolation  # noqa: PLC0415 - comes with an extra
+
+        if not self._is_prepared:
+            self._prepare(connection)
+            self._is_prepared = True
+        try:
+            self._copy(connection, rows)
+        except UniqueViolation:
+            connection.execute("ROLLBACK")
+            self._insert(connection, rows)
 
     def _copy(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         self._begin(connection)
@@ -212,20 +216,36 @@ class _Postgres:
         statement = sql.SQL("SELECT {} FROM {} WHERE {} ORDER BY timestamp DESC, id DESC LIMIT %s").format(
             sql.SQL(", ").join(map(sql.Identifier, FIELDS)), self._table, sql.SQL(" AND ").join(tests)
         )
-        with self._connected() as connection:
+
+        def ask(connection: Connection) -> Sequence[tuple[object, ...]]:
             self._begin(connection, "READ ONLY")
             try:
                 rows = connection.execute(statement, (*values, max(wanted.limit, 0))).fetchall()
             except UndefinedTable:  # nothing was written yet
                 rows = []
             connection.execute("COMMIT")
-        return [entry_of_row(row) for row in rows]
+            return rows
+
+        return [entry_of_row(row) for row in self._done(ask)]
 
     # ── the table ─────────────────────────────────────────────────────────────────────────────────────────────
 
     def _prepare(self, connection: Connection) -> None:
         """Makes the table with its indexes where it is not there, and adds to one that is there what it lacks. Where it
         lacks nothing, no right to change it is needed."""
+        import psycopg  # noqa: PLC0415 - comes with an extra
+
+        try:
+            self._add_what_is_missing(connection)
+        except psycopg.Error as error:
+            if not _is_of_the_records(error):
+                raise
+            raise Unavailable(  # no record is to blame
+                f"{self._settings.table} cannot be used as a table of records: {self._said(error)}",
+                remedy="Mend that table, or name another",
+            ) from error
+
+    def _add_what_is_missing(self, connection: Connection) -> None:
         sql = self._sql
         if not self._missing_columns(connection) and not self._missing_indexes(connection):
             return
@@ -281,14 +301,24 @@ class _Postgres:
 
     # ── the connection ────────────────────────────────────────────────────────────────────────────────────────
 
-    @contextmanager
-    def _connected(self) -> Iterator[Connection]:
-        """A connection, and what PostgreSQL says of what is done with it as one of our two errors."""
+    def _done(self, work: Callable[[Connection], T]) -> T:
+        """What some work with a connection gives. One that was kept may have ended meanwhile: then a new one is tried.
+
+        Raises:
+            Unavailable, Refused: what PostgreSQL says.
+        """
         import psycopg  # noqa: PLC0415 - comes with an extra
 
+        was_kept = False
         try:
-            with self._connections.one() as connection:
-                yield connection
+            try:
+                with self._connections.one() as (connection, was_kept):
+                    return work(connection)
+            except psycopg.OperationalError as error:
+                if not was_kept or not _has_ended(error):
+                    raise
+            with self._connections.one() as (connection, _):
+                return work(connection)
         except psycopg.Error as error:
             raise self._told(error) from error
         except TimeoutError as error:
@@ -297,15 +327,16 @@ class _Postgres:
                 remedy="See to that server, or raise timeout_s",
             ) from error
 
-    def _told(self, error: Error) -> LogpithError:
-        import psycopg  # noqa: PLC0415 - comes with an extra
-
+    def _said(self, error: Error) -> str:
         # The first line: what follows may quote a whole record.
-        said = self._connections.without_password(
+        return self._connections.without_password(
             (error.diag.message_primary or str(error)).partition("\n")[0]
         )
+
+    def _told(self, error: Error) -> LogpithError:
+        said = self._said(error)
         state = error.sqlstate or ""
-        if state.startswith(_OF_THE_RECORDS) or (not state and isinstance(error, psycopg.DataError)):
+        if _is_of_the_records(error):
             return Refused(f"{self._connections.shown} refuses it: {said}", remedy="Look at the dead letters")
         if state.startswith("42"):  # somebody has changed the table, or nobody has made it
             self._is_prepared = False
@@ -357,19 +388,20 @@ class _Connections:
         return text
 
     @contextmanager
-    def one(self) -> Iterator[Connection]:
-        """A connection whose every wait ends when the time is up. One that fails is closed, unless it was for the
-        records' sake."""
+    def one(self) -> Iterator[tuple[Connection, bool]]:
+        """A connection whose every wait ends when the time is up, and whether it was kept since it was last used. One
+        that fails is closed, unless it was for the records' sake."""
+        import psycopg  # noqa: PLC0415 - comes with an extra
+
         until_ns = SYSTEM_CLOCK.monotonic_ns() + int(self._settings.timeout_s * 1e9)
-        connection = self._taken(until_ns)
+        connection, was_kept = self._taken(until_ns)
         is_well = False
         try:
             connection.until_ns = until_ns  # type: ignore[attr-defined]  # of _timed_connection
-            yield connection
+            yield connection, was_kept
             is_well = True
-        except Exception as error:
-            state = getattr(error, "sqlstate", None) or ""
-            if state.startswith(_OF_THE_RECORDS):
+        except psycopg.Error as error:
+            if _is_of_the_records(error):
                 with suppress(Exception):  # what went wrong is told, not that it could not be undone
                     connection.execute("ROLLBACK")
                     is_well = True
@@ -380,12 +412,15 @@ class _Connections:
     def close(self) -> None:
         with self._changed:
             self._is_closed = True
-            for connection in self._free:
-                _close(connection)
-            self._open -= len(self._free)
-            self._free.clear()
+            self._close_free()
 
-    def _taken(self, until_ns: int) -> Connection:
+    def _close_free(self) -> None:
+        for connection in self._free:
+            _close(connection)
+        self._open -= len(self._free)
+        self._free.clear()
+
+    def _taken(self, until_ns: int) -> tuple[Connection, bool]:
         with self._changed:
             while not self._free and self._open >= self._settings.pool_max_size:
                 left_ns = until_ns - SYSTEM_CLOCK.monotonic_ns()
@@ -396,7 +431,7 @@ class _Connections:
                     )
                 self._changed.wait(left_ns / 1e9)
             if self._free:
-                return self._free.pop()
+                return self._free.pop(), True
             self._open += 1
         try:
             connection: Connection = _timed_connection().connect(
@@ -407,7 +442,7 @@ class _Connections:
                 self._open -= 1
                 self._changed.notify()
             raise
-        return connection
+        return connection, False
 
     def _give_back(self, connection: Connection, *, is_well: bool) -> None:
         with self._changed:
@@ -417,7 +452,22 @@ class _Connections:
             else:
                 self._open -= 1
                 _close(connection)
-            self._changed.notify()
+            if not is_well:  # what ended this one has ended the others, too
+                self._close_free()
+            self._changed.notify_all()
+
+
+def _is_of_the_records(error: Error) -> bool:
+    """Whether other records may be taken."""
+    import psycopg  # noqa: PLC0415 - comes with an extra
+
+    state = error.sqlstate or ""
+    return state.startswith(_OF_THE_RECORDS) or (not state and isinstance(error, psycopg.DataError))
+
+
+def _has_ended(error: Error) -> bool:
+    """Whether a connection was closed at the other side, such as by a restart or because nothing was said for long."""
+    return not error.sqlstate or error.sqlstate.startswith(("08", "57P"))
 
 
 def _close(connection: Connection) -> None:

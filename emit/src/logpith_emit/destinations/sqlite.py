@@ -203,6 +203,12 @@ class _SQLite:
             )
             try:
                 _prepare(connection, self._settings.table)
+            except sqlite3.IntegrityError as error:  # no record is to blame
+                connection.close()
+                raise Unavailable(
+                    f"{self._settings.table} in {self._path} cannot be used as a table of records: {error}",
+                    remedy="Mend that table, or name another",
+                ) from error
             except BaseException:
                 connection.close()
                 raise
