@@ -2,13 +2,17 @@
 
 import json
 import os
+import signal
+import subprocess
+import sys
 
 import pytest
 
 from logpith import tail
 from logpith.cli import main
 from logpith.files.roots import Roots
-from logpith.tail import Followed, follow
+from logpith.tail import FollowedFile, FollowedSpool, follow
+from logpith_emit.spool import Spool
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +41,7 @@ def followed(log, *steps, query=""):
             step()
         return step is not None
 
-    shown = list(follow([Followed.at_end(log, Roots())], query, wait))
+    shown = list(follow([FollowedFile.at_end(log, Roots())], query, wait))
     return [one.said or one.record.text for one in shown]
 
 
@@ -134,7 +138,7 @@ def test_what_was_written_just_before_a_rotation_is_shown(log):
 def test_what_came_after_the_last_shown_record_is_not_passed_over(log):
     shown_bytes = log.stat().st_size
     appends(log, line(30, "while the others were shown"))()
-    file = Followed.at_end(log, Roots(), shown_bytes)
+    file = FollowedFile.at_end(log, Roots(), shown_bytes)
     turns = iter([True, False])
 
     shown = list(follow([file], "", lambda: next(turns)))
@@ -144,7 +148,7 @@ def test_what_came_after_the_last_shown_record_is_not_passed_over(log):
 
 def test_a_line_without_an_end_does_not_fill_memory(log, monkeypatch):
     monkeypatch.setattr(tail, "_MOST_BYTES", 1000)
-    file = Followed.at_end(log, Roots())
+    file = FollowedFile.at_end(log, Roots())
     appends(log, "x" * 10_000)()
 
     lengths = [len(one) for _ in range(12) for one in file.news()[0]]
@@ -163,3 +167,52 @@ def test_a_file_that_is_truncated_is_followed_from_its_beginning(log):
     assert "was truncated" in shown[0]
     assert "may be lost" in shown[0]
     assert shown[1].endswith("anew")
+
+
+def test_what_programs_say_by_logpith_emit_is_followed_across_processes(tmp_path):
+    spool = Spool(folder=tmp_path / "shop")
+    with spool.open() as before:
+        before.append(b'{"level":"info","message":"before"}', 1)
+    rounds = iter(["one", "two", "three", None])
+
+    def wait():
+        text = next(rounds)
+        if text is not None:
+            with spool.open() as writer:
+                writer.append(b'{"level":"error","message":"%b"}' % text.encode(), 1)
+        return text is not None
+
+    shown = list(follow([FollowedSpool(spool.folder)], "level:error", wait))
+
+    assert [json.loads(one.record.text)["message"] for one in shown] == ["one", "two", "three"]
+
+
+KILLED = """
+import os, signal
+from logpith_emit import get_logger
+log = get_logger("shop")
+for number in range(50):
+    log.info("call answered", call_id=f"CA{number}")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_without_a_path_it_shows_every_line_of_a_program_that_was_killed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.delenv("LOGPITH_EMIT_FOLDER", raising=False)
+    done = subprocess.run([sys.executable, "-c", KILLED], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
+    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: PTH123, SIM115
+
+    assert main(["tail", "-n", "100"]) == 0
+
+    shown = [json.loads(text)["call_id"] for text in capsys.readouterr().out.splitlines()]
+    assert shown == [f"CA{number}" for number in range(50)]
+
+
+def test_where_no_program_has_logged_it_says_what_to_do(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+
+    assert main(["tail", "-f"]) == 2
+
+    assert "no program has logged by logpith-emit. Write logpith tail PATH…" in capsys.readouterr().err

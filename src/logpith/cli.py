@@ -758,7 +758,17 @@ def _tail(parsed: Parsed) -> int:
     from logpith.corpus.selection import check_filter  # noqa: PLC0415 - as above
     from logpith.files.roots import Roots  # noqa: PLC0415 - as above
     from logpith.files.text import TextFile  # noqa: PLC0415 - as above
-    from logpith.tail import Followed, as_json, as_line, follow, last_records  # noqa: PLC0415 - as above
+    from logpith.tail import (  # noqa: PLC0415 - as above
+        Followed,
+        FollowedFile,
+        FollowedSpool,
+        as_json,
+        as_line,
+        follow,
+        last_records,
+        spooled,
+    )
+    from logpith_emit.emitter import default_folder  # noqa: PLC0415 - as above
 
     count = read_text(Argument(name="lines", kind=int), parsed.options.get("lines", "10"))
     if problem := problem_with(Argument(name="lines", kind=int, minimum=0, maximum=100_000), count):
@@ -767,17 +777,26 @@ def _tail(parsed: Parsed) -> int:
     check_filter(query, "", "")
     colour = sys.stdout.isatty() and "no-color" not in parsed.options and not os.environ.get("NO_COLOR")
     follows = "follow" in parsed.options
-    if not parsed.words and (follows or not _is_piped_into()):
-        raise BadArgument("there is nothing to read", remedy="Write logpith tail PATH…")
+    words: Sequence[str] = parsed.words
+    spools: set[Path] = set()
+    if not words and (follows or not _is_piped_into()):
+        if not (files_of_spools := spooled(default_folder())):
+            raise BadArgument(
+                "there is nothing to read: no path is named, and no program has logged by logpith-emit",
+                remedy="Write logpith tail PATH…",
+            )
+        words, spools = [str(path) for path in files_of_spools], {path.parent for path in files_of_spools}
+    # Before the files are read: what is said meanwhile is rather shown twice than never.
+    files: list[Followed] = [FollowedSpool(folder) for folder in sorted(spools)] if follows else []
     with opened_desk() as desk:
-        corpus = desk.open(parsed.words)
+        corpus = desk.open(words)
         records = last_records(corpus, query, int(str(count)))
-        files = [
-            Followed.at_end(source.text.path, Roots(), source.text.identity.size_bytes)
+        files += [
+            FollowedFile.at_end(source.text.path, Roots(), source.text.identity.size_bytes)
             for source in corpus.sources
             if follows and isinstance(source.text, TextFile) and source.text.seekable
         ]
-    several = len(corpus.sources) > 1
+    several = len(corpus.sources) > 1 and not spools
 
     def show(record: Evidence) -> None:
         text = (
@@ -1059,9 +1078,10 @@ _COMMANDS: Mapping[str, Command] = {
         Command(
             name="tail",
             summary="The last records of some logs, and with -f those that come.",
-            usage="logpith tail [-f] [options] PATH…",
+            usage="logpith tail [-f] [options] [PATH…]",
             doc="Prints the last records, secrets redacted, and goes on with new ones as they are written. Notices "
-            "when a file is rotated or truncated.",
+            "when a file is rotated or truncated. Without a path, what your programs have logged by logpith-emit and "
+            "was not brought elsewhere.",
             options=(
                 Option(name="follow", letter="f", doc="Go on with what is written from now on."),
                 Option(
@@ -1071,7 +1091,11 @@ _COMMANDS: Mapping[str, Command] = {
                 Option(name="json", doc="Print each record as a line of JSON."),
                 NO_COLOR,
             ),
-            examples=("logpith tail -f app.log", "logpith tail -f -q 'level>=warn' logs/*.log"),
+            examples=(
+                "logpith tail -f app.log",
+                "logpith tail -f -q 'level>=warn' logs/*.log",
+                "logpith tail -n 100",
+            ),
             run=_tail,
         ),
         Command(

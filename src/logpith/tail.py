@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -23,11 +23,13 @@ from logpith.answer import Evidence
 from logpith.corpus.reading import CorpusReader
 from logpith.corpus.records import Corpus
 from logpith.corpus.select import read_query, select
+from logpith.files.packing import line_of_frame
 from logpith.files.roots import Roots
 from logpith.files.text import TextStream
 from logpith.quote import Quoter
 from logpith.timerange import now_ns
 from logpith_emit.errors import LogpithError
+from logpith_emit.spool import Spool
 
 WAIT_S = 0.25
 """How long to wait before looking again whether something came."""
@@ -38,8 +40,22 @@ _TEXT_WIDTH = 4_000
 _COLOURS = {"fatal": "1;31", "error": "31", "warn": "33", "debug": "2", "trace": "2"}
 
 
+class Followed(Protocol):
+    """Something while it is followed."""
+
+    path: Path
+    context: list[bytes]
+    """The last lines that were shown."""
+
+    def news(self) -> tuple[list[bytes], str]:
+        """The whole lines that have come since, and what happened to it meanwhile."""
+
+    def close(self) -> None:
+        """Lets go of it."""
+
+
 @dataclass
-class Followed:
+class FollowedFile:
     """One file while it is followed."""
 
     path: Path
@@ -55,7 +71,7 @@ class Followed:
     """The last lines that were shown."""
 
     @classmethod
-    def at_end(cls, path: Path, roots: Roots, shown_bytes: int | None = None) -> Followed:
+    def at_end(cls, path: Path, roots: Roots, shown_bytes: int | None = None) -> FollowedFile:
         """From what is appended on; where a part of the file was shown before, from its end on."""
         file = os.fdopen(roots.open(path), "rb", buffering=0)
         size = os.fstat(file.fileno()).st_size
@@ -108,6 +124,34 @@ class Followed:
             lines.append(self.waiting)
             self.waiting = b""
         return lines
+
+
+class FollowedSpool:
+    """What the programs of a service say by logpith-emit, while it is followed."""
+
+    def __init__(self, folder: Path) -> None:
+        """From what is said from now on."""
+        self.path = folder
+        self.context: list[bytes] = []
+        # One that never commits: nothing waits for it, and it removes nothing.
+        self._reader = Spool(folder=folder).reader("tail")
+        self.context = self._read_on()[-_CONTEXT_LINES:]
+
+    def news(self) -> tuple[list[bytes], str]:
+        """The records that have come since, and how many were dropped."""
+        return self._read_on(), ""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def _read_on(self) -> list[bytes]:
+        return [line_of_frame(frame) for _, frame in self._reader.read()]
+
+
+def spooled(base: Path) -> list[Path]:
+    """What programs of this user have said by logpith-emit and was not brought elsewhere: the files, oldest first."""
+    found = [path for path in base.glob("**/*.spool") if path.is_file()]
+    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 @dataclass(frozen=True, kw_only=True)

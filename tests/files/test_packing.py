@@ -8,11 +8,13 @@ import zlib
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logpith.files import packing
 from logpith.files.packing import Unpacker, packing_of
+from logpith_emit.spool import Spool
+from logpith_emit.spool.frames import salt_in
 
 TEXT = b"".join(b"line %d of a log that somebody packed\n" % i for i in range(50_000))
 SHORT = b"".join(b"line %d of %x\n" % (i, i * i * 7919) for i in range(40))
@@ -148,3 +150,49 @@ def test_text_is_not_taken_for_packed():
     assert packing_of(b"2026-11-20 ready") == ""
     assert packing_of(b"") == ""
     assert packing_of(zlib.compress(b"x")) == ""
+
+
+@given(
+    records=st.lists(
+        st.binary(max_size=300).map(lambda text: text.replace(b"\n", b" ")), min_size=1, max_size=20
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+def test_a_spool_gives_a_line_for_each_record_whatever_its_file_is_called_now(tmp_path, records):
+    spool = Spool(folder=tmp_path / "spool")
+    with spool.open() as writer:
+        for record in records:
+            writer.append(record, 1)
+        segment = writer.segment
+        data = segment.path.read_bytes()
+
+    assert salt_in(data) == segment.salt
+    assert packing_of(data) == "spool"
+    assert unpack("spool", data) == (b"".join(record + b"\n" for record in records), "")
+    assert unpack("spool", data[:-1]) == (b"".join(record + b"\n" for record in records[:-1]), "")
+
+
+def test_a_damaged_spool_gives_the_records_around_the_damage_and_says_so(tmp_path):
+    spool = Spool(folder=tmp_path)
+    with spool.open() as writer:
+        for number in range(9):
+            writer.append(b"record %d" % number, 1)
+        data = bytearray(writer.segment.path.read_bytes())
+    data[data.index(b"record 4")] ^= 1
+
+    lines, trouble = unpack("spool", bytes(data))
+
+    assert lines.split(b"\n")[:-1] == [b"record %d" % number for number in range(9) if number != 4]
+    assert trouble.startswith("damaged: ")
+
+
+def test_what_a_spool_has_dropped_is_a_line_of_it(tmp_path):
+    spool = Spool(folder=tmp_path, limit_bytes=4_000, overflow="drop_newest")
+    with spool.open() as writer:
+        kept = [writer.append(b"x" * 100, 1) for _ in range(100)]
+        segments = spool.segments()
+    dropped = kept.count(0)
+
+    text = b"".join(unpack("spool", segment.path.read_bytes())[0] for segment in segments)
+
+    assert b'{"level": "warn", "message": "%d records were dropped here"' % dropped in text

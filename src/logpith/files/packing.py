@@ -1,5 +1,6 @@
 """Packed files, unpacked as a stream: gzip (RFC 1952), Zstandard (RFC 8878), bzip2, xz and lzma, of any number of
-members. UTF-16 counts as a packing too: what comes out of here is bytes whose newlines are single ones.
+members, and the spools that programs log to (`logpith_emit.spool`). UTF-16 counts as a packing too: what comes out of
+here is bytes whose newlines are single ones.
 
 What can be unpacked is given out; where it ends too soon, or goes on for longer than any log does, the reason
 is kept in `trouble` and the stream just ends. Nothing is written to disk.
@@ -8,19 +9,24 @@ is kept in `trouble` and the stream just ends. Nothing is written to disk.
 from __future__ import annotations
 
 import bz2
+import json
 import lzma
+import sys
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Protocol
 
 import zstandard
 
 from logpith.files.encoding import transcode
+from logpith_emit.spool.frames import DROPPED_KIND, Damage, Frame, dropped_in, salt_in, scan
 
 _CHUNK = 256 * 1024
 # A zstd block of 4 bytes can mean 128 KiB: small inputs keep single outputs below some MiB.
 _ZSTD_CHUNK = 1024
 _PIECE = 1 << 20
+_FRAMES = 1_000
 _GZIP_MAGIC = b"\x1f\x8b"
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"
@@ -61,7 +67,8 @@ class _Member(Protocol):
 
 
 def packing_of(head: bytes) -> str:
-    """`gzip`, `zstd`, `bzip2`, `xz`, `lzma` or "" by the first bytes of a file; its name says nothing reliable."""
+    """`gzip`, `zstd`, `bzip2`, `xz`, `lzma`, `spool` or "" by the first bytes of a file; its name says nothing
+    reliable."""
     if head.startswith(_GZIP_MAGIC):
         return "gzip"
     if head.startswith(_ZSTD_MAGIC) or (head[1:4] == _ZSTD_SKIPPABLE and head[:1] >= b"\x50"):
@@ -70,6 +77,8 @@ def packing_of(head: bytes) -> str:
         return "bzip2"
     if head.startswith(_XZ_MAGIC):
         return "xz"
+    if salt_in(head) is not None:
+        return "spool"
     if len(head) >= 13 and head[0] == _LZMA_PROPERTIES and _is_lzma_header(head):
         return "lzma"
     return ""
@@ -158,6 +167,8 @@ class Unpacker:
                 return self._members(lambda: self._lzma_member(lzma.FORMAT_XZ), _XZ_MAGIC)
             case "lzma":
                 return self._members(lambda: self._lzma_member(lzma.FORMAT_ALONE), b"")
+            case "spool":
+                return self._spool()
             case _:
                 return iter(lambda: self._next_chunk(_PIECE), b"")
 
@@ -280,3 +291,46 @@ class Unpacker:
                 return
             self._begin_member(len(waiting))
             member = begin()
+
+    def _spool(self) -> Iterator[bytes]:
+        """What programs said by logpith-emit, a line each, and how much was dropped before. A frame at the end that is
+        not whole may be being written."""
+        file, damage = _Held(self._next_chunk), Damage()
+        salt = salt_in(file.read(0, _CHUNK)) or 0
+        frames = scan(file, salt=salt, may_grow=True, damage=damage)
+        while some := list(islice(frames, _FRAMES)):
+            yield b"".join(line_of_frame(frame) + b"\n" for frame in some)
+        if damage.places:
+            self.trouble = f"damaged: {damage.bytes:,} bytes of it are no records"
+
+
+class _Held:
+    """A stream as `scan` reads it: what was read of it stays in memory, as a file of a spool is not large."""
+
+    def __init__(self, next_chunk: Callable[[int], bytes]) -> None:
+        self._next_chunk = next_chunk
+        self._data = bytearray()
+
+    def size_bytes(self) -> int:
+        return sys.maxsize  # as far as anybody knows before its end
+
+    def read(self, offset: int, size_bytes: int) -> bytes:
+        while len(self._data) < offset + size_bytes and (chunk := self._next_chunk(_CHUNK)):
+            self._data += chunk
+        return bytes(self._data[offset : offset + size_bytes])
+
+    def close(self) -> None:
+        """Whoever gave the stream closes it."""
+
+
+def line_of_frame(frame: Frame) -> bytes:
+    """A frame of a spool as a line of JSON: a record, or how many were dropped there."""
+    if frame.kind != DROPPED_KIND:
+        return frame.payload
+    dropped = dropped_in(frame)
+    told = {
+        "level": "warn",
+        "message": f"{sum(dropped.values())} records were dropped here",
+        "dropped": dropped,
+    }
+    return json.dumps(told).encode()

@@ -179,3 +179,26 @@ def _is_torn(window: _Window, at: int, left: int, salt: int) -> bool:
     if left < HEADER_BYTES and window.get(at, len(MAGIC)) == MAGIC[:left]:
         return True
     return all(not any(window.get(place, _WINDOW_BYTES)) for place in range(at, at + left, _WINDOW_BYTES))
+
+
+def salt_in(data: bytes) -> int | None:
+    """The salt of the file that begins so, whatever it is called now; None where it is no spool.
+
+    CRC-32 can be run backwards: of the state behind some bytes, its highest byte tells which entry of the table was
+    taken for the last of them.
+    """
+    if not data.startswith(MAGIC) or len(data) < HEADER_BYTES:
+        return None
+    state: int = _CRC.unpack_from(data, _HEAD.size)[0] ^ 0xFFFF_FFFF
+    table = [_table_entry(index) for index in range(256)]
+    index_by_top = {entry >> 24: index for index, entry in enumerate(table)}
+    for byte in reversed(data[: _HEAD.size]):
+        index = index_by_top[state >> 24]
+        state = (((state ^ table[index]) << 8) & 0xFFFF_FFFF) | (index ^ byte)
+    return state ^ 0xFFFF_FFFF
+
+
+def _table_entry(index: int) -> int:
+    for _ in range(8):
+        index = (index >> 1) ^ (0xEDB8_8320 if index & 1 else 0)
+    return index
