@@ -229,28 +229,15 @@ def test_an_end_finishes_what_was_begun_and_tells_those_who_listen(tmp_path, alo
     assert (served.process.returncode, said_last) == (0, "logpith: ended\n")
 
 
-def test_one_store_has_one_server(tmp_path, alone):
+def test_one_store_has_one_server(tmp_path, alone, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     with Served(tmp_path):
-        second = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "logpith",
-                "serve",
-                "--listen",
-                "127.0.0.1:0",
-                "--data-dir",
-                tmp_path / "data",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        code = main(["serve", "--listen", "127.0.0.1:0", "--data-dir", str(tmp_path / "data")])
 
-    assert second.returncode == 2
-    assert second.stderr.startswith("logpith: ")
-    assert "Traceback" not in second.stderr
+    said_why = capsys.readouterr().err
+    assert code == 2
+    assert said_why.startswith("logpith: ")
+    assert "Traceback" not in said_why
 
 
 def test_it_is_served_with_tls(tmp_path, alone, certificate):
