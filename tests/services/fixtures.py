@@ -1,7 +1,8 @@
 """One fixture for each real server, started when a test first asks for it and ended with the session.
 
-With several workers, all tests that ask for a server run on one of them, if pytest distributes by group; otherwise each
-worker starts its own. A server that a test killed and left dead is started again before the next test.
+Tests that ask for servers come first, those of one server one after the other: with several workers, who each begin
+with a part of all tests and start servers of their own, most servers are then started once. A server that a test killed
+and left dead is started again before the next test.
 """
 
 from __future__ import annotations
@@ -39,14 +40,18 @@ SERVERS: dict[str, type[Server]] = {
 LIVE: list[Server] = []
 
 
-@pytest.hookimpl(tryfirst=True)  # before groups are read from marks
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items):
-    """Marks each test by the servers it asks for."""
+    """Marks the tests that ask for servers, and lets them come first."""
     for item in items:
-        asked = {*getattr(item, "fixturenames", ()), *_parameters(item)}
-        for name in sorted(SERVERS.keys() & asked):
+        if _servers(item):
             item.add_marker(pytest.mark.service)
-            item.add_marker(pytest.mark.xdist_group(name))
+    items.sort(key=lambda item: (not _servers(item), _servers(item)))
+
+
+def _servers(item: pytest.Item) -> list[str]:
+    asked = {*getattr(item, "fixturenames", ()), *_parameters(item)}
+    return sorted(SERVERS.keys() & asked)
 
 
 def _parameters(item: pytest.Item) -> list[str]:
