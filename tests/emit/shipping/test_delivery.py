@@ -190,7 +190,11 @@ def test_a_record_that_is_refused_becomes_a_dead_letter_and_its_neighbours_pass(
     assert status_of(spool)[0].shipped.refused == 1
 
 
-@pytest.mark.parametrize("text", [b"no JSON", b"[1]", b'"x"', b"\xff", b'{"timestamp":1,"level":"in'])
+@pytest.mark.parametrize(
+    "text",
+    [b"no JSON", b"[1]", b'"x"', b"\xff", b'{"timestamp":1,"level":"in', b'{"a":' * 100_000],
+    ids=lambda text: text[:20].decode("latin-1"),
+)
 @pytest.mark.parametrize("level", ["trace", "info"])
 def test_a_frame_that_is_no_record_becomes_a_dead_letter_and_holds_nobody_up(spool, ship, text, level):
     def reads(records):

@@ -60,7 +60,7 @@ class Outgoing:
         """
         try:
             known = json.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):  # the second where it is thousands of levels deep
             known = None
         if not isinstance(known, dict):
             raise Refused("it is no JSON object", remedy="Look at the dead letters")
