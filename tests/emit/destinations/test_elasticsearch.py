@@ -191,6 +191,15 @@ def test_a_template_that_cannot_be_made_loses_no_record(search_node, settings, p
 
 
 @ON_ONE
+def test_a_login_that_may_see_no_templates_is_told_what_to_do(search_node, settings):
+    with fault_proxy(search_node.port, http=True) as proxy:
+        proxy.fault = Answer(403, {}, b"")
+        destination = ElasticsearchDestination(**settings | {"hosts": proxy.address})
+        with destination.open() as live, pytest.raises(Unavailable, match=r"403.*template = false"):
+            live.write(numbered(1))
+
+
+@ON_ONE
 def test_a_longer_prefix_has_a_template_and_records_of_its_own(settings, prefix):
     longer = settings | {"index_prefix": f"{prefix}-prod"}
     stream = settings | {"data_stream": f"{prefix}-stream"}
@@ -559,6 +568,9 @@ def test_whatever_goes_wrong_all_is_there_once(search_node, settings, told, tmp_
             assert delivery.shipped.refused == 0
 
 
+@pytest.mark.parametrize(
+    "search_node", ["elasticsearch", pytest.param("opensearch", marks=pytest.mark.crash)], indirect=True
+)
 def test_a_server_that_is_killed_and_comes_again_has_all_once(search_node, settings, told, tmp_path):
     destination = ElasticsearchDestination(**settings, batch_records=100, timeout_s=20)
     with delivering(tmp_path, destination) as delivery:

@@ -76,6 +76,8 @@ _SEARCH = "_search?ignore_unavailable=true&allow_partial_search_results=false&fi
 _MOST_KEYWORD_BYTES = 32_766
 _MOST_FLOAT = 3.4028234e38
 
+_TOLD_BYTES = 300
+
 # A login that may not, an index that may not be made, a full queue: all may be mended.
 _MAY_BE_MENDED = frozenset({401, 403, 404, 408, 429})
 _ALREADY_THERE = "version_conflict_engine_exception"
@@ -239,16 +241,17 @@ class _Elasticsearch:
         """
         name = self._settings.template_name
         path = f"/_index_template/{name}"
-        if self._cluster.ask(lambda client: client.request("HEAD", path, also=(404,))).status != 404:
-            return
-        body = json.dumps(self._settings.index_template).encode()
-        try:
-            self._cluster.ask(lambda client: client.request("PUT", path, body, _JSON))
-        except Refused as error:  # that is no fault of the records
+        answer = self._cluster.ask(lambda client: client.request("HEAD", path, also=(403, 404)))
+        if answer.status == 404:
+            body = json.dumps(self._settings.index_template).encode()
+            answer = self._cluster.ask(
+                lambda client: client.request("PUT", path, body, _JSON, also=(400, 403))
+            )
+        if answer.status >= 400:  # which is no fault of the records
             raise Unavailable(
-                f"The index template cannot be made: {error.problem}",
-                remedy=f"Make {name} yourself, or set template = false",
-            ) from error
+                f"{self._cluster.shown} refuses to make {name}, or to tell of it: {answer.status} {_said(answer)}",
+                remedy="Make that index template yourself, or set template = false",
+            )
 
     def _bodies(self, records: Sequence[Outgoing]) -> Iterator[tuple[list[str], bytes]]:
         """What is sent at once, and the ids of the records in it."""
@@ -346,9 +349,8 @@ class _Elasticsearch:
             self._raise_odd(answer, error)
 
     def _raise_odd(self, answer: Answer, error: Exception | None) -> NoReturn:
-        said = answer.body[:100].decode("utf-8", "replace")
         raise Unavailable(
-            f"{self._cluster.shown} answers as no Elasticsearch does: {said!r}",
+            f"{self._cluster.shown} answers as no Elasticsearch does: {_said(answer)!r}",
             remedy="See what stands between here and that server",
         ) from error
 
@@ -403,6 +405,10 @@ class _Result:
     is_safe: bool
     may_be_mended: bool = False
     reason: str = ""
+
+
+def _said(answer: Answer) -> str:
+    return answer.body[:_TOLD_BYTES].decode("utf-8", "replace")
 
 
 def _result(told: Mapping[str, Any]) -> _Result:
