@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from logpith_emit.errors import BadArgument
@@ -42,6 +43,15 @@ class SpoolReader:
         self._saved = dict(self._places) if has_saved else None
         self._damaged: set[Segment] = set()
         self._perhaps_empty: set[Segment] = set()
+
+    @property
+    def position(self) -> dict[str, list[int]]:
+        """How far it is, for who keeps that elsewhere, too."""
+        return {writer: list(astuple(place)) for writer, place in self._places.items()}
+
+    def go_to(self, position: Mapping[str, Sequence[int]]) -> None:
+        """Reads on from there, whatever was committed; what is no longer there is passed over."""
+        self._places = {writer: Place(*numbers) for writer, numbers in position.items()}
 
     def read(self) -> Iterator[tuple[Segment, Frame]]:
         """What is there and was not read yet; it ends where the writers are now."""
@@ -108,8 +118,12 @@ class SpoolReader:
             one for one in self.spool.segments() if one.number < self._places.get(one.writer, Place()).number
         ]
         if done:
-            others = [load_places(self.spool, path)[0] for path in place_files(self.spool) if path != self._path]
-            done = [one for one in done if all(one.number < of.get(one.writer, Place()).number for of in others)]
+            others = [
+                load_places(self.spool, path)[0] for path in place_files(self.spool) if path != self._path
+            ]
+            done = [
+                one for one in done if all(one.number < of.get(one.writer, Place()).number for of in others)
+            ]
         for segment in self._damaged.intersection(done):
             self.spool.set_aside(segment)
             self.files_set_aside += 1

@@ -1,0 +1,124 @@
+"""Emit: what programs on this machine say by logpith-emit, from their spools.
+
+Each service has a folder of its own, and each process files of its own in it. How far they are read stands in the
+store, with the records; once they are stored, the spool is told so, and removes files that nobody else waits for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from logpith.batch import MOST_RECORDS
+from logpith.files.packing import line_of_frame
+from logpith.sources import Delivery, Source
+from logpith.sources.reading import LineReader, attributes_of
+from logpith_emit.emitter import default_folder
+from logpith_emit.errors import Unavailable
+from logpith_emit.spool import DROPPED_KIND, Damage, Spool, SpoolReader, dropped_in
+
+_DELIVERY_BYTES: Final = 8 << 20
+_MOST_LINES: Final = min(MOST_RECORDS, 16_384)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmitSource(Source):
+    """What programs on this machine say by logpith-emit, however they end."""
+
+    type: ClassVar[str] = "emit"
+
+    folder: str = ""
+    """Where they spool; else where all programs of this user do, each service in a folder of its own."""
+
+    reader: str = "logpith"
+    """The name under which it reads. Files stay until all have read them who read under a name of their own."""
+
+    @contextmanager
+    def open(self, name: str, position: str | None) -> Iterator[LiveEmit]:
+        """See `Source.open`."""
+        lines = LineReader(name, service=self.service, extra=attributes_of(self.attributes))
+        base = Path(self.folder).expanduser() if self.folder else default_folder()
+        yield LiveEmit(base, self.reader, lines, json.loads(position) if position else {})
+
+
+class LiveEmit:
+    """Spools while they are read."""
+
+    def __init__(
+        self, base: Path, name: str, lines: LineReader, position: Mapping[str, Mapping[str, Sequence[int]]]
+    ) -> None:
+        self._base = base
+        self._name = name
+        self._lines = lines
+        self._position = position
+        self._readers: dict[str, SpoolReader] = {}
+        self._seen: dict[str, Damage] = {}
+
+    def poll(self, now_ns: int, *, at_once: bool = False) -> Iterator[Delivery]:
+        """See `LiveSource.poll`. Records are whole when they are there."""
+        try:
+            self._follow_folders()
+            # What was given before is stored by now, or this would be another live source.
+            for reader in self._readers.values():
+                reader.commit()
+            for reader in self._readers.values():
+                yield from self._read(reader, now_ns)
+        except OSError as error:
+            raise Unavailable(
+                f"the spools in {self._base} cannot be read: {error.strerror}", remedy="See to that folder"
+            ) from error
+
+    def _follow_folders(self) -> None:
+        """A reader for each spool that there is."""
+        folders = [self._base, *(path for path in self._children() if path.is_dir())]
+        for folder in folders:
+            key = str(folder.relative_to(self._base))
+            if key not in self._readers and any(folder.glob("*.spool")):
+                reader = Spool(folder=folder).reader(self._name)
+                reader.go_to(self._position.get(key, {}))
+                self._readers[key] = reader
+
+    def _children(self) -> list[Path]:
+        return sorted(self._base.iterdir()) if self._base.is_dir() else []
+
+    def _read(self, reader: SpoolReader, now_ns: int) -> Iterator[Delivery]:
+        texts: list[bytes] = []
+        losses: Counter[str] = Counter()
+        size_bytes = 0
+        for _, frame in reader.read():
+            if frame.kind == DROPPED_KIND:
+                losses.update(dropped_in(frame))
+            texts.append(line_of_frame(frame))
+            size_bytes += len(texts[-1])
+            if len(texts) >= _MOST_LINES or size_bytes >= _DELIVERY_BYTES:
+                yield self._delivery(texts, losses, now_ns)
+                texts, losses, size_bytes = [], Counter(), 0
+        losses += self._damaged(reader)
+        if texts or losses:
+            yield self._delivery(texts, losses, now_ns)
+
+    def _delivery(self, texts: Sequence[bytes], losses: Mapping[str, int], now_ns: int) -> Delivery:
+        found = self._lines.read_text(b"".join(text + b"\n" for text in texts), now_ns)
+        position: dict[str, Any] = {key: reader.position for key, reader in self._readers.items()}
+        return Delivery(batch=found.batch, position=json.dumps(position), losses=dict(losses))
+
+    def _damaged(self, reader: SpoolReader) -> Counter[str]:
+        """What could not be read since this was last asked."""
+        key = str(reader.spool.folder)
+        before, now = self._seen.get(key, Damage()), reader.damage
+        self._seen[key] = Damage(now.places, now.bytes, now.torn_bytes, now.unreadable_files)
+        return Counter(
+            {
+                reason: count
+                for reason, count in (
+                    ("spool_damaged_bytes", now.bytes - before.bytes),
+                    ("spool_unreadable_files", now.unreadable_files - before.unreadable_files),
+                )
+                if count
+            }
+        )
