@@ -282,10 +282,11 @@ class _Producer:
     def unavailable(self, error: KafkaError) -> Unavailable:
         """What may be told of it."""
         where = f"Kafka at {self._settings.servers}, topic {self._settings.topic}"
-        if error.name() in _NO_ANSWER:
-            error = self._told.last or error
-        said = "does not answer" if error.name() in _NO_ANSWER else f"says: {error.str()}"
-        return Unavailable(f"{where}, {said}", remedy=_REMEDIES.get(error.name(), "See to those brokers"))
+        told = self._told.last if error.name() in _NO_ANSWER else error
+        if told is None:
+            return Unavailable(f"{where}, does not answer", remedy="See to those brokers")
+        remedy = _REMEDIES.get(told.name(), "See to those brokers")
+        return Unavailable(f"{where}, says: {told.str()}", remedy=remedy)
 
     def close(self) -> None:
         """Ends it at once."""
