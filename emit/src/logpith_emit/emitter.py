@@ -18,7 +18,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -123,8 +122,7 @@ class Emitter:
     def _begin_anew(self) -> None:
         """Locks that nobody holds: of a forked child nobody else is there to let them go."""
         self._opening = threading.RLock()
-        self._busy: set[int] = set()
-        self._here = _OfThread()
+        self._thread = _Thread()
 
     def is_wanted(self, severity: int) -> bool:
         """Whether a record of this severity is written."""
@@ -134,7 +132,8 @@ class Emitter:
         """Writes a record. What fails is counted and said once a minute on stderr."""
         if severity < self.least:
             return
-        if self._busy and get_ident() in self._busy:
+        here = self._thread.here
+        if here.is_silent:
             # Something that writing a record calls has logged: a repr, a listener.
             self.lost["recursive"] += 1
             return
@@ -144,7 +143,8 @@ class Emitter:
                 fields = {**context.said, **fields}
             payload = b""
             if self._plain_names.issuperset(fields):
-                payload = self._plain(severity, message, fields, logger)
+                own, own_bytes = here.owns.get((severity, logger)) or self._own(severity, logger)
+                payload = self._plain(own, own_bytes, message, fields)
             payload = payload or self._any(severity, message, fields, logger)
             if not (self._writer or self._open()).append(payload, RECORD_KIND):
                 self._warn("the spool is full", f"look at {self.folder}, or give it a higher limit")
@@ -153,10 +153,11 @@ class Emitter:
         except Exception as error:  # noqa: BLE001 - a program goes on, whatever logging meets
             self._lose(error)
 
-    def _plain(self, severity: int, message: str, fields: Mapping[str, object], logger: str) -> bytes:
+    def _plain(
+        self, own: Mapping[str, object], own_bytes: int, message: str, fields: Mapping[str, object]
+    ) -> bytes:
         """The record as JSON, if it holds nothing but what JSON has, under plain names, and nothing in it looks like a
         secret, as in nearly every record; else nothing."""
-        own, own_bytes = self._here.owns.get((severity, logger)) or self._own(severity, logger)
         try:
             line = self._encode({"timestamp": self._now_ns(), **own, "message": message, **fields})
         except Exception:  # noqa: BLE001 - whatever an encoder says of what it does not know
@@ -166,39 +167,34 @@ class Emitter:
 
     def _any(self, severity: int, message: str, fields: Mapping[str, object], logger: str) -> bytes:
         """The record as JSON, whatever it holds. Objects of others are asked for their words, and may log by that."""
-        self._busy.add(get_ident())
-        try:
+        own, _ = self._thread.here.owns.get((severity, logger)) or self._own(severity, logger)
+        with self.silenced():
             named = {str(name): value for name, value in fields.items()}
             self._learn_names(named)
             said: Mapping[str, object] = {"message": message, **named}
             if self._redactor is not None and not _SCALARS.issuperset(map(type, said.values())):
                 said = _spelt_out(said)
-            own, _ = self._own(severity, logger)
             return encode({"timestamp": self._now_ns(), **own, **self._kept(said)})
-        finally:
-            self._busy.discard(get_ident())
 
     def _learn_names(self, names: Iterable[str]) -> None:
         if len(self._plain_names) < _MOST_NAMES:
             self._plain_names.update(name for name in names if _is_plain_name(name))
 
     def _show(self, payload: bytes) -> None:
-        self._busy.add(get_ident())
-        try:
-            entry = json.loads(payload)
+        entry = json.loads(payload)
+        with self.silenced():
             for listener in self.listeners:
                 listener(entry)
-        finally:
-            self._busy.discard(get_ident())
 
     @contextmanager
     def silenced(self) -> Iterator[None]:
         """On this thread nothing is written: what brings records to destinations would bring its own for ever."""
-        self._busy.add(get_ident())
+        here = self._thread.here
+        before, here.is_silent = here.is_silent, True
         try:
             yield
         finally:
-            self._busy.discard(get_ident())
+            here.is_silent = before
 
     def start(self) -> None:
         """Begins to bring what stands in the spool to the destinations; else the first record does."""
@@ -228,9 +224,10 @@ class Emitter:
         name = threading.current_thread().name
         known = {**own, "process_id": os.getpid(), "thread_name": name}
         size_bytes = len(encode({"timestamp": _A_TIME_NS, **known}))
-        if len(self._here.owns) >= _MOST_OWNS:
-            self._here.owns.clear()
-        self._here.owns[severity, logger] = known, size_bytes
+        owns = self._thread.here.owns
+        if len(owns) >= _MOST_OWNS:
+            owns.clear()
+        owns[severity, logger] = known, size_bytes
         return known, size_bytes
 
     def _open(self) -> SpoolWriter:
@@ -279,11 +276,21 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_all_anew)
 
 
-class _OfThread(threading.local):
-    """What each thread has of its own."""
+class _Here:
+    """What an emitter knows of one thread."""
+
+    __slots__ = ("is_silent", "owns")
 
     def __init__(self) -> None:
+        self.is_silent = False
         self.owns: dict[tuple[int, str], tuple[Mapping[str, object], int]] = {}
+
+
+class _Thread(threading.local):
+    """The thread that asks."""
+
+    def __init__(self) -> None:
+        self.here = _Here()
 
 
 _SCALARS = frozenset((str, int, float, bool, type(None)))
