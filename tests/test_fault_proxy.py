@@ -6,7 +6,7 @@ import json
 import socket
 import socketserver
 import threading
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -144,7 +144,7 @@ def test_one_that_hangs_reads_nothing_even_of_much(proxy):
     proxy.fault = Hang()
     with connect(proxy, SHORT_S) as connection:
         rest = memoryview(much)
-        with pytest.raises(TimeoutError):
+        with suppress(TimeoutError):
             while rest:
                 rest = rest[connection.send(rest) :]
         assert rest
