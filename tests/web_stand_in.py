@@ -19,10 +19,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def web_server(answer: Answer, *, tls: Certificate | None = None) -> Iterator[str]:
-    """The address of a server that lets `answer` write whatever it likes."""
+def web_server(answer: Answer, *, tls: Certificate | None = None, keeps: bool = False) -> Iterator[str]:
+    """The address of a server that lets `answer` write whatever it likes; and `keeps` connections open, if so told."""
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
+
         def do_GET(self):
             answer(self, b"")
 

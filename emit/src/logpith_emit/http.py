@@ -6,13 +6,17 @@ silence.
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from functools import partial
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, IncompleteRead
+from io import BufferedReader, RawIOBase
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from logpith_emit.clock import SYSTEM_CLOCK
@@ -54,7 +58,7 @@ class HttpClient:
         Raises:
             BadArgument: the address is none of HTTP, or the certificates cannot be read.
         """
-        self._address = _address(url)
+        self._address = address_of(url)
         self.shown = without_password(url)
         """The address, as it may be told."""
 
@@ -142,18 +146,18 @@ class HttpClient:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._connected(_left_s(until_ns))
-        elif connection.sock is not None:
-            connection.sock.settimeout(_left_s(until_ns))
+            connection.connect()
+        connection.sock.settimeout(_left_s(until_ns))
+        connection.response_class = partial(_response, until_ns)  # type: ignore[assignment]  # it is called, and no more
         connection.request(method, self._target(path), body, dict(headers))
         said = bytearray()
         with connection.getresponse() as response:
-            # A server that gives a byte now and then never runs into the socket's own limit.
             while piece := response.read1(1 << 16):
                 said += piece
                 if len(said) > MOST_ANSWER_BYTES:
                     raise HTTPException(f"an answer of more than {MOST_ANSWER_BYTES} bytes")
-                if connection.sock is not None:
-                    connection.sock.settimeout(_left_s(until_ns))
+        if response.length:
+            raise IncompleteRead(bytes(said), response.length)
         if response.will_close:
             self.close()
         return Answer(response.status, bytes(said), _lowered(response))
@@ -169,7 +173,41 @@ class HttpClient:
         return (self._address.path.rstrip("/") + path or "/") + query
 
 
-def _address(url: str) -> SplitResult:
+def _response(until_ns: int, sock: socket.socket, *given: Any, **named: Any) -> HTTPResponse:
+    """The answer that a connection reads, which ends in time."""
+    return HTTPResponse(_Timed(sock, until_ns), *given, **named)  # type: ignore[arg-type]  # asked for a file only
+
+
+class _Timed(RawIOBase):
+    """What a server sends until a moment. One that gives a byte now and then, be it of its headers, never runs into the
+    socket's own limit."""
+
+    def __init__(self, sock: socket.socket, until_ns: int) -> None:
+        self._sock = sock
+        self._until_ns = until_ns
+        self._file = sock.makefile("rb", buffering=0)  # keeps the socket open as long as this is read
+
+    def makefile(self, _mode: str) -> BufferedReader:
+        return BufferedReader(self)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:  # the type of buffers is known from Python 3.12 on
+        self._sock.settimeout(_left_s(self._until_ns))
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def address_of(url: str) -> SplitResult:
+    """An address in its parts.
+
+    Raises:
+        BadArgument: it is none of HTTP, or has a password in it.
+    """
     try:
         address = urlsplit(url)
         is_one = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
