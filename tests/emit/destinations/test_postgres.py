@@ -385,6 +385,24 @@ def test_a_server_that_nobody_reaches_is_unavailable_within_the_time(postgres, d
             written(dsn.replace(postgres.address, proxy.address), numbered(1), timeout_s=0.1)
 
 
+def test_a_server_that_hangs_in_the_middle_of_a_batch_is_given_up_in_time_and_nothing_is_logged(
+    postgres, dsn, messages, caplog
+):
+    large = [outgoing(replace(BARE, message=f"{number} {'x' * 100_000}"), number) for number in range(200)]
+    with (
+        fault_proxy(postgres.port) as proxy,
+        to(dsn.replace(postgres.address, proxy.address), timeout_s=1.5).open() as live,
+    ):
+        live.write(numbered(1, first=1_000))
+        proxy.fault = Hang()
+
+        with pytest.raises(Unavailable, match=r"did not answer within 1\.5 s"):
+            live.write(large)
+
+    assert messages() == ["record 1000"]
+    assert caplog.records == []
+
+
 def test_a_table_that_is_locked_makes_records_wait(dsn, messages):
     written(dsn, numbered(1))
     with psycopg.connect(dsn) as other, to(dsn, timeout_s=0.2).open() as live:

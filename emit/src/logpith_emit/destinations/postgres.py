@@ -76,6 +76,8 @@ _MOST_KEY_BYTES = 2_000
 _MOST_WAIT_FOR_TABLE_MS = 3_000
 """A change of the table waits for all who use it, and lets all others wait."""
 
+_BLOCK_BYTES = 1 << 16
+
 _ZERO_IN_JSON = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 # Classes of SQLSTATE: data, constraints, limits such as that of an index, and what a trigger of the table raises.
@@ -164,7 +166,8 @@ class _Postgres:
     def _copy(self, connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
         self._begin(connection)
         statement = self._sql.SQL("COPY {} ({}) FROM STDIN").format(self._table, self._listed)
-        with connection.cursor().copy(statement) as copy:
+        cursor = connection.cursor()
+        with cursor.copy(statement, writer=_block_writer()(cursor)) as copy:
             for row in rows:
                 copy.write_row(row)
         connection.execute("COMMIT")
@@ -393,11 +396,10 @@ class _Connections:
         that fails is closed, unless it was for the records' sake."""
         import psycopg  # noqa: PLC0415 - comes with an extra
 
-        until_ns = SYSTEM_CLOCK.monotonic_ns() + int(self._settings.timeout_s * 1e9)
-        connection, was_kept = self._taken(until_ns)
+        connection, was_kept = self._taken(self._until_ns())
         is_well = False
         try:
-            connection.until_ns = until_ns  # type: ignore[attr-defined]  # of _timed_connection
+            connection.until_ns = self._until_ns()  # type: ignore[attr-defined]  # of _timed_connection
             yield connection, was_kept
             is_well = True
         except psycopg.Error as error:
@@ -413,6 +415,9 @@ class _Connections:
         with self._changed:
             self._is_closed = True
             self._close_free()
+
+    def _until_ns(self) -> int:
+        return SYSTEM_CLOCK.monotonic_ns() + int(self._settings.timeout_s * 1e9)
 
     def _close_free(self) -> None:
         for connection in self._free:
@@ -488,6 +493,34 @@ def _timed_connection() -> Any:
             return super().wait(_ending(gen, self.until_ns), *arguments, **more)
 
     return TimedConnection
+
+
+@cache
+def _block_writer() -> Any:
+    """What sends the rows of a COPY, many at once, for a wait costs more than a row. Where that fails it does not tell
+    the server, which sees the connection end; psycopg would log that it cannot."""
+    from psycopg.copy import LibpqWriter  # noqa: PLC0415 - comes with an extra
+
+    class BlockWriter(LibpqWriter):
+        def __init__(self, cursor: Any) -> None:
+            super().__init__(cursor)
+            self._block = bytearray()
+
+        def write(self, data: Any) -> None:
+            self._block += data
+            if len(self._block) >= _BLOCK_BYTES:
+                self._send()
+
+        def finish(self, exc: BaseException | None = None) -> None:
+            if exc is None:
+                self._send()
+                super().finish()
+
+        def _send(self) -> None:
+            super().write(bytes(self._block))
+            self._block.clear()
+
+    return BlockWriter
 
 
 def _ending(waiting: Generator[Any, Any, Any], until_ns: int | None) -> Generator[Any, Any, Any]:
