@@ -12,7 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivering import delivering
-from fault_proxy import Answer, BulkErrors, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import (
+    Answer,
+    BlackHole,
+    BulkErrors,
+    CutRequest,
+    CutResponse,
+    Garbage,
+    Hang,
+    Refuse,
+    fault_proxy,
+)
 from logpith_emit.destinations import ALL_WRITTEN, Wanted, destination_of
 from logpith_emit.destinations.elasticsearch import (
     MAPPING,
@@ -356,6 +366,20 @@ def test_texts_are_told_apart_to_the_letter_and_times_to_the_microsecond(setting
             assert entry not in live.query(Wanted(until=entry.timestamp, limit=100))
         middle = Wanted(since=entries[3].timestamp, until=entries[6].timestamp, limit=2)
         assert live.query(middle) == [entries[5], entries[4]]
+        assert live.query(Wanted(limit=1)) == entries[-1:]
+
+
+@ON_ONE
+def test_the_newest_are_the_newest_of_a_millisecond_that_has_many(settings):
+    entries = [
+        replace(BARE, message=str(at), timestamp=MOMENT.replace(microsecond=at)) for at in range(1_000)
+    ]
+    with ElasticsearchDestination(**settings).open() as live:
+        live.write([outgoing(entry, number) for number, entry in enumerate(entries[::2] + entries[1::2])])
+
+        assert asked(live, Wanted(limit=3)) == entries[:-4:-1]
+        assert live.query(Wanted(limit=1_000)) == entries[::-1]
+        assert live.query(Wanted(limit=0)) == []
 
 
 def test_what_nothing_can_be_is_not_found(settings):
@@ -517,6 +541,7 @@ def test_no_request_is_larger_than_servers_take(search_node, settings, told):
 FAULTS = (
     Refuse(),
     Hang(),
+    BlackHole(),
     Garbage(),
     Garbage(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
     CutRequest(10),
@@ -741,6 +766,10 @@ def test_only_a_certificate_that_is_known_is_trusted(elasticsearch, logins, tmp_
     [
         ({"hosts": " , "}, "No host"),
         ({"hosts": ()}, "No host"),
+        ({"hosts": "https://app:horse@es.example.org"}, r"app:\*\*\*@es.*password in it"),
+        ({"hosts": "ftp://es.example.org"}, "no address of HTTP"),
+        ({"hosts": "es.example.org:port"}, "no address of HTTP"),
+        ({"hosts": "https://es.example.org/?a=b"}, r"\? in it"),
         ({"index_prefix": "Logs"}, "'Logs'.*small letters"),
         ({"index_prefix": ""}, "''.*small letters"),
         ({"index_prefix": "a/b"}, "small letters"),
@@ -756,6 +785,6 @@ def test_settings_that_cannot_be_meant_are_refused(settings, problem):
 
 
 def test_a_login_may_be_told_to_this_machine_or_to_anybody_who_is_named():
-    for hosts in ("localhost", "http://127.0.0.1:9200", "http://[::1]:9200", "es.example.org"):
+    for hosts in ("localhost", "http://127.0.0.1:9200", "http://[::1]", "es.example.org"):
         assert ElasticsearchDestination(hosts=hosts, api_key=Secret("k")).urls
     assert ElasticsearchDestination(hosts="http://es.example.org", api_key=Secret("k"), insecure=True).urls

@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from re import fullmatch
 from typing import Any, ClassVar, NoReturn
-from urllib.parse import urlsplit
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.destinations import LiveDestination, Outgoing, Wanted, Written
 from logpith_emit.encoding import encode
 from logpith_emit.entry import LogEntry, entry_of, shown
 from logpith_emit.errors import BadArgument, Refused, Unavailable
-from logpith_emit.http import Answer, HttpClient
+from logpith_emit.http import Answer, HttpClient, address_of
 from logpith_emit.posting import PostedDestination
 from logpith_emit.secret import Secret
 
@@ -54,6 +53,9 @@ MOST_BODY_BYTES = 9_000_000
 
 MOST_ASKED = 10_000
 """How many documents one search gives at most."""
+
+_SPARE = 50
+"""How many documents are searched for besides, for those that are only near what is asked for."""
 
 _PORT = 9200
 _LOOPBACK = r"localhost|.+\.localhost|127(\.\d+){3}|\[::1\]"
@@ -133,7 +135,11 @@ class ElasticsearchDestination(PostedDestination):
                 )
         if self.api_key and (self.username or self.password):
             raise BadArgument("There are two logins", remedy="Leave out api_key, or username and password")
-        if self._login and not self.insecure and any(_tells_everybody(url) for url in self.urls):
+        addresses = [address_of(url) for url in self.urls]
+        if any(address.query for address in addresses):
+            raise BadArgument("A host has a ? in it", remedy="Write https://host:port")
+        is_heard = any(address.scheme == "http" and not _is_here(address.netloc) for address in addresses)
+        if self._login and is_heard and not self.insecure:
             raise BadArgument(
                 "The login would be told to whoever listens", remedy="Write https://, or set insecure = true"
             )
@@ -222,11 +228,14 @@ class _Elasticsearch:
         # Each time: an index that is made without its template keeps for ever what the server guesses.
         if self._settings.template:
             self._see_to_template()
-        refused: dict[str, str] = {}
-        again: dict[str, str] = {}
+        results: dict[str, _Result] = {}
         for ids, body in self._bodies(records):
-            self._write(ids, body, refused, again)
-        if len(again) == len(records):
+            results.update(zip(ids, self._results(body, len(ids)), strict=True))
+        again = {known: one.reason for known, one in results.items() if one.may_be_mended}
+        refused = {
+            known: one.reason for known, one in results.items() if one.reason and not one.may_be_mended
+        }
+        if len(again) == len(results):
             raise Unavailable(
                 f"{self._cluster.shown} takes no records now: {again[records[0].id]}",
                 remedy="See to that server",
@@ -280,18 +289,15 @@ class _Elasticsearch:
         action = encode({"create": {"_index": index, "_id": record.id}})
         return action + b"\n" + encode(document) + b"\n"
 
-    def _write(self, ids: Sequence[str], body: bytes, refused: dict[str, str], again: dict[str, str]) -> None:
-        """Writes some records; puts those that are not safe where they belong."""
+    def _results(self, body: bytes, count: int) -> list[_Result]:
+        """What became of each of the records in a body."""
         answer = self._cluster.ask(
             lambda client: client.post(body, _BULK, _NDJSON, compressed=self._settings.gzip)
         )
         results = self._read(answer, lambda told: [_result(item["create"]) for item in told["items"]])
-        if len(results) != len(ids):
+        if len(results) != count:
             self._raise_odd(answer, None)
-        for record_id, result in zip(ids, results, strict=True):
-            if result.is_safe:
-                continue
-            (again if result.may_be_mended else refused)[record_id] = result.reason
+        return results
 
     # ── asking ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -301,16 +307,22 @@ class _Elasticsearch:
             raise Refused(
                 f"A search gives {MOST_ASKED} records at most", remedy="Ask for fewer, by since and until"
             )
-        if not all(value is None or _fits(name, value) for name, value in wanted.equal.items()):
+        if wanted.limit < 1 or not all(
+            value is None or _fits(name, value) for name, value in wanted.equal.items()
+        ):
             return []
-        size = wanted.limit
+        size = min(wanted.limit + _SPARE, MOST_ASKED)
         while True:
-            documents = self._search(wanted, size)
-            found = [entry for entry in map(entry_of_document, documents) if wanted.fits(entry)]
-            if len(found) >= wanted.limit or len(documents) < size:
-                # The server sorts by milliseconds.
-                return sorted(found, key=lambda entry: entry.timestamp, reverse=True)[: wanted.limit]
+            entries = [entry_of_document(document) for document in self._search(wanted, size)]
+            found = [entry for entry in entries if wanted.fits(entry)]
+            found = sorted(found, key=lambda entry: entry.timestamp, reverse=True)[: wanted.limit]
+            is_full = len(found) == wanted.limit
+            # Of one millisecond the server gives any first. What is older than that of the last one is no newer.
+            if len(entries) < size or (is_full and _millisecond(entries[-1]) < _millisecond(found[-1])):
+                return found
             if size == MOST_ASKED:
+                if is_full:
+                    return found
                 raise Refused(
                     f"{MOST_ASKED} records look like what is asked for, and few are",
                     remedy="Narrow it by since and until",
@@ -377,6 +389,10 @@ def entry_of_document(document: Mapping[str, Any]) -> LogEntry:
     return entry
 
 
+def _millisecond(entry: LogEntry) -> datetime:
+    return entry.timestamp.replace(microsecond=entry.timestamp.microsecond // 1_000 * 1_000)
+
+
 def _fits(name: str, value: Any) -> bool:
     """Whether a field can have a value."""
     match MAPPING[name]["type"]:
@@ -402,9 +418,13 @@ def _fits(name: str, value: Any) -> bool:
 class _Result:
     """What became of a record."""
 
-    is_safe: bool
-    may_be_mended: bool = False
     reason: str = ""
+    """Why it is not safe; nothing if it is."""
+
+    may_be_mended: bool = False
+
+
+_SAFE = _Result()
 
 
 def _said(answer: Answer) -> str:
@@ -414,15 +434,15 @@ def _said(answer: Answer) -> str:
 def _result(told: Mapping[str, Any]) -> _Result:
     status = int(told["status"])
     if status < 300:
-        return _Result(is_safe=True)
+        return _SAFE
     error = told["error"]
     kind = str(error["type"])
     if kind == _ALREADY_THERE:
-        return _Result(is_safe=True)
+        return _SAFE
     cause = error.get("caused_by", {}).get("reason")
     reason = f"{status} {kind}: {error.get('reason', '')}{f': {cause}' if cause else ''}"
     may_be_mended = status >= 500 or status in _MAY_BE_MENDED or _TOO_MANY_SHARDS in reason
-    return _Result(is_safe=False, may_be_mended=may_be_mended, reason=reason)
+    return _Result(reason, may_be_mended)
 
 
 def _clauses(wanted: Wanted) -> Mapping[str, list[object]]:
@@ -456,18 +476,17 @@ def _url(host: str) -> str:
     if "://" in host:
         return host
     name, _, path = host.partition("/")
-    without_port = name.rpartition(":")[0] if fullmatch(r".*:\d+", name) else name
-    port = "" if without_port != name else f":{_PORT}"
-    scheme = "http" if fullmatch(_LOOPBACK, without_port.lower()) else "https"
-    return f"{scheme}://{name}{port}/{path}".rstrip("/")
+    port = f":{_PORT}" if name == _without_port(name) else ""
+    return f"{'http' if _is_here(name) else 'https'}://{name}{port}/{path}".rstrip("/")
 
 
-def _tells_everybody(url: str) -> bool:
-    """Whether others may hear what is told to an address."""
-    address = urlsplit(url)
-    return address.scheme == "http" and not fullmatch(
-        _LOOPBACK, address.netloc.rpartition(":")[0] or address.netloc
-    )
+def _without_port(name: str) -> str:
+    return name.rpartition(":")[0] if fullmatch(r".*:\d+", name) else name
+
+
+def _is_here(name: str) -> bool:
+    """Whether a host is this machine, so that nobody else hears what it is told."""
+    return fullmatch(_LOOPBACK, _without_port(name).lower()) is not None
 
 
 def _in_base64(text: str) -> str:
