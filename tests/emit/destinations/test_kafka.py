@@ -331,6 +331,7 @@ def filter_of(binding):
         ({"topic": ""}, "No topic"),
         ({"ca_file": Path("ca.pem")}, "tls = true"),
         ({"username": "app", "mechanism": "PLAIN"}, "PLAIN tells the password"),
+        ({"password": Secret("correct-horse")}, "Set username"),
     ],
 )
 def test_settings_that_cannot_be_meant_are_refused(given, problem):

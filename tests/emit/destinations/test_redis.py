@@ -196,7 +196,7 @@ def test_whatever_goes_wrong_all_stands_there_once(redis_server, stream, read, t
                 proxy.fault = None
                 delivery.wait()
 
-                assert [entry.message for entry in read()] == said, fault
+    assert [entry.message for entry in read()] == said
 
 
 def test_a_server_that_is_killed_and_comes_again_has_all_once(redis_server, stream, read, tmp_path):

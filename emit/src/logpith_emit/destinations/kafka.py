@@ -118,6 +118,8 @@ class KafkaDestination(Destination):
             raise BadArgument("No topic is named", remedy="Leave it out for its default")
         if (self.ca_file or self.certificate_file) and not self.tls:
             raise BadArgument("There are certificates, but no TLS", remedy="Set tls = true")
+        if self.password and not self.username:
+            raise BadArgument("There is a password, but nobody whose it is", remedy="Set username")
         if self.username and self.mechanism == "PLAIN" and not self.tls and not self.insecure:
             raise BadArgument(
                 "PLAIN tells the password to whoever listens", remedy="Set tls = true, or insecure = true"
@@ -274,7 +276,7 @@ class _Producer:
             self.is_over = True
             self._producer.purge()
             self._producer.flush(_LAST_REPORTS_S)
-        self.is_over |= self._told.is_over
+        self.is_over |= self._told.is_over or any(error.name() == "_FATAL" for error in errors.values())
         if not errors:
             self._told.last = None
         return errors

@@ -211,6 +211,7 @@ class _Redis:
         except (self._errors.AuthenticationError, self._errors.AuthorizationError) as error:
             raise self._unavailable(f"says: {error}", "Mend the login; the records wait") from error
         except (self._errors.RedisError, OSError, ValueError) as error:
+            self._redis.connection_pool.disconnect()  # what was asked may still be answered, to the next question
             remedy = "Name the certificates to trust as ca_file" if "CERTIFICATE" in str(error) else ""
             raise self._unavailable(f"says: {error}", remedy) from error
 
