@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +25,10 @@ from logpith.scan.timestamps import NO_TIME
 from logpith.store import StoreLimits, open_store
 from logpith.store.reader import StoreReader
 from logpith.store.rows import rows_of, table_of
-from logpith.store.segment import Segment
+from logpith.store.segment import Segment, segment_table
 from logpith.store.segment_writer import build_segment
 from logpith.timerange import NS_PER_D, TimeRange
+from logpith_emit.disk import Disk
 from logpith_emit.errors import Refused
 from strategies import queries
 
@@ -35,6 +37,7 @@ DAY_NS = DAY * NS_PER_D
 SECOND_NS = DAY_NS + (13 * 3600 + 45 * 60 + 2) * 10**9
 NOW_NS = DAY_NS + NS_PER_D
 BLOCK = 4
+FORMAT_1 = Path(__file__).parents[1] / "store" / "format_1"
 
 TIMES = st.one_of(
     st.none(),
@@ -148,11 +151,18 @@ def batch_of(records):
 
 def corpus_of(*parts):
     """A corpus of segments in memory, of small blocks."""
-    built = [
-        build_segment(rows_of(table_of([batch_of(records)])), f"n{place}", DAY, NOW_NS, block_records=BLOCK)
-        for place, records in enumerate(parts)
-    ]
-    return join_tables([source_of_segment(Segment.of(one)) for one in built])
+    return join_tables(
+        [
+            source_of_segment(segment_of(table_of([batch_of(records)]), f"n{n}"))
+            for n, records in enumerate(parts)
+        ]
+    )
+
+
+def segment_of(table, name="n"):
+    """A segment of small blocks whose values are in many parts."""
+    rows = rows_of(table)
+    return Segment.of(build_segment(rows, name, DAY, NOW_NS, block_records=BLOCK, least_part_bytes=1))
 
 
 def meant(corpus, query):
@@ -259,8 +269,7 @@ def test_a_store_finds_what_a_file_of_the_same_records_finds(lines, asked):
     # A header line names the columns of those behind it; in a store it is a line like others.
     assume(not file.sources[0].columns)
     batch = stored_like(file)
-    built = build_segment(rows_of(table_of([batch])), "n", DAY, NOW_NS, block_records=BLOCK)
-    store = join_tables([source_of_segment(Segment.of(built))])
+    store = join_tables([source_of_segment(segment_of(table_of([batch])))])
     by_place = segment_order(batch)
 
     for query in asked:
@@ -276,6 +285,36 @@ def segment_order(batch):
         last = last if time is None else time
         filled.append(last)
     return sorted(range(batch.num_rows), key=lambda place: filled[place])
+
+
+# ── The first format ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "ms>=100",
+        "status:500",
+        "ms:111",
+        "NOT ms>100",
+        "/by [0-9]*6%/",
+        "/er.*u[0-9]/",
+        "quota",
+        "u7",
+        "another",
+    ],
+)
+def test_a_segment_of_the_first_format_is_asked_as_one_of_today(asked):
+    old = Segment.open(FORMAT_1, Disk())
+    query = parse(asked, now_ns=NOW_NS)
+
+    found, meant = (
+        select(join_tables([source_of_segment(segment)]), query).tolist()
+        for segment in (old, segment_of(segment_table(old)))
+    )
+
+    assert found == meant
+    assert found
 
 
 # ── A whole store ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -56,7 +56,13 @@ def joined(found, times, rows=None):
     offsets = np.concatenate([[0], found.value_ends])
     templates = Templates.of(found.texts, np.concatenate([[0], found.text_ends]))
     buf, starts, end = join_lines(
-        chosen, found.tids, np.array(times, np.int64), found.values, offsets, templates, PADDING
+        chosen,
+        found.tids,
+        np.array(times, np.int64),
+        found.values,
+        (offsets[chosen], offsets[chosen + 1]),
+        templates,
+        PADDING,
     )
     assert bytes(buf[end : end + PADDING]) == bytes(PADDING)
     edges = [*starts.tolist(), end]

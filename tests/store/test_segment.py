@@ -3,7 +3,9 @@
 import itertools
 import json
 import shutil
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,11 +17,14 @@ from logpith.store.rows import rows_of, table_of
 from logpith.store.segment import Segment, segment_table, spell_head
 from logpith.store.segment_writer import (
     DATA,
+    FORMAT,
     HEAD,
     LETTERS,
+    NUMBERS,
     ROLLUP,
     SHAPES,
     TEMPLATES,
+    VALUES,
     WORDS,
     build_segment,
     digest,
@@ -30,6 +35,7 @@ from logpith_emit.errors import Damaged, Refused, Unavailable
 from stores import DAY_NS, NOW_NS
 
 DAY = DAY_NS // NS_PER_D
+FORMAT_1 = Path(__file__).parent / "format_1"
 TIMES = st.none() | st.integers(0, NS_PER_D - 1).map(lambda ns: DAY_NS + ns)
 RECORDS = st.lists(
     st.tuples(
@@ -94,11 +100,11 @@ def in_time_order(rows):
     ]
 
 
-@given(RECORDS, st.integers(1, 7))
-def test_what_comes_out_is_what_went_in(records, block_records):
+@given(RECORDS, st.integers(1, 7), st.sampled_from((1, 10, 1 << 16)))
+def test_what_comes_out_is_what_went_in(records, block_records, least_part_bytes):
     table = table_with(records)
 
-    segment = Segment.of(build_segment(rows_of(table), "name", DAY, NOW_NS, block_records=block_records))
+    segment = Segment.of(built_of(records, block_records=block_records, least_part_bytes=least_part_bytes))
 
     assert segment_table(segment).to_pylist() == in_time_order(table.to_pylist())
     assert segment_table(segment).schema == table.schema
@@ -111,6 +117,24 @@ def test_putting_a_segment_together_anew_changes_nothing(records):
     again = Segment.of(build_segment(rows_of(segment_table(first)), "name", DAY, NOW_NS))
 
     assert segment_table(again).equals(segment_table(first))
+
+
+@given(RECORDS, st.integers(1, 7), st.data())
+def test_lines_of_some_templates_are_made_of_their_parts_of_the_values(records, block_records, data):
+    segment = Segment.of(built_of(records, block_records=block_records, least_part_bytes=1))
+    blocks = sorted(data.draw(st.sets(st.integers(0, segment.blocks - 1), min_size=1)))
+    wanted = np.zeros(len(segment.templates), np.bool_)
+    wanted[list(data.draw(st.sets(st.integers(0, len(wanted) - 1))))] = True
+    template = segment.column("template", blocks).to_numpy()
+    rows, times = np.flatnonzero(wanted[template]), segment.times(blocks)
+
+    of_parts, of_all = (
+        segment.lines(rows, template, times, segment.values(blocks, template, some))
+        for some in (wanted, None)
+    )
+
+    assert bytes(of_parts[0][: of_parts[2]]) == bytes(of_all[0][: of_all[2]])
+    assert of_parts[1].tolist() == of_all[1].tolist()
 
 
 @given(RECORDS)
@@ -171,12 +195,18 @@ def test_a_block_without_a_record_of_a_period_is_left_out_and_no_other(records, 
 # ── Damage ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def numbers_in(segment, name):
+    """(rows, numbers) of an attribute that is a column."""
+    template = segment.column("template").to_numpy()
+    return segment.numbered(template), segment.numbers(name, range(segment.blocks))
+
+
 def everything_in(segment):
     """All that can be asked of a segment, as plain values."""
     templates = segment.templates
     return (
         segment_table(segment).to_pylist(),
-        [segment.column(f"number:{name}").to_pylist() for name in segment.head.numbers],
+        [[column.tolist() for column in numbers_in(segment, name)] for name in segment.head.numbers],
         segment.column("length").to_pylist(),
         segment.blocks_between(DAY_NS, DAY_NS + NS_PER_S).tolist(),
         templates.shape.tolist(),
@@ -186,6 +216,8 @@ def everything_in(segment):
 
 READ = {
     DATA: everything_in,
+    VALUES: everything_in,
+    NUMBERS: everything_in,
     TEMPLATES: lambda segment: segment.templates.texts.tolist(),
     WORDS: lambda segment: segment.may_hold_words([b"quota", b"absent"]).tolist(),
     LETTERS: lambda segment: segment.may_hold_letters(b"quota").tolist(),
@@ -258,11 +290,34 @@ def test_what_is_damaged_is_known_from_then_on(tmp_path):
     assert segment.damage == told.value.problem
 
 
+def test_a_segment_of_the_first_format_is_read():
+    """Values and numbers stand beside the other columns there. It was written when that was the format."""
+    segment = Segment.open(FORMAT_1, Disk())
+
+    rows = segment_table(segment).to_pylist()
+
+    lines = [
+        b'{"time":"2024-10-04T00:00:%02dZ","ms":%d,"status":%d,"user":"u%d"}'
+        % (n, n * 37 % 500, 200 + n % 2 * 300, n)
+        if n % 2
+        else b"2024-10-04T00:00:%02dZ ERROR quota of 10.0.0.%d exceeded by %d%%" % (n, n, n * 3)
+        for n in range(24)
+    ]
+    assert segment.head.format == 1
+    assert [row["line"] for row in rows] == [*lines, b"\x11 and\nanother line"]
+    assert [row["timestamp"] for row in rows] == [*(DAY_NS + n * NS_PER_S for n in range(24)), None]
+    assert rows[-1]["extra"] == '{"team":"voice"}'
+    numbered, numbers = numbers_in(segment, "ms")
+    assert dict(zip(numbered[1::2].tolist(), numbers[1::2].tolist(), strict=True)) == {
+        n: n * 37 % 500 for n in range(1, 24, 2)
+    }
+
+
 def test_a_later_format_is_refused_with_a_remedy(tmp_path):
     built = built_of(SAMPLE)
     home = written(tmp_path, built)
     body = json.loads((home / HEAD).read_bytes().partition(b"\n")[0])
-    later = json.dumps({**body, "format": 2}).encode()
+    later = json.dumps({**body, "format": FORMAT + 1}).encode()
     (home / HEAD).write_bytes(later + b"\n" + digest(later).encode() + b"\n")
 
     with pytest.raises(Refused, match="later one"):

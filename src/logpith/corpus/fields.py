@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import overload
 
 import numpy as np
@@ -76,9 +76,13 @@ class Field:
 
     def numbers(self) -> NDArray[np.float64]:
         """The value of each record as a number, NaN where it is none."""
+        return self._number_of_text[self.codes]
+
+    @cached_property
+    def _number_of_text(self) -> NDArray[np.float64]:
+        """Of each text, and of none."""
         read = [number_in(text) for text in self.texts]
-        of_text = np.array([*(np.nan if number is None else float(number) for number in read), np.nan])
-        return of_text[self.codes]
+        return np.array([*(np.nan if number is None else float(number) for number in read), np.nan])
 
 
 class Moments(Sequence[str]):

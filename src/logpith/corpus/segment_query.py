@@ -21,7 +21,6 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from logpith.corpus.stored import SegmentColumns, SegmentText
@@ -50,7 +49,7 @@ from logpith.scan.split import HOLE, TIME, WHOLE
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import is_kept
 from logpith.scan.words import BYTE_KIND
-from logpith.store.segment import Segment, Values, plain_numbers, times_of, values_of
+from logpith.store.segment import Segment, Values
 from logpith_emit.record import flat, normalised
 
 if TYPE_CHECKING:
@@ -74,12 +73,25 @@ SERVICE_NAMES = ("service", "servicename")
 
 @dataclass(frozen=True)
 class _Rows:
-    """The rows of a piece, with what was read of them."""
+    """The rows of a piece; what must be read of them is."""
 
+    segment: Segment
     blocks: range
     template: NDArray[np.int32]
-    columns: Mapping[str, Any]
-    first: int
+    alive: Mask
+    """The templates of the rows that matter."""
+
+    whole: SegmentColumns | None
+    """The segment's columns, where most blocks are asked."""
+
+    @cached_property
+    def first(self) -> int:
+        first: int = self.segment.rows_of(self.blocks[0]).start
+        return first
+
+    @cached_property
+    def times(self) -> NDArray[np.int64]:
+        return self.segment.times(self.blocks)
 
     def of(self, templates: Mask) -> Mask:
         """The rows of some templates; those of all or none are told without looking."""
@@ -95,7 +107,25 @@ class _Rows:
 
     @cached_property
     def values(self) -> Values:
-        return values_of(self.columns["values"])
+        return self.segment.values(self.blocks, self.template, self.alive)
+
+    def values_of(self, rows: NDArray[np.int64]) -> Values:
+        """At least the values of some rows."""
+        if "values" in vars(self):
+            return self.values
+        wanted = np.zeros_like(self.alive)
+        wanted[self.template[rows]] = True
+        return self.segment.values(self.blocks, self.template, wanted)
+
+    def numbers(self, name: str) -> tuple[NDArray[np.int32], NDArray[Any]]:
+        """(rows that columns of numbers tell of, what that of an attribute says of them)."""
+        if self.whole is None:
+            return self.segment.numbered(self.template), self.segment.numbers(name, self.blocks)
+        rows = self.whole["numbered"]
+        # Numbers of another kind would have all rows made into that kind first.
+        edges = np.array([self.first, self.first + len(self.template)], rows.dtype)
+        low, high = np.searchsorted(rows, edges).tolist()
+        return rows[low:high] - self.first, self.whole[f"number:{name}"][low:high]
 
     @cached_property
     def has_backslash(self) -> Mask | None:
@@ -109,8 +139,9 @@ class _Rows:
     def marked(self, literal: Literal) -> Mask:
         """The rows among whose values a literal stands."""
         if literal not in self._marked:
-            offsets = self.values.offsets
-            self._marked[literal] = mark_records(self.values.buf, offsets[:-1], offsets[1:], literal)
+            values, marked = self.values, np.zeros(len(self.template), np.bool_)
+            marked[values.rows] = mark_records(values.buf, values.offsets[:-1], values.offsets[1:], literal)
+            self._marked[literal] = marked
         return self._marked[literal]
 
 
@@ -128,9 +159,10 @@ class _Leaf:
     """Blocks among whose rows there may be other matches, told by `ask`."""
 
     ask: Callable[[_Rows], tuple[Mask, Mask]] | None
-    """(matches, may match) of the rows of a block, told by `column`."""
+    """(matches, may match) of the rows of a block, told by their values, or by a column of numbers."""
 
-    column: str = "values"
+    reads_values: bool = True
+    """Whether it is values that tell."""
 
 
 def is_within(segment: Segment, time: TimeRange) -> bool:
@@ -195,7 +227,7 @@ class SegmentQuery:
         blocks = self.blocks()
         if len(blocks) * 2 > self.segment.blocks:
             self._templates = self.columns["template"]
-        most = _MOST_TOGETHER if blocks and not self._is_in_doubt and "values" not in self._wanted else 1
+        most = _MOST_TOGETHER if blocks and self._reads_few_values else 1
         for block in blocks:
             if pieces and pieces[-1].stop == block and len(pieces[-1]) < most:
                 pieces[-1] = range(pieces[-1].start, block + 1)
@@ -205,19 +237,17 @@ class SegmentQuery:
 
     def ask(self, blocks: range) -> NDArray[np.int64]:
         """The rows of a piece that match, by their numbers in the segment, in order."""
-        must_look_at_time = not self._is_within_time
-        # What is in doubt is put together of values and times: reading all at once saves two calls.
-        wanted = {*self._columns(blocks), *(("timestamp", "values") if self._is_in_doubt else ())}
-        wanted |= {"timestamp"} if must_look_at_time else set()
-        wanted |= {"template"} if self._templates is None else set()
-        columns = self.segment.columns(sorted(wanted), blocks) if wanted else {}
         self.scanned.blocks += len(blocks)
         first, end = self.segment.rows_of(blocks[0]).start, self.segment.rows_of(blocks[-1]).stop
-        template = columns["template"].to_numpy() if self._templates is None else self._templates[first:end]
-        rows = _Rows(blocks, template, columns, first)
+        if self._templates is None:
+            template = self.segment.column("template", blocks).to_numpy()
+        else:
+            template = self._templates[first:end]
+        whole = self.columns if self._templates is not None else None
+        rows = _Rows(self.segment, blocks, template, self._alive, whole)
         within = rows.of(self._alive)
-        if must_look_at_time:
-            within &= _in_time(times_of(columns["timestamp"]), self._time)
+        if not self._is_within_time:
+            within &= _in_time(rows.times, self._time)
         if not within.any():
             return np.empty(0, np.int64)
         sure, possible = self._ask_rows(self._rest, rows)
@@ -313,23 +343,16 @@ class SegmentQuery:
         """(match, may match) of all records of each template."""
         return self._by_template(self._rest)
 
-    def _columns(self, blocks: range) -> list[str]:
-        """What must be read of some blocks besides templates."""
+    @cached_property
+    def _reads_few_values(self) -> bool:
+        """Whether only of few records, if of any, values need be read."""
+        leaves = self._leaves.values()
         if self._sure_by_template:
-            return []
-        asking = (leaf for leaf in self._leaves.values() if leaf.ask is not None)
-        return sorted({leaf.column for leaf in asking if leaf.blocks[blocks.start : blocks.stop].any()})
-
-    @cached_property
-    def _wanted(self) -> list[str]:
-        """What must be read of any block besides templates."""
-        return self._columns(range(self.segment.blocks))
-
-    @cached_property
-    def _is_in_doubt(self) -> bool:
-        """Whether there are templates of which only the text of each record tells."""
-        opened = [leaf.open for leaf in self._leaves.values() if leaf.open.any()]
-        return bool(opened) and bool((_any(opened) & self._alive).any())
+            return True
+        if any(leaf.ask is not None and leaf.reads_values and leaf.blocks.any() for leaf in leaves):
+            return False
+        opened = _any([leaf.open for leaf in leaves]) & self._alive
+        return int(self.segment.templates.records[opened].sum()) * _MOST_TOGETHER <= len(self.segment)
 
     def _prepare(self, query: Query) -> None:
         match query:
@@ -400,7 +423,7 @@ class SegmentQuery:
                 leaf = self._leaves[id(query)]
                 sure, possible = rows.of(leaf.sure), rows.of(leaf.sure | leaf.open)
                 # What is not read does not matter: templates say all.
-                if leaf.ask is not None and rows.are_in(leaf.blocks) and leaf.column in rows.columns:
+                if leaf.ask is not None and rows.are_in(leaf.blocks) and not self._sure_by_template:
                     by_value = leaf.ask(rows)
                     sure, possible = sure | by_value[0], possible | by_value[0] | by_value[1]
                 return sure, possible
@@ -408,13 +431,8 @@ class SegmentQuery:
     def _ask_text(self, rows: _Rows, doubtful: NDArray[np.int64]) -> Mask:
         """Which of some rows match, told by their lines."""
         self.scanned.rows_rebuilt += len(doubtful)
-        times = (
-            times_of(rows.columns["timestamp"])
-            if "timestamp" in rows.columns
-            else self.segment.times(rows.blocks)
-        )
-        values = rows.values if "values" in rows.columns else self.segment.values(rows.blocks)
-        buf, starts, end = self.segment.lines(doubtful, rows.template, times, values)
+        values = rows.values_of(doubtful)
+        buf, starts, end = self.segment.lines(doubtful, rows.template, rows.times, values)
         ends = np.append(starts[1:], end) - 1
         records = doubtful + rows.first + self._source.first
         is_one_line = ~self._texts.may_have_lines[rows.template[doubtful]]
@@ -468,17 +486,17 @@ class SegmentQuery:
         opened = (self._texts.may_name(name) | self._texts.is_whole) & ~by_column
 
         def ask(rows: _Rows) -> tuple[Mask, Mask]:
-            column = rows.columns[f"number:{name}"]
-            numbers = plain_numbers(column)
-            told = rows.of(by_column)
-            found = told
-            for test in tests:
-                found = found & test(numbers)
+            places, numbers = rows.numbers(name)
+            meets = _all(test(numbers) for test in tests)
+            found = np.zeros(len(rows.template), np.bool_)
+            found[places[meets]] = True
             if isinstance(query, Word):  # is found within 1.5 and -5 too, where they are text
-                return found, found | (told & ((numbers < 0) | (numbers != np.floor(numbers))))
+                possible = found.copy()
+                possible[places[(numbers < 0) | (numbers % 1 > 0)]] = True
+                return found, possible
             return found, found
 
-        return _Leaf(none, opened, ~self._nowhere, ask, f"number:{name}")
+        return _Leaf(none, opened, ~self._nowhere, ask, reads_values=False)
 
     def _literal_leaf(self, query: Query, none: Mask) -> _Leaf:
         """What only the text tells: records in doubt are those that hold a literal that any match must hold."""
@@ -771,11 +789,14 @@ def numbers_of(
     texts = _texts_of(text)
     elsewhere = texts.may_name(field) | texts.is_whole
     elsewhere[told] = False
-    undecided = elsewhere[text.columns["template"][rows]]
-    blocks, place = np.unique(rows // segment.head.block_records, return_inverse=True)
-    column = segment.column(f"number:{field}", blocks.tolist())
-    column = column.take(pa.array(place * segment.head.block_records + rows % segment.head.block_records))
-    found: NDArray[np.float64] = column.cast("double").fill_null(np.nan).to_numpy(zero_copy_only=False)
+    template: NDArray[np.int32] = text.columns["template"]
+    undecided = elsewhere[template[rows]]
+    numbered, numbers = text.columns["numbered"], text.columns[f"number:{field}"]
+    found = np.full(len(rows), np.nan)
+    wanted = rows.astype(numbered.dtype)
+    places = np.minimum(np.searchsorted(numbered, wanted), len(numbered) - 1)
+    has = numbered[places] == wanted
+    found[has] = numbers[places[has]]
     return found, undecided
 
 

@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from logpith.scan.records import PADDING
 from logpith.scan.split import WHOLE
 from logpith.scan.tally import read_tally
 from logpith.scan.timestamps import NO_TIME
-from logpith.store.segment import Segment, Values, times_of, values_of
+from logpith.store.segment import Segment, times_of
 from logpith.timerange import NS_PER_US
 
 MOST_KEPT_BYTES = 192 << 20
@@ -88,7 +88,8 @@ def forget_found() -> None:
 
 class SegmentColumns(PartlyRead):
     """The columns of a segment under the names that a corpus knows (`columns.KINDS`), and a few of its own:
-    `template`, `origin`, `extra`, `observed_ns`."""
+    `template`, `origin`, `extra`, `observed_ns`; `numbered` has the rows that columns of numbers tell of, and
+    `number:duration_ms` what one of these says of them."""
 
     def __init__(self, segment: Segment) -> None:
         self._segment = segment
@@ -106,10 +107,15 @@ class SegmentColumns(PartlyRead):
             "origin": lambda: self.of_template["origin"][self["template"]],
             "extra": self._extra_codes,
             "moment": lambda: self.moments(None, self["time_ns"]),
+            "numbered": lambda: segment.numbered(self["template"]),
+            **{f"number:{name}": partial(self._numbers, name) for name in segment.head.numbers},
         }
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return _KEPT.get((self._number, name), self._makers[name])
+
+    def _numbers(self, name: str) -> NDArray[Any]:
+        return self._segment.numbers(name, range(self._segment.blocks))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)
@@ -217,11 +223,11 @@ class SegmentColumns(PartlyRead):
         if len(rows):
             for block in np.unique(rows // self._segment.head.block_records).tolist():
                 some = self._segment.rows_of(block)
-                values = self._segment.values([block])
+                values = self._segment.values([block], self["template"][some], is_whole)
                 newlines = np.concatenate([[0], np.cumsum(values.buf == _NEWLINE)])
                 inside = rows[(rows >= some.start) & (rows < some.stop)]
-                first = inside - some.start
-                counted = newlines[values.offsets[first + 1]] - newlines[values.offsets[first]]
+                starts, ends = values.spans(inside - some.start)
+                counted = newlines[ends] - newlines[starts]
                 lines[inside] = counted + 1
         return lines
 
@@ -358,13 +364,12 @@ class SegmentText:
         return joined, len(joined) - PADDING
 
     def _join(self, block: int, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
-        columns = self.segment.columns(("template", "timestamp", "values"), [block])
-        return self.segment.lines(
-            rows - self.segment.rows_of(block).start,
-            columns["template"].to_numpy(),
-            times_of(columns["timestamp"]),
-            values_of(columns["values"]),
-        )
+        columns = self.segment.columns(("template", "timestamp"), [block])
+        template, times = columns["template"].to_numpy(), times_of(columns["timestamp"])
+        some = rows - self.segment.rows_of(block).start
+        wanted = np.zeros(len(self.segment.templates), np.bool_)
+        wanted[template[some]] = True
+        return self.segment.lines(some, template, times, self.segment.values([block], template, wanted))
 
 
 def _by_block(segment: Segment, rows: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -447,4 +452,4 @@ class _Chunks(Mapping[str, NDArray[Any]]):
         return 2
 
 
-__all__ = ["SegmentColumns", "SegmentText", "Values", "source_of_segment"]
+__all__ = ["SegmentColumns", "SegmentText", "source_of_segment"]

@@ -475,7 +475,8 @@ def _join(
     tids: Any,
     times: Any,
     values: Any,
-    value_offsets: Any,
+    value_starts: Any,
+    value_ends: Any,
     texts: Any,
     text_offsets: Any,
     marks: Any,
@@ -491,8 +492,8 @@ def _join(
         tid = tids[row]
         t = text_offsets[tid]
         text_end = text_offsets[tid + 1]
-        v = np.uint64(value_offsets[row])
-        value_end = np.uint64(value_offsets[row + 1])
+        v = np.uint64(value_starts[k])
+        value_end = np.uint64(value_ends[k])
         for m in range(first_mark[tid], first_mark[tid + 1]):
             mark = marks[m]
             place = _copy(texts, t, mark, out, place)
@@ -549,15 +550,17 @@ def join_lines(
     tids: NDArray[np.int32],
     times: NDArray[np.int64],
     values: NDArray[np.uint8],
-    value_offsets: NDArray[Any],
+    spans: tuple[NDArray[np.int64], NDArray[np.int64]],
     templates: Templates,
     padding: int,
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
     """(buffer, where each line begins in it, its end): the lines of some rows, each with a newline behind it.
 
-    `padding` bytes follow the end. `tids`, `times` and `value_offsets` (one more) are of all rows.
+    `padding` bytes follow the end. `tids` and `times` are of all rows, `spans` (where values start and
+    end) of those.
     """
-    held = value_offsets[1:][rows] - value_offsets[:-1][rows]
+    value_starts, value_ends = spans
+    held = value_ends - value_starts
     room = int(templates.static_bytes[tids[rows]].sum() + held.sum()) + len(rows)
     out = np.empty(room + padding, np.uint8)
     starts = np.empty(len(rows), np.int64)
@@ -567,7 +570,8 @@ def join_lines(
         tids,
         times,
         values,
-        value_offsets,
+        value_starts,
+        value_ends,
         templates.texts,
         templates.offsets,
         templates.marks,

@@ -41,7 +41,7 @@ from logpith.store.disk import (
 )
 from logpith.store.manifest import MANIFEST_COPY, Entry, Manifest, entry_of, parse_manifest, write_manifest
 from logpith.store.rows import table_of
-from logpith.store.segment import Segment, segment_table, values_of
+from logpith.store.segment import Segment, segment_table
 from logpith.store.segment_writer import HEAD, WORDS, Head, digest
 from logpith.store.spools import read_frames, spool_of
 from logpith.store.writer import day_text, open_store, segment_folder
@@ -175,14 +175,14 @@ def problem_of(folder: Path, disk: Disk) -> str:
 def _disagreement(segment: Segment, words_bytes: int) -> str:
     """Where the parts of a segment, each readable, say different things; empty when they do not."""
     head, templates = segment.head, segment.templates
-    names = ("template", "timestamp", "length", "values")
+    names = ("template", "length")
     columns = segment.columns(names, range(segment.blocks))
     rows = columns["template"].to_numpy()
-    values = values_of(columns["values"])
     if len(rows) != head.records:
         return f"{len(rows):,} rows, but {head.records:,} records"
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(templates):
         return "a row has a template that is not there"
+    values = segment.values(range(segment.blocks), rows)
     if (np.diff(values.offsets) < 0).any() or values.offsets[-1] > len(values.buf):
         return "the values of a row are not there"
     counts = np.bincount(rows, minlength=len(templates))

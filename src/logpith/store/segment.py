@@ -7,13 +7,11 @@ once. Every byte that is used is covered by a checksum, and a wrong one raises `
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
-from zlib import crc32
 
 import msgspec
 import numpy as np
@@ -29,30 +27,36 @@ from logpith.scan.split import Templates, join_lines
 from logpith.scan.timestamps import NO_TIME
 from logpith.scan.word_bits import LETTERS_BYTES, may_hold_letters, may_hold_words
 from logpith.store.disk import TRASH
+from logpith.store.parquet_file import ParquetFile
 from logpith.store.recent import RECENT
 from logpith.store.segment_writer import (
     DATA,
+    FIRST_FORMAT,
     FORMAT,
     HEAD,
     LETTERS,
+    NUMBERS,
     ROLLUP,
     SHAPES,
     TEMPLATES,
+    VALUES,
     WORDS,
     Built,
+    Checksums,
     Head,
-    chunk_span,
     digest,
+    sorted_rows,
 )
 from logpith.store.shapes import ShapeFacts
 from logpith_emit.disk import Disk
 from logpith_emit.errors import Damaged, Refused, Unavailable
 
 _PER_UNIT = {"ms": 1_000_000, "us": 1_000, "ns": 1}
-_PARQUET = {"pre_buffer": False}
 _RESTORE = "Run logpith store check; restore the segment from a copy, or drop it"
 
 _NO_TEXT = np.zeros(1, np.uint8)
+_NO_ROWS = np.empty(0, np.int64)
+_NO_VALUES = pa.array([], pa.large_binary())
 _NUMBERS = itertools.count()
 
 Made = TypeVar("Made")
@@ -99,11 +103,24 @@ class Rollup:
 
 @dataclass(frozen=True)
 class Values:
-    """The values of some rows that stand behind each other."""
+    """The values of some rows, or of some of them."""
 
     buf: NDArray[np.uint8]
     offsets: NDArray[np.int64]
-    """One entry more than rows."""
+    """One entry more than rows that have some here."""
+
+    rows: NDArray[np.int64]
+    """Which row each of them is of, in the order of the buffer."""
+
+    count: int
+    """Of all rows."""
+
+    def spans(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """(starts, ends) in the buffer of the values of some rows that have some here."""
+        place = np.empty(self.count, np.int32)
+        place[self.rows] = np.arange(len(self.rows), dtype=np.int32)
+        places = place[rows]
+        return self.offsets[places], self.offsets[places + 1]
 
 
 class Segment:
@@ -113,10 +130,7 @@ class Segment:
         self.head = head
         self._files = files
         self._disk = disk
-        self._local = threading.local()
         self._number = next(_NUMBERS)
-        self._footer_is_good = False
-        self._metadata: Any = None
         self.damage = ""
         """What was found damaged in it; empty as long as all that was read was good."""
 
@@ -208,9 +222,9 @@ class Segment:
     @cached_property
     def _borders(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The earliest and the latest time of each block; of one without times, nothing that any period holds."""
-        metadata = self._data.metadata
-        scale = _PER_UNIT[str(self._data.schema_arrow.field("timestamp").type.unit)]
-        place = self._data.schema_arrow.get_field_index("timestamp")
+        metadata, schema = self._data.metadata, self._data.schema
+        scale = _PER_UNIT[str(schema.field("timestamp").type.unit)]
+        place = schema.get_field_index("timestamp")
         firsts = np.full(self.blocks, np.iinfo(np.int64).max, np.int64)
         lasts = np.full(self.blocks, np.iinfo(np.int64).min, np.int64)
         for block in range(self.blocks):
@@ -245,18 +259,17 @@ class Segment:
         """
         if blocks is not None and len(blocks) == 1:
             return self.columns([name], blocks)[name]
-        groups = list(range(self.blocks)) if blocks is None else list(blocks)
-        return self._read(groups, [name])[name]
+        return self._data.read(range(self.blocks) if blocks is None else blocks, [name])[name]
 
     def columns(self, names: Sequence[str], blocks: Sequence[int]) -> dict[str, Any]:
         """Some columns of some blocks, as Arrow arrays. Those of single blocks are remembered for a while."""
         if len(blocks) != 1:
-            return self._read(list(blocks), list(names))
+            return self._data.read(blocks, names)
         block = blocks[0]
         known = {name: RECENT.get(self._number, block, name) for name in names}
         missing = [name for name, column in known.items() if column is None]
         if missing:
-            for name, column in self._read([block], missing).items():
+            for name, column in self._data.read([block], missing).items():
                 known[name] = column
                 RECENT.put(self._number, block, name, column)
         return known
@@ -265,9 +278,93 @@ class Segment:
         """The time of each row in ns; NO_TIME where unknown."""
         return times_of(self.column("timestamp", blocks))
 
-    def values(self, blocks: Sequence[int]) -> Values:
-        """The values of the rows of some blocks."""
-        return values_of(self.column("values", blocks))
+    def values(
+        self, blocks: Sequence[int], template: NDArray[np.int32], wanted: NDArray[np.bool_] | None = None
+    ) -> Values:
+        """The values of the rows of some blocks, whose templates are given; at least those of `wanted` templates."""
+        if self._is_format_1:
+            column = self.column("values", blocks)
+            return Values(*_octets_of(column), np.arange(len(template)), len(template))
+        parts: Sequence[int] = range(len(self.head.parts))
+        if wanted is not None and not wanted.all():
+            parts = np.flatnonzero(np.logical_or.reduceat(wanted, self.head.parts)).tolist()
+        column = self._parts(blocks, parts)
+        borders = itertools.accumulate((self._records_of(block) for block in blocks), initial=0)
+        rows = [
+            sorted_rows(template[low:high], first, behind) + low
+            for low, high in itertools.pairwise(borders)
+            for first, behind in self._spans_of(parts)
+        ]
+        values = Values(*_octets_of(column), np.concatenate([_NO_ROWS, *rows]), len(template))
+        if len(values.offsets) != len(values.rows) + 1:
+            self._is_damaged(VALUES, "it has the values of other rows")
+        return values
+
+    def numbers(self, name: str, blocks: Sequence[int]) -> NDArray[Any]:
+        """An attribute that is a column of numbers, of the `numbered` rows of some blocks; NaN where one has it not."""
+        column = f"number:{name}"
+        if self._is_format_1:
+            found = self._data.read(blocks, [column])[column]
+        else:
+            found = self._numbers.read(blocks, [column])[column]
+        numbers = plain_numbers(found)
+        return np.where(_is_known(found), numbers, np.nan) if found.null_count else numbers
+
+    def numbered(self, template: NDArray[np.int32]) -> NDArray[np.int32]:
+        """Which of some rows, whose templates are given, columns of numbers tell of."""
+        if self._is_format_1:
+            return np.arange(len(template), dtype=np.int32)
+        return np.flatnonzero(self._has_numbers.take(template)).astype(np.int32)
+
+    @cached_property
+    def _has_numbers(self) -> NDArray[np.bool_]:
+        """The templates whose rows are in the file of numbers."""
+        found = np.zeros(len(self.templates), np.bool_)
+        for templates in self.head.numbers.values():
+            found[templates] = True
+        return found
+
+    @property
+    def _is_format_1(self) -> bool:
+        """Whether values and numbers stand beside the other columns of each row."""
+        return self.head.format == FIRST_FORMAT
+
+    def _spans_of(self, parts: Sequence[int]) -> list[tuple[int, int]]:
+        """(first template, the one behind the last) of some parts, put together where they follow each other."""
+        edges = [*self.head.parts, len(self.templates)]
+        spans: list[tuple[int, int]] = []
+        for part in parts:
+            if spans and spans[-1][1] == edges[part]:
+                spans[-1] = spans[-1][0], edges[part + 1]
+            else:
+                spans.append((edges[part], edges[part + 1]))
+        return spans
+
+    def _records_of(self, block: int) -> int:
+        return min(self.head.block_records, self.head.records - block * self.head.block_records)
+
+    def _parts(self, blocks: Sequence[int], parts: Sequence[int]) -> Any:
+        """Some parts of the values of some blocks; those of single blocks are remembered for a while."""
+        if len(blocks) != 1:
+            return self._read_parts(blocks, parts)
+        block = blocks[0]
+        known = {part: RECENT.get(self._number, block, f"values/{part}") for part in parts}
+        missing = [part for part, column in known.items() if column is None]
+        if missing:
+            column = self._read_parts(blocks, missing)
+            first = 0
+            for part in missing:
+                count = self._values.rows_of(block * len(self.head.parts) + part)
+                known[part] = column.slice(first, count)
+                RECENT.put(self._number, block, f"values/{part}", known[part])
+                first += count
+            if len(missing) == len(known):
+                return column
+        return pa.concat_arrays([_NO_VALUES, *known.values()])
+
+    def _read_parts(self, blocks: Sequence[int], parts: Sequence[int]) -> Any:
+        groups = [block * len(self.head.parts) + part for block in blocks for part in parts]
+        return self._values.read(groups, ["values"])["values"]
 
     def lines(
         self,
@@ -277,7 +374,9 @@ class Segment:
         values: Values,
     ) -> tuple[NDArray[np.uint8], NDArray[np.int64], int]:
         """(buffer, starts, end) of the lines of some rows out of those whose columns are given; see `join_lines`."""
-        return join_lines(rows, template, times, values.buf, values.offsets, self._ready_templates, PADDING)
+        return join_lines(
+            rows, template, times, values.buf, values.spans(rows), self._ready_templates, PADDING
+        )
 
     @cached_property
     def _ready_templates(self) -> Templates:
@@ -319,86 +418,36 @@ class Segment:
 
     def _table(self, name: str, coded: Sequence[str] = ()) -> dict[str, Any]:
         # Not `read_table`, which brings a library that reads many files as one.
-        file = pq.ParquetFile(pa.BufferReader(self._bytes(name)), read_dictionary=coded, **_PARQUET)
+        file = pq.ParquetFile(pa.BufferReader(self._bytes(name)), read_dictionary=coded, pre_buffer=False)
         table = file.read(use_threads=False)
         return {column: table[column].combine_chunks() for column in table.column_names}
 
-    def _read(self, groups: list[int], names: list[str]) -> dict[str, Any]:
-        data = self._data
-        self._verify(data, groups, names)
-        try:
-            table = data.read_row_groups(groups, columns=names, use_threads=False)
-        except (OSError, pa.ArrowException) as error:
-            self._is_damaged(DATA, str(error))
-        if isinstance(self._files, Path):
-            places = [data.schema_arrow.get_field_index(name) for name in names]
-            note_read(int(self._chunk_bytes[np.ix_(groups, places)].sum()))
-        return {name: _whole(table[name]) for name in names}
+    @cached_property
+    def _data(self) -> ParquetFile:
+        return self._parquet(DATA, self.head)
 
     @cached_property
-    def _chunk_bytes(self) -> NDArray[np.int64]:
-        """For each block and column how many bytes of the file it takes."""
-        metadata = self._data.metadata
-        sizes = [
-            [chunk.column(place).total_compressed_size for place in range(metadata.num_columns)]
-            for chunk in map(metadata.row_group, range(self.blocks))
-        ]
-        return np.array(sizes, np.int64).reshape(self.blocks, metadata.num_columns)
-
-    def _verify(self, data: Any, groups: list[int], names: list[str]) -> None:
-        """Looks at the checksums of what is read for the first time."""
-        if not isinstance(self._files, Path):
-            return
-        metadata = data.metadata
-        places = {name: data.schema_arrow.get_field_index(name) for name in names}
-        for name, place in places.items():
-            for block in groups:
-                number = block * metadata.num_columns + place
-                if self._good_chunks[number]:
-                    continue
-                told = int.from_bytes(self.head.chunks[4 * number : 4 * number + 4], "little")
-                if crc32(self._octets[chunk_span(metadata, block, place)]) != told:
-                    self._is_damaged(DATA, f"{name} of block {block}")
-                self._good_chunks[number] = True
+    def _values(self) -> ParquetFile:
+        return self._parquet(VALUES, self.head.of_values)
 
     @cached_property
-    def _good_chunks(self) -> NDArray[np.bool_]:
-        return np.zeros(len(self.head.chunks) // 4, np.bool_)
+    def _numbers(self) -> ParquetFile:
+        return self._parquet(NUMBERS, self.head.of_numbers)
 
-    @cached_property
-    def _octets(self) -> memoryview:
-        octets: Any = self._from_disk(DATA, lambda path: np.memmap(path, np.uint8, "r"))
-        return memoryview(octets)
+    def _parquet(self, name: str, checksums: Checksums | None) -> ParquetFile:
+        files = self._files
+        if not isinstance(files, Path):
+            return ParquetFile(lambda: files[name], None, lambda told: self._is_damaged(name, told))
+        return ParquetFile(
+            lambda: self._from_disk(name, self._mapped),
+            checksums,
+            lambda told: self._is_damaged(name, told),
+        )
 
-    @property
-    def _data(self) -> Any:
-        """The data file: one handle a thread, since pyarrow's must not be shared."""
-        file = getattr(self._local, "file", None)
-        if file is None:
-            if isinstance(self._files, Path):
-                file = self._from_disk(DATA, self._open_data)
-            else:
-                file = pq.ParquetFile(pa.BufferReader(self._files[DATA]), **_PARQUET)
-            self._local.file = file
-        return file
-
-    def _open_data(self, path: Path) -> Any:
-        self._verify_footer(path)
-        if self._metadata is None:
-            self._metadata = pq.read_metadata(path, memory_map=True)
-        return pq.ParquetFile(path, memory_map=True, metadata=self._metadata, **_PARQUET)
-
-    def _verify_footer(self, path: Path) -> None:
-        if self._footer_is_good:
-            return
-        size = path.stat().st_size
-        if size != self.head.sizes[DATA]:
-            self._is_damaged(DATA)
-        with path.open("rb") as file:
-            file.seek(max(0, size - self.head.footer_bytes))
-            if digest(file.read()) != self.head.footer:
-                self._is_damaged(DATA)
-        self._footer_is_good = True
+    def _mapped(self, path: Path) -> Any:
+        if not path.stat().st_size == self.head.sizes[path.name] > 0:
+            self._is_damaged(path.name)
+        return np.memmap(path, np.uint8, "r")
 
     def _is_damaged(self, name: str, detail: str = "") -> NoReturn:
         self.damage = f"{self.head.id}/{name} is damaged{f': {detail}' if detail else ''}"
@@ -410,12 +459,13 @@ def segment_table(segment: Segment) -> Any:
     import pyarrow.compute as pc  # noqa: PLC0415  a question needs none of it
 
     blocks = range(segment.blocks)
-    names = ("template", "timestamp", "observed_timestamp", "values", "extra")
+    names = ("template", "timestamp", "observed_timestamp", "extra")
     columns = segment.columns(names, blocks)
     templates = segment.templates
     template = columns["template"].to_numpy()
     times = times_of(columns["timestamp"])
-    buf, starts, end = segment.lines(np.arange(len(segment)), template, times, values_of(columns["values"]))
+    values = segment.values(blocks, template)
+    buf, starts, end = segment.lines(np.arange(len(segment)), template, times, values)
     lines = pa.Array.from_buffers(
         pa.large_binary(), len(starts), [None, pa.py_buffer(np.append(starts, end)), pa.py_buffer(buf)]
     )
@@ -453,9 +503,9 @@ def read_head(folder: Path, data: bytes) -> Head:
         head = msgspec.json.decode(body, type=Head)
     except msgspec.MsgspecError as error:  # whole, but not as we write it
         raise Refused(f"{folder.name}/{HEAD} is of another version: {error}", remedy=remedy) from error
-    if head.format != FORMAT:
+    if head.format not in (FIRST_FORMAT, FORMAT):
         raise Refused(
-            f"segment {head.id} has format {head.format}; this logpith reads {FORMAT}", remedy=remedy
+            f"segment {head.id} has format {head.format}; this logpith reads up to {FORMAT}", remedy=remedy
         )
     return head
 
@@ -465,10 +515,14 @@ def times_of(column: Any) -> NDArray[np.int64]:
     scale = _PER_UNIT[column.type.unit]
     times: NDArray[np.int64] = plain_numbers(column) * scale
     if column.null_count:
-        is_known = np.frombuffer(column.buffers()[0], np.uint8)
-        known = np.unpackbits(is_known, bitorder="little")[column.offset : column.offset + len(column)]
-        times[known == 0] = NO_TIME
+        times[_is_known(column) == 0] = NO_TIME
     return times
+
+
+def _is_known(column: Any) -> NDArray[np.uint8]:
+    """0 where a column that has nulls is null."""
+    bits = np.frombuffer(column.buffers()[0], np.uint8)
+    return np.unpackbits(bits, bitorder="little")[column.offset : column.offset + len(column)]
 
 
 def plain_numbers(column: Any) -> NDArray[Any]:
@@ -478,13 +532,8 @@ def plain_numbers(column: Any) -> NDArray[Any]:
     return numbers[column.offset : column.offset + len(column)]
 
 
-def values_of(column: Any) -> Values:
-    """A column of values as a buffer with offsets."""
+def _octets_of(column: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(buffer, offsets) of a column of values."""
     offsets = np.frombuffer(column.buffers()[1], np.int64)[column.offset : column.offset + len(column) + 1]
     data = column.buffers()[2]
-    return Values(np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets)
-
-
-def _whole(column: Any) -> Any:
-    """A chunked column as one array."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    return np.frombuffer(data, np.uint8) if data is not None else np.empty(0, np.uint8), offsets
