@@ -290,3 +290,19 @@ def test_certificates_that_are_none_are_refused(tmp_path):
     for path in (empty, Path("nowhere.pem")):
         with pytest.raises(BadArgument, match="has no certificates"):
             HttpClient("https://localhost", timeout_s=1, ca_file=path)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer horse\n"},
+        {"Authorization": "horse\r\nX-Other: 1"},
+        {"X-A": "horsé"},
+        {"X\n": "horse"},
+    ],
+)
+def test_what_cannot_be_sent_is_refused_and_not_told(headers):
+    with pytest.raises(BadArgument, match="holds what cannot be sent") as error:
+        HttpClient("http://localhost", timeout_s=1, headers=headers)
+
+    assert "horse" not in str(error.value)

@@ -6,6 +6,7 @@ silence.
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 import ssl
 from collections.abc import Container, Mapping
@@ -28,6 +29,8 @@ MOST_ANSWER_BYTES = 64 << 20
 
 _MAY_BE_MENDED = frozenset({401, 403, 404, 405, 407, 408, 409, 421, 423, 425, 429})
 _TOLD_CHARACTERS = 300
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[ \t!-~]*")
 
 
 @dataclass(frozen=True)
@@ -56,8 +59,9 @@ class HttpClient:
         `insecure` trusts anybody.
 
         Raises:
-            BadArgument: the address is none of HTTP, or the certificates cannot be read.
+            BadArgument: the address is none of HTTP, a header cannot be sent, or the certificates cannot be read.
         """
+        _check_headers(headers or {})
         self._address = address_of(url)
         self.shown = without_password(url)
         """The address, as it may be told."""
@@ -222,6 +226,15 @@ def address_of(url: str) -> SplitResult:
             f"{without_password(url)!r} has a password in it", remedy="Give it as a setting of its own"
         )
     return address
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    """Whether they can be sent; what would refuse them later tells their values, which may be secret."""
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise BadArgument(
+                f"The header {name!r} holds what cannot be sent", remedy="Look for line breaks at its end"
+            )
 
 
 def _tls(ca_file: Path | None, *, insecure: bool) -> ssl.SSLContext:
