@@ -46,6 +46,11 @@ def of_framework(logger: str) -> dict[str, object]:
     return {"log_type": "framework"} if logger.partition(".")[0] in FRAMEWORKS else {}
 
 
+def extra_of(record: logging.LogRecord) -> dict[str, Any]:
+    """What somebody has given along with a record of the standard library's logging."""
+    return {name: value for name, value in record.__dict__.items() if name not in _OF_EACH}
+
+
 class LogpithHandler(logging.Handler):
     """Brings records of the standard library's logging to the spool; `extra` becomes fields."""
 
@@ -58,7 +63,7 @@ class LogpithHandler(logging.Handler):
         emitter = self._own or the_emitter()
         try:
             fields = of_framework(record.name)
-            fields |= {name: value for name, value in record.__dict__.items() if name not in _OF_EACH}
+            fields |= extra_of(record)
             fields |= {"module": record.module, "function": record.funcName, "line": record.lineno}
             if record.exc_info and record.exc_info[1] is not None:
                 fields |= error_fields(record.exc_info[1])

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar, Union
 
 from logpith_emit.errors import BadArgument, NotFound, nearest, refuse_all
+from logpith_emit.extras import library
 from logpith_emit.secret import Secret
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ def load_settings(
     reader = _Reader(environment)
     given = reader.from_environment(kind, prefix)
     for path in files:
-        given = _merged(given, _marked(_read_toml(path, prefix), path.name))
+        given = _merged(given, _marked(_read(path, prefix), path.name))
     try:
         settings = reader.build(kind, given, "")
     except BadArgument as error:
@@ -116,6 +117,27 @@ class _Given:
 
 _Tree = dict[str, Any]
 """Tables as dicts, arrays of tables as lists of them, all other values as `_Given`."""
+
+
+def _read(path: Path, prefix: str) -> Mapping[str, object]:
+    return _read_yaml(path) if path.suffix in (".yaml", ".yml") else _read_toml(path, prefix)
+
+
+def _read_yaml(path: Path) -> Mapping[str, object]:
+    yaml = library("yaml", "yaml")
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise NotFound(f"There is no settings file {path}", remedy="Check the path") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadArgument(f"{path} cannot be read: {error}", remedy="Check the path") from error
+    except yaml.YAMLError as error:
+        raise BadArgument(f"{path} is no YAML: {error}", remedy="Mend that place") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise BadArgument(f"{path} is no table of settings", remedy="Write NAME: value")
+    return content
 
 
 def _read_toml(path: Path, prefix: str) -> Mapping[str, object]:

@@ -101,6 +101,11 @@ class Shipper:
         return _end_all(running, deadline_s)
 
     @property
+    def destinations(self) -> Mapping[str, Destination]:
+        """Those that it delivers to, by name."""
+        return dict(self._destinations)
+
+    @property
     def shipped(self) -> Mapping[str, Shipped]:
         """What became of the records, by destination."""
         with self._lock:
