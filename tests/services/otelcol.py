@@ -143,7 +143,7 @@ class OtelCollector(Server):
 
 
 def plain_attributes(of: dict[str, Any]) -> dict[str, Any]:
-    return {each["key"]: plain(each.get("value", {})) for each in of.get("attributes", [])}
+    return {each.get("key", ""): plain(each.get("value", {})) for each in of.get("attributes", [])}
 
 
 def plain(value: dict[str, Any]) -> Any:
@@ -151,7 +151,7 @@ def plain(value: dict[str, Any]) -> Any:
     if "arrayValue" in value:
         return [plain(each) for each in value["arrayValue"].get("values", [])]
     if "kvlistValue" in value:
-        return {each["key"]: plain(each.get("value", {})) for each in value["kvlistValue"].get("values", [])}
+        return {each.get("key", ""): plain(each.get("value", {})) for each in value["kvlistValue"].get("values", [])}
     if "intValue" in value:
         return int(value["intValue"])
     return next(iter(value.values()), None)
