@@ -55,9 +55,15 @@ def test_the_plain_encoder_writes_what_json_has_and_asks_no_object(by):
 
 @given(st.dictionaries(st.text(), VALUES))
 def test_anything_is_one_line_of_json(fields):
-    for written in (encode(fields), encoding._in_json(encoding._in_words(fields, 0, frozenset()))):
-        assert b"\n" not in written
-        assert isinstance(json.loads(written), dict)
+    with pytest.MonkeyPatch.context() as patch:
+        for found in (encoding._find(), encoding._BY_JSON):
+            patch.setattr(encoding, "_found", found)
+            written = encode(fields)
+
+            assert b"\n" not in written
+            read = json.loads(written)
+            assert isinstance(read, dict)
+            json.dumps(read, ensure_ascii=False).encode()  # nothing in it that cannot be written again
 
 
 @pytest.mark.parametrize(
@@ -74,6 +80,16 @@ def test_anything_is_one_line_of_json(fields):
 )
 def test_objects_are_put_into_words(value, found):
     assert represent(value) == found
+
+
+@pytest.mark.parametrize("put", [lambda value: value, lambda value: [value], lambda value: {"k": (value,)}])
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_are_put_into_words_wherever_they_are(by, put, kind):
+    fields = {"a": put(kind(b"password=x"))}
+
+    assert b"password=x" in encode(fields)
+    with pytest.raises(TypeError):
+        plain_encoder()(fields)
 
 
 def test_long_words_are_cut(by):
