@@ -152,7 +152,9 @@ def the_emitter() -> Emitter:
     except LogpithError as error:
         # A program goes on, whatever its environment says of logging.
         with suppress(OSError, AttributeError):
-            sys.stderr.write(f"logpith-emit: {error.problem}; logging as if nothing was set. {error.remedy}\n")
+            sys.stderr.write(
+                f"logpith-emit: {error.problem}; logging as if nothing was set. {error.remedy}\n"
+            )
         return configure(EmitSettings())
 
 
