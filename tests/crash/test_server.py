@@ -146,6 +146,9 @@ class Load:
                 if self._is_over or not is_patient:
                     return False
                 continue
+            if status in {429, 503}:  # it says: come again
+                server -= 1
+                continue
             assert status == 200, told
             assert (told["accepted"] + told["duplicates"], told["rejected"]) == (sent.count, 0), told
             self.repeated += told["duplicates"] > 0
