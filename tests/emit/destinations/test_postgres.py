@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from delivering import delivering
@@ -504,7 +504,6 @@ records = st.dictionaries(st.sampled_from(FIELDS) | st.text(st.characters(), max
 
 
 @given(said=st.lists(records, min_size=1, max_size=20))
-@settings(max_examples=40)
 def test_whatever_is_said_has_a_row(any_table, said):
     marked = [{**fields, "status": f"s{next(numbers)}"} for fields in said]
 
