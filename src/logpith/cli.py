@@ -820,6 +820,15 @@ def _tail(parsed: Parsed) -> int:
     return FOUND if records else NOTHING
 
 
+def _ship(parsed: Parsed) -> int:
+    from logpith_emit.command import main as emit  # noqa: PLC0415 - only this command needs it
+
+    if parsed.words:
+        raise BadArgument(f"{parsed.words[0]!r} is one word too many", remedy="logpith ship --help")
+    told = [f"--{name}={value}" for name, value in parsed.options.items() if name != "once"]
+    return emit(["ship", *(["--once"] if "once" in parsed.options else []), *told])
+
+
 def _incident_names() -> Iterable[str]:
     from logpith.demo.incidents import names  # noqa: PLC0415 - only the demo's help needs them
 
@@ -1097,6 +1106,29 @@ _COMMANDS: Mapping[str, Command] = {
                 "logpith tail -n 100",
             ),
             run=_tail,
+        ),
+        Command(
+            name="ship",
+            summary="Bring what programs said by logpith-emit to its destinations.",
+            usage="logpith ship [options]",
+            doc="Programs that log by logpith-emit bring their records to destinations by themselves. What they could "
+            "not bring before they ended waits in the spool; this brings it, and what comes. Settings are those of "
+            "the programs. The same as logpith-emit ship, whose exit code 1 says that something waits; logpith-emit "
+            "status tells how that goes.",
+            options=(
+                Option(name="once", doc="End when all is delivered that is there."),
+                Option(name="timeout", value="S", doc="How long --once may take (default: 60)."),
+                Option(
+                    name="folder", value="D", doc="One spool (default: those of all services of this user)."
+                ),
+                Option(
+                    name="settings",
+                    value="FILE",
+                    doc="Settings of TOML (default: what LOGPITH_EMIT_SETTINGS names).",
+                ),
+            ),
+            examples=("logpith ship --once", "logpith ship --settings emit.toml"),
+            run=_ship,
         ),
         Command(
             name="mcp",

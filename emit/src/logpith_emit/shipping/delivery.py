@@ -42,8 +42,8 @@ _SAVE_EVERY_NS = 1_000_000_000
 _BREATHE_EVERY = 16
 
 
-class _Stopped(Exception):  # noqa: N818 - leaves a thread's loop, and nothing else
-    """The thread shall end, whatever it is waiting for."""
+class _Stopped(BaseException):
+    """The thread shall end, whatever it is waiting for. No failure, so nothing that looks for failures catches it."""
 
 
 @dataclass
