@@ -45,11 +45,6 @@ class ParquetFile:
             note_read(int(self._chunk_bytes[np.ix_(groups, places)].sum()))
         return {name: _whole(table[name]) for name in names}
 
-    def rows_of(self, group: int) -> int:
-        """How many rows a row group has."""
-        rows: int = self.metadata.row_group(group).num_rows
-        return rows
-
     @cached_property
     def metadata(self) -> Any:
         """What the footer says."""

@@ -56,7 +56,6 @@ _RESTORE = "Run logpith store check; restore the segment from a copy, or drop it
 
 _NO_TEXT = np.zeros(1, np.uint8)
 _NO_ROWS = np.empty(0, np.int64)
-_NO_VALUES = pa.array([], pa.large_binary())
 _NUMBERS = itertools.count()
 
 Made = TypeVar("Made")
@@ -288,7 +287,7 @@ class Segment:
         parts: Sequence[int] = range(len(self.head.parts))
         if wanted is not None and not wanted.all():
             parts = np.flatnonzero(np.logical_or.reduceat(wanted, self.head.parts)).tolist()
-        column = self._parts(blocks, parts)
+        parts, column = self._parts(blocks, parts)
         borders = itertools.accumulate((self._records_of(block) for block in blocks), initial=0)
         rows = [
             sorted_rows(template[low:high], first, behind) + low
@@ -343,28 +342,18 @@ class Segment:
     def _records_of(self, block: int) -> int:
         return min(self.head.block_records, self.head.records - block * self.head.block_records)
 
-    def _parts(self, blocks: Sequence[int], parts: Sequence[int]) -> Any:
-        """Some parts of the values of some blocks; those of single blocks are remembered for a while."""
-        if len(blocks) != 1:
-            return self._read_parts(blocks, parts)
-        block = blocks[0]
-        known = {part: RECENT.get(self._number, block, f"values/{part}") for part in parts}
-        missing = [part for part, column in known.items() if column is None]
-        if missing:
-            column = self._read_parts(blocks, missing)
-            first = 0
-            for part in missing:
-                count = self._values.rows_of(block * len(self.head.parts) + part)
-                known[part] = column.slice(first, count)
-                RECENT.put(self._number, block, f"values/{part}", known[part])
-                first += count
-            if len(missing) == len(known):
-                return column
-        return pa.concat_arrays([_NO_VALUES, *known.values()])
-
-    def _read_parts(self, blocks: Sequence[int], parts: Sequence[int]) -> Any:
+    def _parts(self, blocks: Sequence[int], parts: Sequence[int]) -> tuple[Sequence[int], Any]:
+        """(some parts or all, these of the values of some blocks). Of single blocks they are remembered for a while."""
         groups = [block * len(self.head.parts) + part for block in blocks for part in parts]
-        return self._values.read(groups, ["values"])["values"]
+        if len(blocks) != 1:
+            return parts, self._values.read(groups, ["values"])["values"]
+        for known in (range(len(self.head.parts)), parts):
+            column = RECENT.get(self._number, blocks[0], f"values {[*known]}")
+            if column is not None:
+                return known, column
+        column = self._values.read(groups, ["values"])["values"]
+        RECENT.put(self._number, blocks[0], f"values {[*parts]}", column)
+        return parts, column
 
     def lines(
         self,
