@@ -68,7 +68,7 @@ class HttpClient:
 
         self._timeout_s = timeout_s
         self._headers = dict(headers or {})
-        self._tls = _tls(ca_file, insecure=insecure) if self._address.scheme == "https" else None
+        self._tls = tls_context(ca_file, insecure=insecure) if self._address.scheme == "https" else None
         self._connection: HTTPConnection | None = None
 
     def post(
@@ -237,7 +237,12 @@ def _check_headers(headers: Mapping[str, str]) -> None:
             )
 
 
-def _tls(ca_file: Path | None, *, insecure: bool) -> ssl.SSLContext:
+def tls_context(ca_file: Path | None, *, insecure: bool) -> ssl.SSLContext:
+    """Trusts the certificates of the machine and those of a file; or, `insecure`, any.
+
+    Raises:
+        BadArgument: the file has no certificates.
+    """
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:

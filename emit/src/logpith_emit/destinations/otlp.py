@@ -1,7 +1,7 @@
 """OTLP: log records over HTTP, in OpenTelemetry's JSON, for its Collector and whatever else speaks it; also Logfire.
 
-Follows https://opentelemetry.io/docs/specs/otlp/. Every `service` is a resource, every logger a scope; a field that has no
-place of its own is an attribute of its name.
+Follows https://opentelemetry.io/docs/specs/otlp/. Every `service` is a resource, every logger a scope; a field that has
+no place of its own is an attribute of its name.
 """
 
 from __future__ import annotations
@@ -146,7 +146,7 @@ def _log_record(record: Outgoing) -> dict[str, object]:
         made["spanId"] = span_id.lower()
     elif "span_id" in fields:
         told["span_id"] = span_id
-    made["attributes"] = _attributes({**told, "log.record.uid": record.id})
+    made["attributes"] = _attributes({"log.record.uid": record.id, **told})
     return made
 
 
