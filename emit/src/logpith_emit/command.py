@@ -76,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     forgotten.add_argument("name", help="its name in the settings")
     forgotten.set_defaults(run=_forget)
+
+    config = commands.add_parser(
+        "config", help="the settings of a server: ENABLE_LOCAL_LOGGING, KAFKA_TOPIC and the like"
+    )
+    config.add_argument("--file", type=Path, help="a profile in YAML or TOML")
+    config.add_argument("--sources", action="store_true", help="where each was said")
+    config.add_argument("--json", action="store_true", help="for programs")
+    config.set_defaults(run=_config)
     return parser
 
 
@@ -204,6 +212,24 @@ def _forget(told: argparse.Namespace) -> int:
     for spool in spools:
         forget(spool, told.name)
         sys.stdout.write(f"{spool.folder.name}  no longer waits for {told.name}\n")
+    return DONE
+
+
+def _config(told: argparse.Namespace) -> int:
+    # Loaded by those alone that have such settings.
+    from logpith_emit.unified.config import ServerConfig  # noqa: PLC0415
+
+    config = ServerConfig.from_environment(file=told.file)
+    shown = config.shown()
+    if told.json:
+        sourced = {"sources": dict(config.sources)} if told.sources else {}
+        sys.stdout.write(json.dumps({"settings": shown, **sourced}, indent=2) + "\n")
+        return DONE
+    width = max(map(len, shown))
+    values = max(len(value) for value in shown.values())
+    for name, value in shown.items():
+        source = f"  {config.sources[name]}" if told.sources else ""
+        sys.stdout.write(f"{name:{width}}  {value:{values}}{source}".rstrip() + "\n")
     return DONE
 
 

@@ -170,7 +170,7 @@ class Emitter:
             with self.silenced():
                 said: Mapping[str, object] = fields_of(entry)
                 if self._redactor is not None:
-                    said = self._redactor.redact_fields(_spelt_out(said))
+                    said = self._redactor.redact_fields(spelt_out(said))
                 payload = encode(said)
             if not (self._writer or self._open()).append(payload, RECORD_KIND):
                 self._warn("the spool is full", f"look at {self.folder}, or give it a higher limit")
@@ -197,7 +197,7 @@ class Emitter:
             self._learn_names(named)
             said: Mapping[str, object] = {"message": message, **named}
             if self._redactor is not None and not _SCALARS.issuperset(map(type, said.values())):
-                said = _spelt_out(said)
+                said = spelt_out(said)
             return encode({"timestamp": self._now_ns(), **own, **self._kept(said)})
 
     def _learn_names(self, names: Iterable[str]) -> None:
@@ -281,7 +281,10 @@ class Emitter:
             return
         self._warned_ns = now_ns
         with suppress(Exception):
-            sys.stderr.write(f"logpith-emit: {problem}; {remedy}\n")
+            told = f"{problem}; {remedy}"
+            # Errors of other people's libraries are in it, and those show addresses with passwords.
+            told = told if self._redactor is None else self._redactor.redact(told)
+            sys.stderr.write(f"logpith-emit: {told}\n")
 
 
 _EMITTERS: weakref.WeakSet[Emitter] = weakref.WeakSet()
@@ -329,7 +332,7 @@ def _is_plain_name(name: str) -> bool:
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
-def _spelt_out(said: Mapping[str, object]) -> Mapping[str, object]:
+def spelt_out(said: Mapping[str, object]) -> Mapping[str, object]:
     """The same in JSON's own types, so that a secret is found in the words of an object, too."""
     try:
         spelt: Mapping[str, object] = json.loads(encode(said))

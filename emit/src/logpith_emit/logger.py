@@ -127,18 +127,23 @@ def configure(settings: EmitSettings | None = None, **fields: Any) -> Emitter:
     Raises:
         BadArgument: a setting cannot be used.
     """
-    global _EMITTER
     made = Emitter(replace(settings or settings_of(os.environ), **fields))
     console = made.settings.console
     if console or (console is None and sys.stderr is not None and sys.stderr.isatty()):
         from logpith_emit.console import console_for  # noqa: PLC0415 - which few programs have in earnest
 
         made.listeners = (console_for(sys.stderr),)
-    with _LOCK:
-        before, _EMITTER = _EMITTER, made
-    if before is not None:
-        before.close()
+    use_emitter(made)
     return made
+
+
+def use_emitter(emitter: Emitter) -> None:
+    """Lets all loggers of this program write by this one from now on; the one before is closed."""
+    global _EMITTER
+    with _LOCK:
+        before, _EMITTER = _EMITTER, emitter
+    if before is not None and before is not emitter:
+        before.close()
 
 
 def the_emitter() -> Emitter:

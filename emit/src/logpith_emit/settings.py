@@ -50,18 +50,19 @@ def load_settings(
     prefix: str,
     environment: Mapping[str, str],
     unknown: list[BadArgument] | None = None,
+    spelled: Mapping[str, str] | None = None,
 ) -> Loaded[T]:
     """The settings of class `kind`; of two files that set the same thing the first counts.
 
     In a `pyproject.toml` they stand under `[tool.PREFIX]` in lower case. With an empty prefix the variables
     are named as the fields are. Who gives a list as `unknown` gets there the names that set nothing, and the settings
-    without them.
+    without them. A variable that somebody has spelled in another way is told as `spelled` has it.
 
     Raises:
         NotFound: a file is not there.
         BadArgument: something in a file or the environment cannot be used; knows the place.
     """
-    reader = _Reader(environment)
+    reader = _Reader(environment, spelled)
     given = reader.from_environment(kind, prefix)
     for path in files:
         given = _merged(given, _marked(_read(path, prefix), path.name))
@@ -257,8 +258,9 @@ class _UnfitItem(_Unfit):
 class _Reader:
     """Builds settings, and keeps where each came from."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], spelled: Mapping[str, str] | None = None) -> None:
         self.environment = environment
+        self.spelled = spelled or {}
         self.sources: dict[str, str] = {}
         self.unknown: list[BadArgument] = []
         """Names of what there is not."""
@@ -270,7 +272,8 @@ class _Reader:
                 table = given
                 for name in path[:-1]:
                     table = table.setdefault(name, {})
-                table[path[-1]] = _Given(self.environment[variable], variable, is_text=True)
+                source = self.spelled.get(variable, variable)
+                table[path[-1]] = _Given(self.environment[variable], source, is_text=True)
         return given
 
     def build(self, hint: Hint, given: Any, place: str, *, default: object = None) -> Any:

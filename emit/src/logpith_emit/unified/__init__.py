@@ -9,7 +9,7 @@
     await destination.close()
 
 config.py    what a server's settings are, and where each was said
-face.py      a destination with async write, query and close: ours, and wrappers around anybody's
+face.py      a destination with async write, query, flush and close: ours, and wrappers around anybody's
 factory.py   settings → destination
 logger.py    what a program says → entries
 """
@@ -17,7 +17,7 @@ logger.py    what a program says → entries
 from logpith_emit.entry import LogEntry
 from logpith_emit.unified.config import ServerConfig
 from logpith_emit.unified.face import CompositeDestination, LogDestination, RetryWrapper, SpooledDestination
-from logpith_emit.unified.factory import create_log_destination
+from logpith_emit.unified.factory import create_log_destination, switch_destinations
 from logpith_emit.unified.logger import UnifiedLogger
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "SpooledDestination",
     "UnifiedLogger",
     "create_log_destination",
+    "switch_destinations",
 ]

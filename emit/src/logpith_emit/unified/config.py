@@ -1,4 +1,7 @@
-"""Settings of a server, from its environment, a file `.env` beside it, and a profile in YAML or TOML."""
+"""Settings of a server, from its environment, a file `.env` in its working directory, and a profile in YAML or TOML.
+
+Of each setting the first of these counts: `LOGPITH_KAFKA_TOPIC`, `KAFKA_TOPIC`, the same two in `.env`, the profile.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +22,23 @@ from logpith_emit.settings import Loaded, load_settings
 PREFIX = "LOGPITH_"
 """What a variable may have before its name."""
 
+_PRIVATE = "LOGPITH=SERVER"  # which no variable can be called
+
+_OWN = ("name", "version")
+"""Fields whose bare names mean something else in many an environment: only `LOGPITH_NAME` is ours."""
+
+_SECRETS = ("postgres_dsn", "convex_api_key")
+_LISTS = ("kafka_bootstrap_servers", "elasticsearch_hosts")
+_LEAST = {"log_retention_days": 0, "log_retry_attempts": 1, "log_retry_delay_ms": 0}
+
 Level = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Kind = Literal["sqlite", "kafka", "elasticsearch", "postgres", "convex"]
 
 
-@dataclass
+@dataclass(repr=False)
 class ServerConfig:
-    """How a server logs. Each field but its name and version is a variable of the environment, too: `KAFKA_TOPIC`, or
-    `LOGPITH_KAFKA_TOPIC`."""
+    """How a server logs. Each field is a variable of the environment, too: `LOGPITH_KAFKA_TOPIC`, or `KAFKA_TOPIC`;
+    `name` and `version` only with the prefix."""
 
     name: str = "mcp-server"
     """What the server calls itself."""
@@ -50,37 +62,69 @@ class ServerConfig:
     """How long they are kept on this machine; 0 is for ever."""
 
     log_retry_attempts: int = 2
-    """How often a `RetryWrapper` tries. What stands in the spool is tried until it is delivered."""
+    """How often a `RetryWrapper` tries, given this. What stands in the spool is tried until it is delivered."""
 
     log_retry_delay_ms: int = 50
-    """How long to wait before the second try; twice that before the next, and so on."""
+    """How long to wait before the second try, about; twice that before the next, and so on."""
 
     sqlite_path: Path | None = None
     """The file of SQLite; else one beside the spools."""
 
     kafka_bootstrap_servers: tuple[str, ...] | str | None = None
-    """Brokers to begin with, `host:9092`."""
+    """Brokers to begin with, `host:9092`, a list or a text with commas; else the one of this machine."""
 
     kafka_topic: str = "mcp-logs"
+    """Where records go there."""
 
     elasticsearch_hosts: tuple[str, ...] | str | None = None
-    """Nodes, `https://host:9200`."""
+    """Nodes, `https://host:9200`, a list or a text with commas; else the one of this machine."""
 
     elasticsearch_index_prefix: str = "mcp-logs"
+    """What indexes are called before their day."""
 
     postgres_dsn: Secret | None = None
     """`postgresql://user:password@host/database`; else the one of this machine."""
 
     postgres_table: str = "unified_logs"
+    """The table, or `schema.table`."""
 
     convex_endpoint_url: str | None = None
-    """The address of the HTTP action."""
+    """The address of the HTTP action; must be given for `convex`."""
 
     convex_api_key: Secret | None = None
-    convex_timeout_seconds: float = 30.0
+    """Sent as `Authorization: Bearer …`."""
 
-    sources: Mapping[str, str] = field(default_factory=dict, init=False, repr=False, compare=False)
+    convex_timeout_seconds: float = 30.0
+    """How long it may take to answer."""
+
+    sources: Mapping[str, str] = field(default_factory=dict, init=False, compare=False)
     """Field → where it was said: a variable, a file, or `default`."""
+
+    def __post_init__(self) -> None:
+        for name, least in _LEAST.items():
+            if getattr(self, name) < least:
+                raise BadArgument(
+                    f"{name} must be at least {least}, not {getattr(self, name)}",
+                    remedy="Leave it out for its default",
+                )
+        if self.convex_timeout_seconds <= 0:
+            raise BadArgument(
+                f"convex_timeout_seconds must be more than 0, not {self.convex_timeout_seconds}",
+                remedy="Leave it out for its default",
+            )
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """A secret is one from then on, and a list in a text becomes one."""
+        if name in _SECRETS and isinstance(value, str):
+            value = Secret(value)
+        elif name in _LISTS and isinstance(value, str | list | tuple):
+            items = value.split(",") if isinstance(value, str) else map(str, value)
+            value = tuple(item.strip() for item in items if item.strip()) or None
+        super().__setattr__(name, value)
+
+    def __repr__(self) -> str:
+        told = ", ".join(f"{name}={value!r}" for name, value in self.shown().items())
+        return f"{type(self).__name__}({told})"
 
     @classmethod
     def from_environment(
@@ -91,7 +135,7 @@ class ServerConfig:
         folder: Path | None = None,
     ) -> ServerConfig:
         """The settings that variables say, then `.env` in the folder, the working directory unless another is given,
-        then a file: of each setting the first counts.
+        then a file: of each setting the first counts. `${VAR}` in the file is filled in from the first two.
 
         Raises:
             BadArgument: something cannot be used; knows the place.
@@ -100,19 +144,22 @@ class ServerConfig:
         real = dict(os.environ if environment is None else environment)
         beside = read_dotenv((folder or Path.cwd()) / ".env")
         known = {**beside, **real}
-        origins: dict[str, str] = {}
-        names = {one.name.upper() for one in dataclasses.fields(cls) if one.init} - {"NAME", "VERSION"}
-        told = {name: value for name, value in known.items() if name not in ("NAME", "VERSION")}
-        for name in names:
-            spelled = next((one for one in (f"{PREFIX}{name}", name) if one in known), None)
-            if spelled is not None:
-                told[name] = known[spelled]
-                origins[name] = spelled if spelled in real else f".env: {spelled}"
+        # Called as no variable of anybody else's is, so that a `${NAME}` of the file is what it says.
+        told, spelled = known, {}
+        for name in (one.name.upper() for one in dataclasses.fields(cls) if one.init):
+            ours = f"{_PRIVATE}_{name}"
+            for values, place in ((real, ""), (beside, ".env: ")):
+                spellings = (f"{PREFIX}{name}", name)[: 1 if name.lower() in _OWN else 2]
+                found = next((one for one in spellings if one in values), None)
+                if found is not None:
+                    told[ours] = values[found].upper() if name == "LOG_LEVEL" else values[found]
+                    spelled[ours] = f"{place}{found}"
+                    break
         loaded: Loaded[ServerConfig] = load_settings(
-            cls, [file] if file is not None else [], prefix="", environment=told
+            cls, [file] if file is not None else [], prefix=_PRIVATE, environment=told, spelled=spelled
         )
         config = loaded.settings
-        config.sources = {place: origins.get(source, source) for place, source in loaded.sources.items()}
+        config.sources = loaded.sources
         return config
 
     @classmethod
@@ -126,12 +173,7 @@ class ServerConfig:
 
     def shown(self) -> dict[str, str]:
         """Field → its value as it may be printed."""
-        shown = {}
-        for one in dataclasses.fields(self):
-            value = getattr(self, one.name)
-            if one.init:
-                shown[one.name] = _shown(value)
-        return shown
+        return {one.name: _shown(getattr(self, one.name)) for one in dataclasses.fields(self) if one.init}
 
 
 def _shown(value: object) -> str:
@@ -140,10 +182,14 @@ def _shown(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):
-        return ", ".join(map(without_password, value))
+        return ", ".join(map(_shown_host, value))
     if isinstance(value, bool):
         return str(value).lower()
     return without_password(str(value))
+
+
+def _shown_host(host: str) -> str:
+    return without_password(host) if "://" in host else without_password(f"x://{host}").removeprefix("x://")
 
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
@@ -156,7 +202,7 @@ def read_dotenv(path: Path) -> dict[str, str]:
         BadArgument: a line of it sets nothing.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        text = path.read_text("utf-8-sig")
         mode = path.stat().st_mode
     except FileNotFoundError:
         return {}
@@ -166,20 +212,26 @@ def read_dotenv(path: Path) -> dict[str, str]:
         with suppress(OSError, AttributeError):
             sys.stderr.write(f"logpith-emit: {path.name} may be read by others; chmod 600 {path.name}\n")
     found: dict[str, str] = {}
-    for number, line in enumerate(lines, 1):
+    lines = enumerate(text.splitlines(), 1)
+    for number, line in lines:
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         match = _LINE.fullmatch(line)
         if match is None:
             raise BadArgument(f"{path.name}:{number} sets nothing", remedy="Write NAME=value")
-        found[match[1]] = _unquoted(match[2])
+        name, value = match.groups()
+        if value[:1] not in ("'", '"'):
+            found[name] = ("" if value.startswith("#") else value).partition(" #")[0].rstrip()
+            continue
+        # What is quoted may have several lines, as a key in PEM has.
+        quote, value = value[0], line[line.index(value[0], match.start(2)) + 1 :]
+        while quote not in value:
+            more = next(lines, None)
+            if more is None:
+                raise BadArgument(
+                    f"{path.name}:{number} has a {quote} that nothing ends",
+                    remedy="Write it again at the end",
+                )
+            value += f"\n{more[1]}"
+        found[name] = value[: value.index(quote)]
     return found
-
-
-def _unquoted(text: str) -> str:
-    """A value without its quotes; one without any ends before ` #`."""
-    if text[:1] in ("'", '"'):
-        end = text.find(text[0], 1)
-        if end > 0:
-            return text[1:end]
-    return text.partition(" #")[0].rstrip()

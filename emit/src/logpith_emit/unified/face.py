@@ -9,22 +9,29 @@ import asyncio
 import random
 import sys
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Coroutine, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.destinations import Destination, Wanted
-from logpith_emit.emitter import EmitSettings, Emitter
+from logpith_emit.emitter import EmitSettings, Emitter, destinations_of
 from logpith_emit.entry import LogEntry
 from logpith_emit.errors import BadArgument, Refused
+from logpith_emit.redaction import Redactor
 
 _WARN_EVERY_NS = 60 * 1_000_000_000
 
-MOST_PENDING = 10_000
-"""Entries that a wrapper holds while their destination takes its time; what comes then is dropped, and counted."""
+MOST_WAITING = 10_000
+"""Entries that a wrapper holds while their destination takes its time; then the oldest is dropped, and counted."""
+
+AT_ONCE = 32
+"""Entries that a wrapper writes at the same time, begun in their order."""
+
+_GRACE_S = 0.1
 
 
 class LogDestination(ABC):
@@ -45,6 +52,10 @@ class LogDestination(ABC):
             NotImplementedError: this destination only takes entries.
         """
 
+    async def flush(self, timeout_s: float = 30.0) -> bool:
+        """Whether all that was written is delivered; waits for that. What a destination writes at once, it is."""
+        return True
+
     @abstractmethod
     async def close(self) -> None:
         """Lets go of what it holds, after what was taken is delivered or kept."""
@@ -61,11 +72,22 @@ class SpooledDestination(LogDestination):
             BadArgument: the settings describe a destination that is none.
         """
         self.emitter = Emitter(settings)
-        shipper = self.emitter.shipper
-        self.destinations: Mapping[str, Destination] = shipper.destinations if shipper else {}
-        """By name."""
 
-        self.can_query = any(destination.can_query for destination in self.destinations.values())
+    @property
+    def destinations(self) -> Mapping[str, Destination]:
+        """Those that it delivers to, by name."""
+        shipper = self.emitter.shipper
+        return shipper.destinations if shipper is not None else {}
+
+    @property
+    def can_query(self) -> bool:  # type: ignore[override]  # which is said of each, and may change
+        """Whether one of them can be asked."""
+        return any(destination.can_query for destination in self.destinations.values())
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Entries that are not in the spool, by reason; what became of the others `logpith-emit status` tells."""
+        return self.emitter.dropped
 
     async def write(self, entry: LogEntry) -> None:
         self.write_now(entry)
@@ -81,8 +103,20 @@ class SpooledDestination(LogDestination):
                 return await asyncio.to_thread(_ask, destination, wanted)
         raise NotImplementedError("None of the destinations can be asked")
 
+    def use(self, destinations: Mapping[str, Any]) -> None:
+        """Delivers to these from now on, by a name of one's own: destinations, or tables that describe them. What an
+        older one has not got waits in the spool for the day that it is among them again.
+
+        Raises:
+            BadArgument: one of them is none; all stays as it was.
+        """
+        made = destinations_of(replace(self.emitter.settings, destinations=destinations))
+        shipper = self.emitter.shipper
+        if shipper is None:
+            raise BadArgument("This destination began with none", remedy="Make one that has some")
+        shipper.use(made)
+
     async def flush(self, timeout_s: float = 30.0) -> bool:
-        """Whether all that was written is delivered; waits for that."""
         shipper = self.emitter.shipper
         return shipper is None or await asyncio.to_thread(shipper.flush, timeout_s)
 
@@ -102,49 +136,115 @@ def wanted_of(filters: Mapping[str, Any]) -> Wanted:
         BadArgument: one of them is none.
     """
     rest = dict(filters)
-    since: datetime | None = rest.pop("since", rest.pop("start_time", None))
-    until: datetime | None = rest.pop("until", rest.pop("end_time", None))
-    limit = int(rest.pop("limit", 100))
+    since, until = _moment(rest.pop("since", None)), _moment(rest.pop("until", None))
+    limit = rest.pop("limit", 100)
+    if not isinstance(limit, int) or limit < 0:
+        raise BadArgument(f"limit must be a whole number, not {limit!r}", remedy="Write limit=100")
     return Wanted(equal=rest, since=since, until=until, limit=limit)
 
 
-class _Owner:
-    """Tasks that somebody waits for in the end."""
+def _moment(told: Any) -> datetime | None:
+    """A time with its zone, which is this machine's where it does not say."""
+    if told is None or isinstance(told, datetime):
+        return told.astimezone() if told is not None and told.tzinfo is None else told
+    raise BadArgument(f"{told!r} is no time", remedy="Give a datetime")
 
-    def __init__(self, most: int) -> None:
+
+class _Queue:
+    """Entries on their way to somebody's destination, some of them at once, and the tasks that bring them there."""
+
+    def __init__(self, deliver: Callable[[LogEntry], Awaitable[None]], most: int) -> None:
+        self._deliver = deliver
         self._most = most
+        self._entries: deque[LogEntry] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._warned_ns = -_WARN_EVERY_NS
+        self.say = Warner().say
         self.dropped: Counter[str] = Counter()
-        """Entries that were neither delivered nor kept, by reason."""
+        """Entries that were given up, by reason."""
 
-    def begin(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begins it, where not too much is begun already."""
-        if len(self._tasks) >= self._most:
-            work.close()
-            self.drop("queue_full", f"{self._most} entries wait already")
-            return
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    @property
+    def waiting(self) -> int:
+        """Entries that are not delivered yet."""
+        return len(self._entries) + len(self._tasks)
 
-    async def wait(self) -> None:
-        """Returns when all that was begun has ended."""
-        while self._tasks:
-            await asyncio.wait(self._tasks)
+    def take(self, entry: LogEntry) -> None:
+        """Takes an entry; the oldest that waits goes where there are too many."""
+        if len(self._entries) >= self._most:
+            self._entries.popleft()
+            self.drop("queue_full", f"{self._most} wait already")
+        self._entries.append(entry)
+        if len(self._tasks) < AT_ONCE:
+            task = asyncio.create_task(self._run())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    def drop(self, reason: str, told: str) -> None:
-        """Counts an entry that is lost, and says so once a minute."""
-        self.dropped[reason] += 1
+    async def _run(self) -> None:
+        while self._entries:
+            try:
+                await self._deliver(self._entries.popleft())
+            except asyncio.CancelledError:
+                self.drop("cancelled", "it was on its way when its task was ended")
+                raise
+
+    async def flush(self, timeout_s: float) -> bool:
+        """Whether all that was taken is delivered or given up; waits for that."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=max(timeout_s, 0))
+        return not self._tasks
+
+    async def end(self, deadline_s: float) -> None:
+        """Returns when all is delivered, or given up because the time is up."""
+        if not await self.flush(deadline_s):
+            left = len(self._entries)
+            self._entries.clear()
+            for task in self._tasks:
+                task.cancel()
+            # Whoever holds on to a cancelled task is not waited for.
+            await asyncio.wait(self._tasks, timeout=_GRACE_S)
+            if left:
+                self.drop("closed", "they waited when the destination was closed", left)
+
+    def drop(self, reason: str, told: str, entries: int = 1) -> None:
+        """Counts entries that are lost, and says so."""
+        self.dropped[reason] += entries
+        self.say(f"{entries} entr{'y was' if entries == 1 else 'ies were'} lost: {told}")
+
+
+class Warner:
+    """Says on stderr what went wrong with somebody's destination, once a minute and without secrets."""
+
+    def __init__(self, *, says_all: bool = False) -> None:
+        """Each time, if it shall."""
+        self._every_ns = 0 if says_all else _WARN_EVERY_NS
+        self._said_ns = -_WARN_EVERY_NS
+        self._redactor = Redactor()
+
+    def say(self, told: str) -> None:
+        """Says it, where the minute is over."""
         now_ns = SYSTEM_CLOCK.monotonic_ns()
-        if now_ns - self._warned_ns >= _WARN_EVERY_NS:
-            self._warned_ns = now_ns
-            with suppress(OSError, AttributeError, ValueError):
-                sys.stderr.write(f"logpith-emit: an entry was lost: {told}; look at the destination\n")
+        if now_ns - self._said_ns < self._every_ns:
+            return
+        self._said_ns = now_ns
+        with suppress(OSError, AttributeError, ValueError):
+            sys.stderr.write(f"logpith-emit: {self._redactor.redact(told)}; look at the destination\n")
+
+
+async def _close(destination: LogDestination, queue: _Queue, deadline_s: float) -> None:
+    """Closes somebody's destination, which may take its time."""
+    try:
+        await asyncio.wait_for(destination.close(), max(deadline_s, _GRACE_S))
+    except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
+        queue.say(f"it did not close: {told_of(error)}")
+
+
+def told_of(error: BaseException) -> str:
+    """What an error says, and of which type it is."""
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 class RetryWrapper(LogDestination):
-    """Tries a destination again where it fails. For destinations of one's own: ours are tried until they take it."""
+    """Tries a destination again where it fails, whatever it raises. For destinations of one's own: ours are tried until
+    they take it."""
 
     def __init__(
         self,
@@ -153,34 +253,47 @@ class RetryWrapper(LogDestination):
         retry_delay_ms: int = 50,
         *,
         timeout_s: float = 30.0,
-        most_pending: int = MOST_PENDING,
+        deadline_s: float = 2.0,
+        most_waiting: int = MOST_WAITING,
     ) -> None:
-        """`retry_delay_ms` is how long to wait before the second try; how long one may take is `timeout_s`."""
+        """`retry_delay_ms` is about how long to wait before the second try, twice that before the third; one may take
+        `timeout_s`. Closing waits for `deadline_s`, at most."""
         if max_attempts < 1:
             raise BadArgument(f"max_attempts must be at least 1, not {max_attempts}", remedy="Write 2")
         self.destination = destination
         self.max_attempts = max_attempts
         self.retry_delay_ms = retry_delay_ms
         self.timeout_s = timeout_s
+        self.deadline_s = deadline_s
         self.can_query = destination.can_query
         self.delivered = 0
         self.retried = 0
-        self._owner = _Owner(most_pending)
+        self._queue = _Queue(self._deliver, most_waiting)
+
+    @property
+    def waiting(self) -> int:
+        """Entries that are not delivered yet."""
+        return self._queue.waiting
 
     @property
     def dropped(self) -> Mapping[str, int]:
         """Entries that were given up, by reason."""
-        return dict(self._owner.dropped)
+        return dict(self._queue.dropped)
 
     async def write(self, entry: LogEntry) -> None:
-        self._owner.begin(self._deliver(entry))
+        self._queue.take(entry)
 
     async def query(self, **filters: Any) -> list[LogEntry]:
         return await self.destination.query(**filters)
 
+    async def flush(self, timeout_s: float = 30.0) -> bool:
+        until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
+        is_done = await self._queue.flush(timeout_s)
+        return is_done and await self.destination.flush((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9)
+
     async def close(self) -> None:
-        await self._owner.wait()
-        await self.destination.close()
+        await self._queue.end(self.deadline_s)
+        await _close(self.destination, self._queue, self.deadline_s)
 
     async def _deliver(self, entry: LogEntry) -> None:
         delay_s = self.retry_delay_ms / 1_000
@@ -189,7 +302,7 @@ class RetryWrapper(LogDestination):
                 await asyncio.wait_for(self.destination.write(entry), self.timeout_s)
             except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
                 if attempt == self.max_attempts or isinstance(error, Refused):
-                    self._owner.drop(type(error).__name__, f"{type(error).__name__}: {error}")
+                    self._queue.drop(type(error).__name__, told_of(error))
                     return
                 self.retried += 1
                 await asyncio.sleep(delay_s * (0.5 + random.random() / 2))  # noqa: S311 - not for secrets
@@ -202,40 +315,57 @@ class RetryWrapper(LogDestination):
 class CompositeDestination(LogDestination):
     """Writes to several destinations; one that fails or takes its time harms no other."""
 
-    def __init__(self, destinations: Sequence[LogDestination], *, most_pending: int = MOST_PENDING) -> None:
+    def __init__(
+        self,
+        destinations: Sequence[LogDestination],
+        *,
+        timeout_s: float = 30.0,
+        deadline_s: float = 2.0,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        """One write of one of them may take `timeout_s`; closing waits for `deadline_s`, at most."""
+        # One try each: who wants more gives a `RetryWrapper`.
+        self._each = tuple(
+            destination
+            if isinstance(destination, OURS)
+            else RetryWrapper(
+                destination, 1, timeout_s=timeout_s, deadline_s=deadline_s, most_waiting=most_waiting
+            )
+            for destination in destinations
+        )
         self.destinations = tuple(destinations)
         self.can_query = any(destination.can_query for destination in self.destinations)
-        self._owners = [_Owner(most_pending) for _ in self.destinations]
+
+    @property
+    def waiting(self) -> int:
+        """Entries that one of them has not got yet, once for each of those."""
+        return sum(one.waiting for one in self._each if not isinstance(one, SpooledDestination))
 
     @property
     def dropped(self) -> Mapping[str, int]:
         """Entries that one of them did not take, by reason."""
-        return dict(sum((owner.dropped for owner in self._owners), Counter()))
+        return dict(sum((Counter(one.dropped) for one in self._each), Counter()))
 
     async def write(self, entry: LogEntry) -> None:
-        for destination, owner in zip(self.destinations, self._owners, strict=True):
-            owner.begin(self._write(destination, owner, entry))
+        for one in self._each:
+            await one.write(entry)  # which only takes it
 
     async def query(self, **filters: Any) -> list[LogEntry]:
         for destination in self.destinations:
             if destination.can_query:
-                return await destination.query(**filters)
+                with suppress(NotImplementedError):
+                    return await destination.query(**filters)
         raise NotImplementedError("None of the destinations can be asked")
 
-    async def close(self) -> None:
-        for destination, owner in zip(self.destinations, self._owners, strict=True):
-            await owner.wait()
-            try:
-                await destination.close()
-            except Exception as error:  # noqa: BLE001 - the others are closed all the same
-                owner.drop("close", f"{type(error).__name__}: {error}")
+    async def flush(self, timeout_s: float = 30.0) -> bool:
+        return all(await asyncio.gather(*(one.flush(timeout_s) for one in self._each)))
 
-    @staticmethod
-    async def _write(destination: LogDestination, owner: _Owner, entry: LogEntry) -> None:
-        try:
-            await destination.write(entry)
-        except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises
-            owner.drop(type(error).__name__, f"{type(error).__name__}: {error}")
+    async def close(self) -> None:
+        await asyncio.gather(*(one.close() for one in self._each))
+
+
+OURS = SpooledDestination | RetryWrapper | CompositeDestination
+"""Destinations that count by themselves what they drop."""
 
 
 class NoDestination(LogDestination):

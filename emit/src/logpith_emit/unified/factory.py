@@ -37,6 +37,16 @@ def create_log_destination(config: ServerConfig, *, folder: Path | None = None) 
     )
 
 
+def switch_destinations(destination: SpooledDestination, config: ServerConfig) -> None:
+    """Switches destinations on and off while the program runs, as other settings say. One that is switched off gets the
+    rest when it is on again; its records wait in the spool.
+
+    Raises:
+        BadArgument: a setting is missing or wrong; all stays as it was.
+    """
+    destination.use(destinations_of(config))
+
+
 def destinations_of(config: ServerConfig) -> dict[str, Mapping[str, object]]:
     """The tables of the destinations that are enabled.
 

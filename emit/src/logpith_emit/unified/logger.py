@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import os
 import sys
 import threading
+import weakref
 from collections import Counter, deque
 from collections.abc import Mapping
+from contextlib import suppress
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.context import context_fields, correlation_id
-from logpith_emit.entry import INTERNAL, LogEntry
+from logpith_emit.emitter import spelt_out
+from logpith_emit.entry import INTERNAL, LogEntry, entry_of, fields_of
+from logpith_emit.errors import BadArgument
 from logpith_emit.handlers import extra_of, of_framework
-from logpith_emit.logger import error_fields
-from logpith_emit.unified.face import MOST_PENDING, LogDestination, SpooledDestination
+from logpith_emit.logger import error_fields, use_emitter
+from logpith_emit.redaction import Redactor
+from logpith_emit.severity import DEBUG, INFO, band, from_python, severity_number
+from logpith_emit.unified.face import (
+    MOST_WAITING,
+    OURS,
+    LogDestination,
+    NoDestination,
+    SpooledDestination,
+    Warner,
+    told_of,
+)
+
+DEADLINE_S = 2.0
+"""How long the end of the program waits for a destination of somebody else's."""
 
 _COLUMNS = (
     "tool_name",
@@ -27,132 +45,281 @@ _COLUMNS = (
     "output_summary",
     "error_message",
 )
+_LEVELS = ("INFO", "TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_PYTHON = (0, 1, 10, 20, 30, 40, 50)
+
+_IS_FEEDING: ContextVar[bool] = ContextVar("logpith_feeding", default=False)
+"""Whether what is said now is said by a destination that is being written to."""
 
 
 class UnifiedLogger:
     """The program's way of logging."""
 
     _feeder: ClassVar[Feeder | None] = None
+    _handler: ClassVar[logging.Handler | None] = None
+    _sink: ClassVar[int | None] = None
+    _is_registered: ClassVar[bool] = False
 
     @classmethod
-    def initialize(cls, destination: LogDestination) -> None:
+    def initialize(cls, destination: LogDestination, level: str | None = None) -> None:
         """Takes over the standard library's logging and, where the program has loaded it, Loguru: what they say goes to
-        this destination alone, and nobody waits for it."""
-        before, cls._feeder = cls._feeder, Feeder(destination)
-        if before is not None:
-            before.close(0.0)
+        this destination alone, and nobody waits for it. What is less severe than `level` is not kept; without it that
+        is the destination's own level, which is `log_level` of its settings, and INFO for somebody else's destination.
+        To a destination of ours goes what `get_logger` and `@logged_tool` say, too. The destination before is closed.
+
+        Raises:
+            BadArgument: there is no such level.
+        """
+        least = _least(destination, level)
+        before = cls._feeder
+        if before is not None and before.destination is destination and not before.is_closed:
+            before.least = least
+            feeder = before
+        else:
+            feeder = Feeder(destination, least)
+            cls._let_go()
+            cls._feeder = feeder
+            if before is not None:
+                before.close(DEADLINE_S)
+        cls._take_over(feeder)
+        if isinstance(destination, SpooledDestination):
+            use_emitter(destination.emitter)
+        if not cls._is_registered:
+            cls._is_registered = True
+            atexit.register(cls.close)
+
+    @classmethod
+    def _take_over(cls, feeder: Feeder) -> None:
+        cls._let_go()
+        level = _PYTHON[band(feeder.least)]
         root = logging.getLogger()
         for handler in list(root.handlers):
             root.removeHandler(handler)
-        root.addHandler(_Handler(cls._feeder))
-        root.setLevel(logging.NOTSET)
+        cls._handler = _Handler(feeder)
+        root.addHandler(cls._handler)
+        root.setLevel(level)
         loguru = sys.modules.get("loguru")
         if loguru is not None:
             loguru.logger.remove()
-            loguru.logger.add(cls._feeder.take_loguru, level=0, format="{message}")
+            # Else Loguru would write out the values of all variables for each exception, which nobody reads.
+            cls._sink = loguru.logger.add(
+                feeder.take_loguru, level=level, format="{message}", backtrace=False, diagnose=False
+            )
 
     @classmethod
-    def close(cls, deadline_s: float = 2.0) -> bool:
-        """Whether the destination took everything within the deadline; afterwards nothing is taken any more."""
-        feeder, cls._feeder = cls._feeder, None
-        return feeder is None or feeder.close(deadline_s)
+    def _let_go(cls) -> None:
+        if cls._handler is not None:
+            logging.getLogger().removeHandler(cls._handler)
+            cls._handler = None
+        if cls._sink is not None:
+            with suppress(ValueError):  # the program has removed it
+                sys.modules["loguru"].logger.remove(cls._sink)
+            cls._sink = None
+
+    @classmethod
+    def close(cls, deadline_s: float = DEADLINE_S) -> bool:
+        """Whether the destination took everything and closed within the deadline; afterwards nothing is taken any more.
+        The end of the program does this, too."""
+        cls._let_go()
+        return cls._feeder is None or cls._feeder.close(deadline_s)
+
+    @classmethod
+    def waiting(cls) -> int:
+        """Entries that wait for somebody else's destination; what is in the spool does not count."""
+        return 0 if cls._feeder is None else cls._feeder.waiting
 
     @classmethod
     def dropped(cls) -> Mapping[str, int]:
         """Entries that the destination did not get, by reason."""
-        return dict(cls._feeder.dropped) if cls._feeder is not None else {}
+        return {} if cls._feeder is None else cls._feeder.dropped
+
+
+def _least(destination: LogDestination, level: str | None) -> int:
+    if level is None:
+        return destination.emitter.least if isinstance(destination, SpooledDestination) else INFO
+    least = severity_number(level)
+    if not least:
+        raise BadArgument(
+            f"{level!r} is no level", remedy="Write TRACE, DEBUG, INFO, WARNING, ERROR or CRITICAL"
+        )
+    return least
 
 
 class Feeder:
     """Hands entries to a destination: to ours at once, to others by an event loop on a thread of its own."""
 
-    def __init__(self, destination: LogDestination, *, most_pending: int = MOST_PENDING) -> None:
-        self.dropped: Counter[str] = Counter()
-        self._destination = destination
-        self._most = most_pending
+    def __init__(
+        self,
+        destination: LogDestination,
+        least: int = INFO,
+        *,
+        timeout_s: float = 30.0,
+        most_waiting: int = MOST_WAITING,
+    ) -> None:
+        """One write may take `timeout_s`."""
+        self.destination = destination
+        self.least = least
+        """What is less severe is not taken."""
+
+        self.is_closed = False
+        self._timeout_s = timeout_s
+        self._most = most_waiting
+        self._lost: Counter[str] = Counter()
+        self._say = Warner(says_all=least <= DEBUG).say
+        self._redactor = Redactor()
+        self._begin_anew()
+        _FEEDERS.add(self)
+
+    def _begin_anew(self) -> None:
+        """With nothing that waits and no thread: in a forked child, whose parent delivers what waited there."""
+        self._change = threading.RLock()  # a signal handler may log in the midst of it
         self._entries: deque[LogEntry] = deque()
-        self._change = threading.Condition()
-        self._is_closed = False
         self._thread: threading.Thread | None = None
-        if not isinstance(destination, SpooledDestination):
-            self._thread = threading.Thread(target=self._run, name="logpith-emit entries", daemon=True)
-            self._thread.start()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def waiting(self) -> int:
+        """Entries that wait."""
+        known = self.destination
+        inside = known.waiting if isinstance(known, OURS) and not isinstance(known, SpooledDestination) else 0
+        return len(self._entries) + inside
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """Entries that the destination did not get, by reason."""
+        own = self.destination.dropped if isinstance(self.destination, OURS) else {}
+        return dict(self._lost + Counter(own))
 
     def take(self, entry: LogEntry) -> None:
         """Takes an entry; the oldest that waits goes where there are too many."""
-        if isinstance(self._destination, SpooledDestination):
-            self._destination.write_now(entry)
-            return
-        if threading.current_thread() is self._thread:
-            self.dropped["recursive"] += 1  # the destination has logged while it was writing
-            return
+        if _IS_FEEDING.get():
+            self._lost["recursive"] += 1  # the destination has logged while it was writing
+        elif isinstance(self.destination, SpooledDestination):
+            self.destination.write_now(entry)
+        elif not isinstance(self.destination, NoDestination):
+            self._take_to_wait(entry)
+
+    def _take_to_wait(self, entry: LogEntry) -> None:
         with self._change:
+            if self.is_closed:
+                self.lose("closed", "it was said after the end")
+                return
             if len(self._entries) >= self._most:
                 self._entries.popleft()
-                self.dropped["queue_full"] += 1
+                self.lose("queue_full", f"{self._most} wait already")
             self._entries.append(entry)
-            self._change.notify_all()
+            self._hurry()
+
+    def _hurry(self) -> None:
+        """Lets the thread look at once; it is begun by the first entry."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="logpith-emit entries", daemon=True)
+            self._thread.start()
+        elif self._loop is not None and len(self._entries) <= 1:  # with more it is awake
+            self._loop.call_soon_threadsafe(self._wake.set)
+
+    def lose(self, reason: str, told: str, entries: int = 1) -> None:
+        """Counts entries that are lost, and says so once a minute, or each time where everything is logged."""
+        self._lost[reason] += entries
+        self._say(f"{entries} entr{'y was' if entries == 1 else 'ies were'} lost: {told}")
 
     def take_loguru(self, message: Any) -> None:
         """A sink of Loguru."""
         record: Mapping[str, Any] = message.record
-        extra = dict(record["extra"])
-        if record["exception"] is not None:
-            extra = {**error_fields(record["exception"].value), **extra}
-        self.take(
-            _entry(
-                moment=record["time"].astimezone(UTC),
-                level=record["level"].name,
-                logger=record["name"] or "",
-                message=record["message"],
-                extra=extra,
-                module=record["module"],
-                function=record["function"],
-                line=record["line"],
-                thread_name=record["thread"].name,
-                process_id=record["process"].id,
+        level, number = record["level"].name, record["level"].no
+        if (severity_number(level) or from_python(number)) < self.least:
+            return
+        try:
+            extra = dict(record["extra"])
+            if record["exception"] is not None:
+                extra = {**error_fields(record["exception"].value), **extra}
+            self.take(
+                _entry(
+                    moment=record["time"].astimezone(UTC),
+                    level=_level(level, number),
+                    logger=record["name"] or "",
+                    message=record["message"],
+                    extra=extra,
+                    module=record["module"],
+                    function=record["function"],
+                    line=record["line"],
+                    thread_name=record["thread"].name,
+                    process_id=record["process"].id,
+                )
             )
-        )
+        except Exception as error:  # noqa: BLE001 - a program goes on, whatever logging meets
+            self.lose(type(error).__name__, told_of(error))
 
     def close(self, deadline_s: float) -> bool:
-        """Whether all was taken within the deadline."""
-        if isinstance(self._destination, SpooledDestination):
-            self._destination.emitter.close()
+        """Whether all was taken and the destination is closed within the deadline."""
+        if isinstance(self.destination, SpooledDestination):
+            self.is_closed = True
+            self.destination.emitter.close()
             return True
-        until_ns = SYSTEM_CLOCK.monotonic_ns() + int(deadline_s * 1e9)
         with self._change:
-            self._is_closed = True
-            self._change.notify_all()
-        if self._thread is not None:
-            self._thread.join(max((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9, 0))
+            self.is_closed = True
+            if self._thread is None and isinstance(self.destination, NoDestination):
+                return True
+            self._hurry()
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._wake.set)
+            thread = self._thread
+        if thread is None:
+            return True
+        thread.join(deadline_s)
         with self._change:
-            self.dropped["closed"] += len(self._entries)
-            self._entries.clear()
-        return self._thread is None or not self._thread.is_alive()
+            if self._entries:
+                self.lose("closed", "they waited at the end", len(self._entries))
+                self._entries.clear()
+        return not thread.is_alive()
+
+    # ── on its thread ─────────────────────────────────────────────────────────────────────────────────────────
 
     def _run(self) -> None:
+        _IS_FEEDING.set(True)
         asyncio.run(self._feed())
 
     async def _feed(self) -> None:
-        while (entry := self._next()) is not None:
-            try:
-                await self._destination.write(entry)
-            except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
-                self.dropped[type(error).__name__] += 1
-            await asyncio.sleep(0)  # lets tasks that a wrapper owns get on
-        try:
-            await self._destination.close()
-        except Exception:  # noqa: BLE001 - as above
-            self.dropped["close"] += 1
-
-    def _next(self) -> LogEntry | None:
-        """The next entry, which is waited for; None when there are none and will be none."""
         with self._change:
-            while not self._entries:
-                if self._is_closed:
-                    return None
-                self._change.wait()
-            return self._entries.popleft()
+            self._loop = asyncio.get_running_loop()
+        while True:
+            self._wake.clear()
+            with self._change:
+                entry = self._entries.popleft() if self._entries else None
+            if entry is not None:
+                await self._write(entry)
+                await asyncio.sleep(0)  # lets tasks that a wrapper owns get on
+            elif self.is_closed:
+                break
+            else:
+                await self._wake.wait()
+        try:
+            await asyncio.wait_for(self.destination.close(), self._timeout_s)
+        except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
+            self._say(f"it did not close: {told_of(error)}")
+        with self._change:
+            self._loop = None
+
+    async def _write(self, entry: LogEntry) -> None:
+        try:
+            # Ours do this in the spool; nobody else has to think of it.
+            shown = entry_of(self._redactor.redact_fields(spelt_out(fields_of(entry))))
+            await asyncio.wait_for(self.destination.write(shown), self._timeout_s)
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - as above
+            self.lose(type(error).__name__, told_of(error))
+
+
+_FEEDERS: weakref.WeakSet[Feeder] = weakref.WeakSet()
+
+
+def _begin_all_anew() -> None:
+    for feeder in list(_FEEDERS):
+        feeder._begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all_anew)
 
 
 class _Handler(logging.Handler):
@@ -163,6 +330,14 @@ class _Handler(logging.Handler):
         self._feeder = feeder
 
     def emit(self, record: logging.LogRecord) -> None:
+        if (severity_number(record.levelname) or from_python(record.levelno)) < self._feeder.least:
+            return
+        try:
+            self._take(record)
+        except Exception as error:  # noqa: BLE001 - as above
+            self._feeder.lose(type(error).__name__, told_of(error))
+
+    def _take(self, record: logging.LogRecord) -> None:
         try:
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - arguments that do not fit the message, or whose __str__ raises
@@ -173,7 +348,7 @@ class _Handler(logging.Handler):
         self._feeder.take(
             _entry(
                 moment=datetime.fromtimestamp(record.created, UTC),
-                level=record.levelname,
+                level=_level(record.levelname, record.levelno),
                 logger=record.name,
                 message=message,
                 extra=extra,
@@ -184,6 +359,11 @@ class _Handler(logging.Handler):
                 process_id=record.process or os.getpid(),
             )
         )
+
+
+def _level(name: str, number: int) -> str:
+    """A level as it is called, or as the standard library calls what it is close to, if we do not know it."""
+    return name if severity_number(name) else _LEVELS[band(from_python(number))]
 
 
 def _entry(
