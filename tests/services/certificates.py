@@ -1,4 +1,4 @@
-"""A certificate of a server of this machine, which is its own authority."""
+"""Certificates of servers of this machine: one that is its own authority, and one that an authority has signed."""
 
 import subprocess
 from dataclasses import dataclass
@@ -35,3 +35,23 @@ def certificate(folder: Path) -> Certificate:
         # fmt: on
         made.both.write_text(made.key.read_text() + made.cert.read_text())
     return made
+
+
+def signed_certificate(folder: Path) -> tuple[Path, Certificate]:
+    """An authority, and what it has signed: for clients that take no authority for a server."""
+    authority = certificate(folder / "authority")
+    made = Certificate(folder / "cert.pem", folder / "key.pem", folder / "both.pem")
+    if not made.both.exists():
+        extensions = folder / "extensions"
+        extensions.write_text("basicConstraints=CA:FALSE\nsubjectAltName=IP:127.0.0.1,DNS:localhost\n")
+        # fmt: off
+        for arguments in (
+            ["req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=server",
+             "-keyout", made.key, "-out", folder / "request.pem"],
+            ["x509", "-req", "-in", folder / "request.pem", "-CA", authority.cert, "-CAkey", authority.key,
+             "-days", "2", "-extfile", extensions, "-out", made.cert],
+        ):
+            subprocess.run([program("openssl"), *arguments], check=True, capture_output=True)
+        # fmt: on
+        made.both.write_text(made.key.read_text() + made.cert.read_text())
+    return authority.cert, made
