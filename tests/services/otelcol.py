@@ -154,6 +154,8 @@ def plain(value: dict[str, Any]) -> Any:
         return {each.get("key", ""): plain(each.get("value", {})) for each in value["kvlistValue"].get("values", [])}
     if "intValue" in value:
         return int(value["intValue"])
+    if "doubleValue" in value:  # written as a whole number where it is one
+        return float(value["doubleValue"])
     return next(iter(value.values()), None)
 
 

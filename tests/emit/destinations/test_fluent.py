@@ -1,6 +1,7 @@
 """What goes by the forward protocol is acknowledged before it counts, by a real receiver and by a strict one."""
 
 import hashlib
+import json
 import os
 import socket
 import ssl
@@ -13,6 +14,8 @@ from typing import ClassVar
 
 import msgpack
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from delivering import delivering
 from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
@@ -199,6 +202,29 @@ def test_a_batch_is_named_and_timed_to_the_nanosecond(receiver):
         [0, {"record_id": "7f-3", "timestamp": 9_999_999_999_000_000_000, "message": "c"}],
     ]
     assert option["chunk"] == again["chunk"] != other["chunk"]
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 64) - 1) | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(many=st.lists(st.dictionaries(TEXTS, VALUES, max_size=4), min_size=1, max_size=8))
+def test_whatever_json_says_is_understood(receiver, many):
+    records = [
+        Outgoing(f"7f-{at}", json.dumps({**fields, "timestamp": at}).encode())
+        for at, fields in enumerate(many)
+    ]
+    with destination_to(receiver.port).open() as live:
+        assert live.write(records) == ALL_WRITTEN
+
+    assert receiver.records[-len(many) :] == [
+        {"record_id": f"7f-{at}", **fields, "timestamp": at} for at, fields in enumerate(many)
+    ]
 
 
 def test_what_is_no_record_is_refused_and_its_neighbours_pass(receiver):

@@ -5,6 +5,8 @@ import json
 from contextlib import contextmanager
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from delivering import delivering
 from fault_proxy import Answer, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
@@ -125,6 +127,39 @@ def test_what_is_nested_deeper_than_a_server_reads_comes_as_text(collector):
     while isinstance(found, list):
         (found,) = found
     assert set(found) == {"[", "]"}
+
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(1 << 63), (1 << 63) - 1) | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(many=st.lists(st.dictionaries(TEXTS.map("x".__add__), VALUES, max_size=4), min_size=1, max_size=8))
+def test_whatever_json_says_is_understood(collector, many):
+    collector.forget()
+    records = [Outgoing(f"7f-{at}", json.dumps(fields).encode()) for at, fields in enumerate(many)]
+    with OtlpDestination(endpoint=collector.url).open() as live:
+        assert live.write(records) == ALL_WRITTEN
+
+    found = [one.attributes for one in collector.taken(len(many))]
+    # JSON has no infinite numbers, which come as their names.
+    infinite = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
+    expected = [replaced(fields, infinite) for fields in many]
+    assert found == [
+        {**fields, "log.record.uid": record.id} for fields, record in zip(expected, records, strict=True)
+    ]
+
+
+def replaced(value, names):
+    if isinstance(value, dict):
+        return {name: replaced(item, names) for name, item in value.items()}
+    if isinstance(value, list):
+        return [replaced(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, float) else value
 
 
 def test_services_and_loggers_are_kept_apart(collector):
