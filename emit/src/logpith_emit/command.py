@@ -182,7 +182,11 @@ def line_of(status: Status) -> str:
     parts = [f"{status.waiting:,} waiting{since}", f"{shipped.sent:,} sent"]
     parts += [f"{shipped.retried:,} retried"] if shipped.retried else []
     parts += [f"{shipped.refused:,} refused"] if shipped.refused else []
+    parts += [f"{shipped.unwanted:,} not wanted"] if shipped.unwanted else []
     parts += [f"{records:,} dropped ({reason})" for reason, records in shipped.dropped.items()]
+    if shipped.damaged_places:
+        places = f"{shipped.damaged_places:,} place{'s' * (shipped.damaged_places != 1)}"
+        parts.append(f"{places} of {shipped.damaged_bytes:,} bytes damaged")
     return f"{status.name} ({shipped.state}): {', '.join(parts)}"
 
 
@@ -193,7 +197,7 @@ def _as_json(spool: Spool, status: Status) -> Mapping[str, object]:
         "waiting": status.waiting,
         "waiting_bytes": status.waiting_bytes,
         "oldest": _moment(status.oldest_ns) if status.oldest_ns else None,
-        **vars(status.shipped),
+        **{name: value for name, value in vars(status.shipped).items() if name != "position"},
     }
 
 

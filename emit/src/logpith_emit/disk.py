@@ -173,6 +173,13 @@ class Lock:
         self._descriptor = descriptor
         return True
 
+    def is_there(self) -> bool:
+        """Whether it is held and its file is still the one of its name; else another process may hold that one."""
+        try:
+            return self._descriptor >= 0 and os.path.samestat(os.fstat(self._descriptor), self._path.stat())
+        except OSError:
+            return False
+
     def let_go(self) -> None:
         """Lets another process have it. In a forked child it stays with the parent."""
         if self._descriptor >= 0:

@@ -297,6 +297,8 @@ def _follow_forks(emitter: Emitter) -> None:
 def _begin_all_anew() -> None:
     for emitter in list(_EMITTERS):
         emitter._begin_anew()
+        # With its first record a child begins to deliver, too: its parent may end before it does.
+        emitter._writer = None
 
 
 if hasattr(os, "register_at_fork"):

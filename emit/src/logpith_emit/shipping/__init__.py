@@ -21,11 +21,12 @@ from logpith_emit.clock import SYSTEM_CLOCK, Clock
 from logpith_emit.destinations import Destination, Outgoing
 from logpith_emit.errors import BadArgument, NotFound, nearest
 from logpith_emit.shipping.delivery import Delivery, Warn
-from logpith_emit.shipping.shipped import Shipped, load_shipped
+from logpith_emit.shipping.shipped import Shipped, further, load_shipped, remove_shipped
 from logpith_emit.spool import DROPPED_KIND, Spool
 from logpith_emit.spool.place import SUFFIX as PLACE
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_MOST_NS = 1 << 63  # what says that it is from later does not know
 
 
 class Shipper:
@@ -113,8 +114,12 @@ class Shipper:
 
     def _begin(self, name: str, destination: Destination) -> None:
         delivery = Delivery(self.spool, name, destination, clock=self._clock, warn=self._warn)
-        self._running[name] = delivery
-        delivery.start(self._inside)
+        try:
+            delivery.start(self._inside)
+        except RuntimeError as error:  # at the limit of threads, or at the end of the interpreter
+            self._warn(f"{name}: {error}", "The records wait in the spool")
+        else:
+            self._running[name] = delivery
 
     def _forked(self) -> None:
         self._lock = threading.Lock()
@@ -173,17 +178,20 @@ def status_of(spool: Spool) -> list[Status]:
 
 def _status(spool: Spool, name: str) -> Status:
     waiting = waiting_bytes = oldest_ns = 0
-    for segment, frame in spool.reader(name).read():
+    shipped = load_shipped(spool, name) or Shipped()
+    reader = spool.reader(name)
+    reader.go_to(further(reader.position, shipped.position))
+    for segment, frame in reader.read():
         if frame.kind == DROPPED_KIND:
             continue
         waiting += 1
         waiting_bytes += len(frame.payload)
         said_ns = Outgoing(segment.writer, frame.payload).timestamp
-        if said_ns and (not oldest_ns or said_ns < oldest_ns):
+        if 0 < said_ns < _MOST_NS and (not oldest_ns or said_ns < oldest_ns):
             oldest_ns = said_ns
     return Status(
         name=name,
-        shipped=load_shipped(spool, name),
+        shipped=shipped,
         waiting=waiting,
         waiting_bytes=waiting_bytes,
         oldest_ns=oldest_ns,
@@ -201,6 +209,7 @@ def forget(spool: Spool, name: str) -> None:
         offer = nearest(name, names).strip() or f"There are: {', '.join(names) or 'none'}"
         raise NotFound(f"Nothing waits for a destination '{name}'", remedy=offer)
     spool.disk.remove(spool.folder / f"{name}{PLACE}")
+    remove_shipped(spool, name)
 
 
 def _names(spool: Spool) -> list[str]:

@@ -8,6 +8,10 @@ only one delivers to a destination at a time, for all of them.
                           ├─ Unavailable: again, later and later; after five times only one record is tried at first
                           ├─ Refused: one by one; those that are refused alone become dead letters
                           └─ too old: dropped, counted, and told in a record of its own
+
+What became of a batch is counted when all of it is done, and written down together with the place: a batch that the end
+of the program interrupts counts when it is delivered again. Where nothing can be written down, as on a full disk,
+delivery goes on, because it alone makes room: then a crash may deliver again all that came since.
 """
 
 from __future__ import annotations
@@ -16,18 +20,20 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field, replace
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
 from logpith_emit.destinations import Destination, LiveDestination, Outgoing
 from logpith_emit.disk import Lock
 from logpith_emit.encoding import encode
-from logpith_emit.errors import LogpithError, Refused, Unavailable
+from logpith_emit.errors import LogpithError, NotFound, Refused, Unavailable
+from logpith_emit.shipping.age import Age
 from logpith_emit.shipping.dead_letters import DeadLetters
-from logpith_emit.shipping.shipped import Shipped, load_shipped, save_shipped
-from logpith_emit.spool import DROPPED_KIND, Frame, Segment, Spool, SpoolReader, dropped_in
+from logpith_emit.shipping.shipped import Shipped, State, further, load_shipped, save_shipped
+from logpith_emit.spool import DROPPED_KIND, Damage, Frame, Segment, Spool, SpoolReader, dropped_in
 
 Warn = Callable[[str, str], None]
 """Tells people of a problem and what to do about it; it may tell less often than it is called."""
@@ -40,23 +46,39 @@ _LOOK_EVERY_S = 0.2
 _TAKE_OVER_EVERY_S = 1.0
 _SAVE_EVERY_NS = 1_000_000_000
 _BREATHE_EVERY = 16
+_MOST_FRAMES = 65_536
 
 
 class _Stopped(BaseException):
     """The thread shall end, whatever it is waiting for. No failure, so nothing that looks for failures catches it."""
 
 
+class _Notice(Outgoing):
+    """Tells what was dropped; nobody has said it, so it counts nowhere."""
+
+
 @dataclass
 class _Taken:
-    """What was taken from the spool at once."""
+    """What was taken from the spool at once, and what became of it."""
 
     records: list[Outgoing] = field(default_factory=list)
     frames: int = 0
     is_all: bool = True
     """Whether there is no more at the moment."""
 
+    sent: int = 0
+    unwanted: int = 0
+    refused: list[tuple[Outgoing, str]] = field(default_factory=list)
+    """Those that will never be taken, with the reason."""
+
+    dropped: Counter[str] = field(default_factory=Counter)
     too_old: int = 0
     last_too_old: str = ""
+
+    def refuse(self, record: Outgoing, reason: str) -> None:
+        """A record will never be taken."""
+        if not isinstance(record, _Notice):
+            self.refused.append((record, reason))
 
 
 class Delivery:
@@ -68,7 +90,7 @@ class Delivery:
         self.spool = spool
         self.name = name
         self.destination = destination
-        self.shipped: Shipped = load_shipped(spool, name)
+        self.shipped: Shipped = load_shipped(spool, name) or Shipped()
         """What became of the records so far."""
 
         self._clock = clock
@@ -76,26 +98,36 @@ class Delivery:
         self._lock = Lock(spool.folder / f"{name}.lock")
         self._has_lock = False
         self._dead = DeadLetters(spool, name)
+        self._age = Age(clock, destination.max_age_s)
+        self._damage = Damage()
+        """What was counted of it."""
         self._wake = threading.Condition()
         self._nudges = self._nudges_seen = 0
         """How often somebody wanted it to look at once; counted, so that none is missed."""
         self._ends_ns: int | None = None
         """By when it shall have ended, on the monotonic clock."""
         self._passes_begun = self._passes_ended = 0
+        self._saved: Mapping[str, object] = {}
+        """What was written down last."""
         self._saved_ns = -_SAVE_EVERY_NS
         self._thread: threading.Thread | None = None
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self, inside: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
-        """Begins to deliver, on a thread of its own, within `inside`."""
+        """Begins to deliver, on a thread of its own, within `inside`.
+
+        Raises:
+            RuntimeError: this process gets no thread more.
+        """
 
         def run() -> None:
             with inside():
                 self.run()
 
-        self._thread = threading.Thread(target=run, name=f"logpith-emit {self.name}", daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=run, name=f"logpith-emit {self.name}", daemon=True)
+        thread.start()
+        self._thread = thread
 
     def end_within(self, deadline_s: float) -> None:
         """Lets it end once all is delivered that is there, or the time is up; does not wait for that."""
@@ -137,66 +169,93 @@ class Delivery:
         self._lock.let_go()
 
     def _try_to_run(self) -> bool:
-        """Whether it has delivered until it was told to end; else another process does, or the disk refuses."""
+        """Whether it has delivered until it was told to end; else another process does, or something failed."""
+        state: State = "ended"
         try:
-            self.spool.disk.make_folder(self.spool.folder)
-            self._has_lock = self._lock.take()
-            if not self._has_lock:
-                self.shipped.state = "elsewhere"
-                if self._ends_ns is not None:  # the other one delivers what is here
-                    raise _Stopped
+            if not self._take_over():
                 return False
-            self.shipped = load_shipped(self.spool, self.name)
-            self.shipped.begin(os.getpid(), self.destination.type)
-            reader = self.spool.reader(self.name)
-            reader.commit()
+            reader = self._reader()
+            self._damage = Damage()
+            self._commit(reader)
             with self._opened() as live:
                 self._deliver_all(reader, live)
         except Exception as error:  # noqa: BLE001 - the top of a thread of ours in somebody else's program
+            state = "retrying"
             self._count_failure(error)
             return False
         finally:
             if self._has_lock:
-                self.shipped.state = "ended"
-                self._save(at_once=True)
+                self.shipped.state = state
+                self._save()
         return True
+
+    def _take_over(self) -> bool:
+        """Whether no other process delivers, so that this one does."""
+        if self._has_lock and not self._lock.is_there():
+            # With another file of its name somebody else may deliver, too.
+            self._lock.let_go()
+            self._has_lock = False
+        if self._has_lock:
+            return True
+        self.spool.disk.make_folder(self.spool.folder)
+        self._has_lock = self._lock.take()
+        if not self._has_lock:
+            self.shipped.state = "elsewhere"
+            if self._ends_ns is not None:  # the other one delivers what is here
+                raise _Stopped
+            return False
+        self.shipped = load_shipped(self.spool, self.name) or self.shipped
+        self.shipped.begin(os.getpid(), self.destination.type)
+        self._saved = {}
+        return True
+
+    def _reader(self) -> SpoolReader:
+        """What reads on behind all that was counted; its own place may be older, if somebody was killed."""
+        reader = self.spool.reader(self.name)
+        reader.go_to(further(reader.position, self.shipped.position))
+        return reader
 
     @contextmanager
     def _opened(self) -> Iterator[LiveDestination]:
         """The live destination, opened as often as that needs; what its closing raises is counted."""
         failures = 0
         while True:
-            opening = self.destination.open()
             try:
-                live = opening.__enter__()
+                with _somebody_elses():
+                    opening = self.destination.open()
+                    live = opening.__enter__()
                 break
             except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
                 failures += 1
-                self._count_failure(error)
+                self._fail(failures, error)
                 self._wait_to_retry(failures, error)
         try:
             yield live
         finally:
             try:
-                opening.__exit__(None, None, None)
+                with _somebody_elses():
+                    opening.__exit__(None, None, None)
             except Exception as error:  # noqa: BLE001 - as above
                 self._count_failure(error)
 
     def _deliver_all(self, reader: SpoolReader, live: LiveDestination) -> None:
-        """Delivers what is there and what comes, until it shall end."""
+        """Delivers what is there and what comes, until it shall end.
+
+        Raises:
+            NotFound: the spool's folder was removed under way.
+        """
         while True:
+            if not self._lock.is_there():
+                raise NotFound(f"{self.spool.folder} was removed", remedy="It is made again")
             with self._wake:
                 self._passes_begun += 1
                 begun = self._passes_begun
             taken = self._take(reader)
-            if taken.records:
-                self._deliver(live, taken.records)
-            if taken.frames:
-                reader.commit()
-                self._save()
+            for records in self._at_once(taken.records):
+                self._deliver(live, records, taken)
+            if taken.frames or taken.is_all:
+                self._finish(reader, taken)
             if taken.is_all:
-                reader.commit()
-                self._save()
                 with self._wake:
                     self._passes_ended = begun
                     self._wake.notify_all()
@@ -206,49 +265,45 @@ class Delivery:
                 self._wait(_LOOK_EVERY_S)
 
     def _take(self, reader: SpoolReader) -> _Taken:
-        """The next records, as many as the destination gets at once."""
+        """The next records, as many as the destination gets at once, or some that are followed by a large one."""
         taken = _Taken()
         size_bytes = 0
-        oldest_ns = (
-            self._clock.now_ns() - int(self.destination.max_age_s * 1e9) if self.destination.max_age_s else 0
-        )
-        for segment, frame in reader.read():
-            taken.frames += 1
-            if taken.frames % _BREATHE_EVERY == 0:
-                # Lets the program's own threads run, which would wait for as long as five milliseconds.
-                time.sleep(0)
-            record = self._record_in(segment, frame)
-            if record is None or not self._is_wanted(record):
-                continue
-            if 0 < record.timestamp < oldest_ns:
-                taken.too_old += 1
-                taken.last_too_old = record.id
-                continue
-            taken.records.append(record)
-            size_bytes += len(record.text)
-            if (
-                len(taken.records) >= self.destination.batch_records
-                or size_bytes >= self.destination.batch_bytes
-            ):
-                taken.is_all = False
-                break
+        self._age.look()
+        with closing(reader.read()) as frames:
+            for segment, frame in frames:
+                taken.frames += 1
+                if taken.frames % _BREATHE_EVERY == 0:
+                    # Lets the program's own threads run, which would wait for as long as five milliseconds.
+                    time.sleep(0)
+                record = self._record_in(segment, frame, taken)
+                if self._is_to_be_sent(record, taken):
+                    taken.records.append(record)
+                    size_bytes += len(record.text)
+                if (
+                    # What nobody wants is done sometime, too.
+                    taken.frames >= _MOST_FRAMES
+                    or len(taken.records) >= self.destination.batch_records
+                    or size_bytes >= self.destination.batch_bytes
+                ):
+                    taken.is_all = False
+                    break
         if taken.too_old:
-            self.shipped.dropped["too_old"] += taken.too_old
+            taken.dropped["too_old"] += taken.too_old
             taken.records.append(self._told({"too_old": taken.too_old}, taken.last_too_old))
         return taken
 
-    def _record_in(self, segment: Segment, frame: Frame) -> Outgoing | None:
+    def _record_in(self, segment: Segment, frame: Frame, taken: _Taken) -> Outgoing:
         """The record that a frame holds; of one that tells what was dropped, a record that says so."""
         identity = f"{segment.writer}-{frame.sequence}"
         if frame.kind != DROPPED_KIND:
             return Outgoing(identity, frame.payload)
         dropped = dropped_in(frame)
-        self.shipped.dropped.update(dropped)
+        taken.dropped.update(dropped)
         return self._told(dropped, identity)
 
-    def _told(self, dropped: Mapping[str, int], identity: str) -> Outgoing:
+    def _told(self, dropped: Mapping[str, int], identity: str) -> _Notice:
         number = sum(dropped.values())
-        return Outgoing(
+        return _Notice(
             f"{identity}-dropped",
             encode(
                 {
@@ -261,64 +316,150 @@ class Delivery:
             ),
         )
 
-    def _is_wanted(self, record: Outgoing) -> bool:
+    def _is_to_be_sent(self, record: Outgoing, taken: _Taken) -> bool:
+        """Whether a record is wanted, and not too old; else it is counted."""
         try:
-            return self.destination.wants(record)
+            with _somebody_elses():
+                wanted = self.destination.wants(record)
         except Refused as error:
-            self._bury(record, error.problem)
+            taken.refuse(record, error.problem)
             return False
+        if not wanted:
+            taken.unwanted += not isinstance(record, _Notice)
+            return False
+        if self._age.is_too_old(record.timestamp):
+            taken.too_old += 1
+            taken.last_too_old = record.id
+            return False
+        return True
 
-    def _deliver(self, live: LiveDestination, records: Sequence[Outgoing]) -> None:
+    def _at_once(self, records: Sequence[Outgoing]) -> Iterator[Sequence[Outgoing]]:
+        """The same in parts that the destination takes at once: a large one alone."""
+        first = size_bytes = 0
+        for at, record in enumerate(records):
+            if size_bytes and size_bytes + len(record.text) > self.destination.batch_bytes:
+                yield records[first:at]
+                first, size_bytes = at, 0
+            size_bytes += len(record.text)
+        if records:
+            yield records[first:]
+
+    def _deliver(self, live: LiveDestination, records: Sequence[Outgoing], taken: _Taken) -> None:
         """Returns when each record is safe, or refused for good."""
         left = list(records)
         failures = 0
         while left:
+            self._stop_if_late()
             # One that is taken for dead is asked with one record whether it is back.
             asked = left[:1] if failures >= FAILURES_TO_OPEN else left
             try:
-                written = live.write(asked)
+                with _somebody_elses():
+                    written = live.write(asked)
+                    refused = {
+                        record.id: str(written.refused[record.id])
+                        for record in asked
+                        if record.id in written.refused
+                    }
+                    again = [
+                        record for record in asked if record.id in written.again and record.id not in refused
+                    ]
             except Refused as error:
-                self.shipped.count_error(str(error), self._clock.now_ns())
+                self.shipped.count_error(_told_of(error), self._clock.now_ns())
                 if len(asked) == 1:
-                    self._bury(asked[0], error.problem)
+                    taken.refuse(asked[0], error.problem)
                 else:
                     middle = len(asked) // 2
-                    self._deliver(live, asked[:middle])
-                    self._deliver(live, asked[middle:])
+                    self._deliver(live, asked[:middle], taken)
+                    self._deliver(live, asked[middle:], taken)
                 left = left[len(asked) :]
                 continue
             except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
                 failures += 1
-                self._count_failure(error, len(asked))
-                self.shipped.state = "dead" if failures >= FAILURES_TO_OPEN else "retrying"
+                self._fail(failures, error, len(asked))
                 self._wait_to_retry(failures, error)
                 continue
+            missing = {record.id for record in again}
             for record in asked:
-                if record.id in written.refused:
-                    self._bury(record, written.refused[record.id])
-            again = [record for record in asked if record.id in written.again]
-            done = len(asked) - len(again)
-            self.shipped.count_sent(done - len(written.refused), self._clock.now_ns())
+                if record.id in refused:
+                    taken.refuse(record, refused[record.id])
+                elif record.id not in missing:
+                    taken.sent += not isinstance(record, _Notice)
+                    self.shipped.last_sent_ns = self._clock.now_ns()
+            self.shipped.state = "delivering"
             left = again + left[len(asked) :]
-            failures = 0 if done else failures + 1
+            failures = 0 if len(again) < len(asked) else failures + 1
             if again:
                 self.shipped.retried += len(again)
                 self._wait_to_retry(max(failures, 1), None)
 
-    def _bury(self, record: Outgoing, reason: str) -> None:
-        """Keeps a record that will never be taken, where it can be looked at; where there is no room, counts it."""
-        self.shipped.refused += 1
-        if not self._dead.keep(record, reason, self._clock.now_ns()):
-            self.shipped.dropped["dead_letters_full"] += 1
-        self._warn(f"{self.name} refused a record: {reason}", f"It is kept in {self._dead.path}")
+    # ── counting ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _finish(self, reader: SpoolReader, taken: _Taken) -> None:
+        """Counts what became of what was taken, and writes that down with the place."""
+        shipped = self.shipped
+        if taken.refused:
+            kept = self._dead.keep(taken.refused, self._clock.now_ns())
+            shipped.refused += kept
+            if kept < len(taken.refused):
+                shipped.dropped["dead_letters_full"] += len(taken.refused) - kept
+            where = (
+                f"It is kept in {self._dead.path}"
+                if kept
+                else f"There was no room for it in {self._dead.path}"
+            )
+            for _, reason in taken.refused:
+                self._warn(f"{self.name} refused a record: {reason}", where)
+        shipped.sent += taken.sent
+        shipped.unwanted += taken.unwanted
+        shipped.dropped.update(taken.dropped)
+        shipped.damaged_places += reader.damage.places - self._damage.places
+        shipped.damaged_bytes += reader.damage.bytes - self._damage.bytes
+        if reader.damage.places > self._damage.places:
+            self._warn(
+                f"{self.spool.folder} is damaged in {reader.damage.places - self._damage.places} places",
+                "What is good there is delivered, and the file kept aside as *.damaged",
+            )
+        self._damage = replace(reader.damage)
+        shipped.position = reader.position
+        self._commit(reader)
+
+    def _commit(self, reader: SpoolReader) -> None:
+        """Writes down what is counted, then the place; on a disk that refuses, the next time."""
+        is_saved = self._save()
+        try:
+            reader.commit()
+        except OSError as error:
+            self._count_failure(error)
+        else:
+            # Files that went may have made room.
+            if not is_saved and not self._save():
+                self._count_failure(OSError(f"{self.spool.folder} cannot be written"))
+
+    def _fail(self, failures: int, error: Exception, records: int = 0) -> None:
+        self.shipped.state = "dead" if failures >= FAILURES_TO_OPEN else "retrying"
+        self._count_failure(error, records)
 
     def _count_failure(self, error: Exception, records: int = 0) -> None:
-        told = str(error) if isinstance(error, LogpithError) else f"{type(error).__name__}: {error}"
         self.shipped.retried += records
-        self.shipped.count_error(told, self._clock.now_ns())
-        remedy = error.remedy if isinstance(error, LogpithError) else "The records wait in the spool"
-        self._warn(f"{self.name}: {error.problem if isinstance(error, LogpithError) else told}", remedy)
-        self._save()
+        self.shipped.count_error(_told_of(error), self._clock.now_ns())
+        if isinstance(error, LogpithError):
+            self._warn(f"{self.name}: {error.problem}", error.remedy)
+        else:
+            self._warn(f"{self.name}: {_told_of(error)}", "The records wait in the spool")
+        if SYSTEM_CLOCK.monotonic_ns() - self._saved_ns >= _SAVE_EVERY_NS:
+            self._save()
+
+    def _save(self) -> bool:
+        """Writes down what became of the records; whether that stands there."""
+        if not self._has_lock or self._saved == vars(self.shipped):
+            return True
+        self._saved_ns = SYSTEM_CLOCK.monotonic_ns()
+        try:
+            save_shipped(self.spool, self.name, self.shipped)
+        except OSError:
+            return False
+        self._saved = {**vars(self.shipped), "dropped": Counter(self.shipped.dropped)}
+        return True
 
     # ── waiting ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -353,10 +494,31 @@ class Delivery:
             if self._ends_ns is not None and SYSTEM_CLOCK.monotonic_ns() >= self._ends_ns:
                 raise _Stopped
 
-    def _save(self, *, at_once: bool = False) -> None:
-        """Writes down what became of the records, at most once a second."""
-        now_ns = SYSTEM_CLOCK.monotonic_ns()
-        if at_once or now_ns - self._saved_ns >= _SAVE_EVERY_NS:
-            self._saved_ns = now_ns
-            with suppress(OSError):  # it is told again a second later
-                save_shipped(self.spool, self.name, self.shipped)
+    def _stop_if_late(self) -> None:
+        """
+        Raises:
+            _Stopped: it shall have ended by now.
+        """
+        if self._ends_ns is not None and SYSTEM_CLOCK.monotonic_ns() >= self._ends_ns:
+            raise _Stopped
+
+
+@contextmanager
+def _somebody_elses() -> Iterator[None]:
+    """Around code that is none of ours: some libraries raise what is no Exception, and a destination may call
+    `sys.exit`, neither of which shall end a thread of ours without a word."""
+    try:
+        yield
+    except (Exception, _Stopped):
+        raise
+    except BaseException as error:
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+def _told_of(error: Exception) -> str:
+    if isinstance(error, LogpithError):
+        return str(error)
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a __str__ of somebody else's
+        return type(error).__name__

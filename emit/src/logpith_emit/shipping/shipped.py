@@ -1,18 +1,28 @@
-"""What became of the records that a destination got, on disk beside the spool, so that anyone can look at it."""
+"""What became of the records that a destination got, on disk beside the spool, so that anyone can look at it.
+
+It is written before the reader's place, and says itself how far the reader was: so whoever is killed between the two
+neither counts nor delivers anything twice, and these sums hold at any moment:
+
+    said = sent + waiting + refused + unwanted + all that is dropped, by reason    (+ what lay in damaged places)
+"""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Literal
+from zlib import crc32
 
 from logpith_emit.spool import Spool
 
 SUFFIX = ".shipped"
 
 State = Literal["delivering", "retrying", "dead", "elsewhere", "ended"]
+
+_MOST_TOLD = 2_000
 
 
 @dataclass(kw_only=True)
@@ -37,51 +47,75 @@ class Shipped:
     refused: int = 0
     """Records that will never be taken; they are kept as dead letters."""
 
+    unwanted: int = 0
+    """Records that do not go there, by its settings."""
+
     dropped: Counter[str] = field(default_factory=Counter)
     """Records that were neither delivered nor kept, by reason."""
+
+    damaged_places: int = 0
+    """Stretches of the spool that could not be read; how many records they held nobody knows."""
+
+    damaged_bytes: int = 0
+    """How many bytes these had."""
 
     errors: int = 0
     last_error: str = ""
     last_error_ns: int = 0
     last_sent_ns: int = 0
 
+    position: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """Where in the spool all this was so, as a reader tells it."""
+
     def begin(self, pid: int, kind: str) -> None:
         """A process begins to deliver."""
         self.pid, self.type, self.state = pid, kind, "delivering"
 
-    def count_sent(self, records: int, now_ns: int) -> None:
-        """Some records are safe."""
-        self.sent += records
-        self.state = "delivering"
-        if records:
-            self.last_sent_ns = now_ns
-
     def count_error(self, told: str, now_ns: int) -> None:
         """Something failed."""
         self.errors += 1
-        self.last_error, self.last_error_ns = told, now_ns
+        self.last_error, self.last_error_ns = told[:_MOST_TOLD], now_ns
 
 
-def load_shipped(spool: Spool, name: str) -> Shipped:
-    """What is known of a destination; nothing where that was never written, or is damaged."""
+def further(one: Mapping[str, Sequence[int]], other: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
+    """Of two positions, for each writer the later one."""
+    return {writer: max(one.get(writer, ()), other.get(writer, ()), key=tuple) for writer in {**one, **other}}
+
+
+def load_shipped(spool: Spool, name: str) -> Shipped | None:
+    """What is known of a destination; None where that was never written, or is damaged."""
     try:
-        known = json.loads(spool.disk.read(_path(spool, name)))
+        checksum, _, text = spool.disk.read(_path(spool, name)).partition(b"\n")
+        if checksum != _checksum(text):
+            return None
+        known = json.loads(text)
+        known = {one.name: known[one.name] for one in fields(Shipped) if one.name in known}
         return Shipped(**{**known, "dropped": Counter(known["dropped"])})
     except (OSError, ValueError, TypeError, KeyError):
-        return Shipped()
+        return None
 
 
 def save_shipped(spool: Spool, name: str, shipped: Shipped) -> None:
-    """Writes it down. A power cut may take it back by some seconds: places in the spool are what counts.
+    """Writes it down.
 
     Raises:
         OSError: it is not written.
     """
     path = _path(spool, name)
     new = path.with_name(path.name + ".new")
+    text = json.dumps(vars(shipped)).encode()
     spool.disk.remove(new)
-    spool.disk.write_new(new, json.dumps(vars(shipped)).encode())
+    spool.disk.write_new(new, _checksum(text) + b"\n" + text)
     spool.disk.rename(new, path)
+
+
+def remove_shipped(spool: Spool, name: str) -> None:
+    """Forgets it."""
+    spool.disk.remove(_path(spool, name))
+
+
+def _checksum(text: bytes) -> bytes:
+    return b"%08x" % crc32(text)
 
 
 def _path(spool: Spool, name: str) -> Path:

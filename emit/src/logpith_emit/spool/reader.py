@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
@@ -53,7 +53,7 @@ class SpoolReader:
         """Reads on from there, whatever was committed; what is no longer there is passed over."""
         self._places = {writer: Place(*numbers) for writer, numbers in position.items()}
 
-    def read(self) -> Iterator[tuple[Segment, Frame]]:
+    def read(self) -> Generator[tuple[Segment, Frame], None, None]:
         """What is there and was not read yet; it ends where the writers are now."""
         stop_at = ""
         for segment in self.spool.segments():

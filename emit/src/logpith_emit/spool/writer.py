@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from logpith_emit.spool import Spool
 
 _LOOK_EVERY_S = 0.02
+_LOOK_FOR_FILE_EVERY_NS = 1_000_000_000
 
 
 @dataclass(slots=True)
@@ -71,6 +72,8 @@ class SpoolWriter:
         self._sequences = count(self._first_sequence)
         self._numbers = count(1)
         self._current: OpenSegment | None = None
+        self._look_ns = 0
+        """When to see whether the current file is still there, on the monotonic clock."""
         self._tallies: dict[int, Tally] = {}  # by the number of the file
         self._untold: Counter[str] = Counter()
         self._room = Room(self.spool)
@@ -95,6 +98,8 @@ class SpoolWriter:
             raise BadArgument(f"{kind} is no kind of frame", remedy=f"Use 0 to {DROPPED_KIND - 1}")
         if self._closed:
             raise Refused("The spool is closed", remedy="Append inside the with block")
+        if SYSTEM_CLOCK.monotonic_ns() >= self._look_ns:
+            self._look_for_file()
         try:
             if self._untold or self._room.is_spilling or HEADER_BYTES + len(payload) > self._room.left_bytes:
                 sequence = self._write(payload, kind)
@@ -204,6 +209,22 @@ class SpoolWriter:
                 if not ended.file.size_bytes:
                     with suppress(OSError):
                         self.spool.disk.remove(ended.segment.path)
+
+    def _look_for_file(self) -> None:
+        """Ends the current file if somebody has removed it: what is written to it nobody would ever read. What was, is
+        counted, though a reader may have had some of it: how far readers were is gone with the folder."""
+        self._look_ns = SYSTEM_CLOCK.monotonic_ns() + _LOOK_FOR_FILE_EVERY_NS
+        current = self._current
+        if current is None:
+            return
+        try:
+            self.spool.disk.size_bytes(current.segment.path)
+        except FileNotFoundError:
+            if self._end(current) is not None:
+                self._drop("removed", self._unread(current.segment)[0])
+                self._tallies.pop(current.segment.number, None)
+        except OSError:
+            return  # of which writing will tell
 
     # ── when there is no room ─────────────────────────────────────────────────────────────────────────────────
 
