@@ -151,7 +151,10 @@ def plain(value: dict[str, Any]) -> Any:
     if "arrayValue" in value:
         return [plain(each) for each in value["arrayValue"].get("values", [])]
     if "kvlistValue" in value:
-        return {each.get("key", ""): plain(each.get("value", {})) for each in value["kvlistValue"].get("values", [])}
+        return {
+            each.get("key", ""): plain(each.get("value", {}))
+            for each in value["kvlistValue"].get("values", [])
+        }
     if "intValue" in value:
         return int(value["intValue"])
     if "doubleValue" in value:  # written as a whole number where it is one
