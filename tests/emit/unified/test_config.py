@@ -1,4 +1,4 @@
-"""A server's settings: what each variable and file says counts in its turn, its place is known, and no secret is shown."""
+"""A server's settings: what each place says counts in its turn, that place is known, and no secret is shown."""
 
 import dataclasses
 import importlib.util

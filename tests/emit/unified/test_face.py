@@ -1,4 +1,4 @@
-"""Destinations with an async face: no write waits, none is lost uncounted, and somebody's own is held to nothing more."""
+"""Destinations with an async face: no write waits, none is lost uncounted, and anybody may bring one."""
 
 import asyncio
 import json
@@ -612,7 +612,7 @@ def test_the_destination_of_another_package_is_found_by_its_name(tmp_path, monke
 
 
 def test_a_naive_time_of_an_entry_is_this_machines(tmp_path):
-    naive = datetime(2026, 3, 14, 9, 26, 53)  # noqa: DTZ001 - on purpose
+    naive = datetime(2026, 3, 14, 9, 26, 53)
 
     async def program():
         destination = spooled(tmp_path)

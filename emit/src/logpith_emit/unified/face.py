@@ -103,9 +103,9 @@ class SpooledDestination(LogDestination):
                 return await asyncio.to_thread(_ask, destination, wanted)
         raise NotImplementedError("None of the destinations can be asked")
 
-    def use(self, destinations: Mapping[str, Any]) -> None:
+    def use(self, destinations: Mapping[str, Any], *, deadline_s: float = 2.0) -> None:
         """Delivers to these from now on, by a name of one's own: destinations, or tables that describe them. What an
-        older one has not got waits in the spool for the day that it is among them again.
+        older one has not got within the deadline waits in the spool for the day that it is among them again.
 
         Raises:
             BadArgument: one of them is none; all stays as it was.
@@ -114,7 +114,7 @@ class SpooledDestination(LogDestination):
         shipper = self.emitter.shipper
         if shipper is None:
             raise BadArgument("This destination began with none", remedy="Make one that has some")
-        shipper.use(made)
+        shipper.use(made, deadline_s=deadline_s)
 
     async def flush(self, timeout_s: float = 30.0) -> bool:
         shipper = self.emitter.shipper
