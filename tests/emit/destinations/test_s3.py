@@ -238,6 +238,8 @@ def written_by_a_child(given, login, pipe):
         pipe.send(str(error))
 
 
+# From Python 3.12 on a fork beside threads is warned of, and here it is the subject.
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
 @pytest.mark.parametrize(("method", "outcome"), [("fork", "A forked process cannot"), ("spawn", "written")])
 def test_a_child_brings_records_if_it_can_and_never_hangs(bucket, s3, method, outcome):
     with S3Destination(**bucket.given).open() as live:
