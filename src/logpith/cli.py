@@ -829,6 +829,25 @@ def _ship(parsed: Parsed) -> int:
     return emit(["ship", *(["--once"] if "once" in parsed.options else []), *told])
 
 
+def _new(parsed: Parsed) -> int:
+    from logpith.new.project import new_project  # noqa: PLC0415 - only this command needs it
+    from logpith.quote import show_hidden  # noqa: PLC0415 - as above
+
+    if len(parsed.words) > 1:
+        raise BadArgument(f"{parsed.words[1]!r} is one word too many", remedy="Write logpith new FOLDER")
+    folder = new_project(
+        Path(parsed.words[0]) if parsed.words else None,
+        answers=Path(parsed.options["answers"]) if "answers" in parsed.options else None,
+        told=parsed.lists.get("set", ()),
+        defaults="defaults" in parsed.options,
+        is_terminal=sys.stdin is not None and sys.stdin.isatty(),
+    )
+    where = show_hidden(shlex.quote(str(folder)))
+    return _show(
+        f"{where} is ready; its README.md tells how to go on:\n  cd {where} && pip install -e '.[test]'"
+    )
+
+
 def _incident_names() -> Iterable[str]:
     from logpith.demo.incidents import names  # noqa: PLC0415 - only the demo's help needs them
 
@@ -1129,6 +1148,30 @@ _COMMANDS: Mapping[str, Command] = {
             ),
             examples=("logpith ship --once", "logpith ship --settings emit.toml"),
             run=_ship,
+        ),
+        Command(
+            name="new",
+            summary="Make a project: an MCP server whose tool calls are logged to destinations.",
+            usage="logpith new [FOLDER] [options]",
+            doc="Asks what the project is called and where its records go, and writes it into FOLDER, which is new or "
+            "empty (default: one that is called as the project's package). Addresses and secrets among the answers go "
+            "into its .env, which git does not see. pip install 'logpith[new]' brings what this needs.",
+            options=(
+                Option(
+                    name="answers",
+                    value="FILE",
+                    doc="Answers, in JSON, YAML or TOML: a project's .answers.json, or a cookiecutter.json, in which a "
+                    "list is a choice, and its first the default.",
+                ),
+                Option(name="set", value="NAME=VALUE", doc="One answer; may be given again."),
+                Option(name="defaults", doc="Ask nothing: what is not answered has its default."),
+            ),
+            examples=(
+                "logpith new",
+                "logpith new ./billing --defaults --set production_log_destination=kafka",
+                "logpith new --answers cookiecutter.json",
+            ),
+            run=_new,
         ),
         Command(
             name="mcp",
