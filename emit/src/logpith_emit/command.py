@@ -7,12 +7,12 @@ import json
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.destinations import Destination
@@ -94,16 +94,16 @@ def _ship(told: argparse.Namespace) -> int:
     settings, destinations = _wanted(told)
     if told.once:
         return _ship_once(_spools(told, settings), destinations, told.timeout)
-    with _signals() as (end, reload):
+    with _signals() as signals:
         shippers: dict[Path, Shipper] = {}
-        while not end.is_set():
+        said = ""
+        while said != _END:
             for spool in _spools(told, settings):
                 if spool.folder not in shippers:
                     shippers[spool.folder] = Shipper(spool, destinations, warn=_warn)
                     shippers[spool.folder].start()
-            end.wait(1.0)
-            if reload.is_set():
-                reload.clear()
+            said = _next(signals, 1.0)
+            if said == _RELOAD:
                 try:
                     settings, destinations = _wanted(told)
                 except LogpithError as error:
@@ -132,23 +132,34 @@ def _ship_once(spools: Sequence[Spool], destinations: Mapping[str, Destination],
     return LEFT if any(status.waiting for _, status in left) else DONE
 
 
+_END, _RELOAD = "end", "reload"
+
+
 @contextmanager
-def _signals() -> Iterator[tuple[threading.Event, threading.Event]]:
-    """What is set when this shall end, and when the settings shall be read again."""
-    end, reload = threading.Event(), threading.Event()
+def _signals() -> Iterator[SimpleQueue[str]]:
+    """Where it is told that this shall end, or that the settings shall be read again."""
+    # A handler runs in the midst of whatever waits for it: this queue may be written to there, an Event may not.
+    signals: SimpleQueue[str] = SimpleQueue()
     handled = {
-        number: signal.signal(number, lambda *_, event=event: event.set())
-        for number, event in [
-            (signal.SIGTERM, end),
-            (signal.SIGINT, end),
-            *([(signal.SIGHUP, reload)] if hasattr(signal, "SIGHUP") else []),
+        number: signal.signal(number, lambda *_, said=said: signals.put(said))
+        for number, said in [
+            (signal.SIGTERM, _END),
+            (signal.SIGINT, _END),
+            *([(signal.SIGHUP, _RELOAD)] if hasattr(signal, "SIGHUP") else []),
         ]
     }
     try:
-        yield end, reload
+        yield signals
     finally:
         for number, handler in handled.items():
             signal.signal(number, handler)
+
+
+def _next(signals: SimpleQueue[str], timeout_s: float) -> str:
+    try:
+        return signals.get(timeout=timeout_s)
+    except Empty:
+        return ""
 
 
 # ── status, forget ──────────────────────────────────────────────────────────────────────────────────────────

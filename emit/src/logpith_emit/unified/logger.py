@@ -35,7 +35,6 @@ from logpith_emit.unified.face import (
 )
 
 DEADLINE_S = 2.0
-"""How long the end of the program waits for a destination of somebody else's."""
 
 _COLUMNS = (
     "tool_name",
@@ -59,18 +58,23 @@ class UnifiedLogger:
     _handler: ClassVar[logging.Handler | None] = None
     _sink: ClassVar[int | None] = None
     _is_registered: ClassVar[bool] = False
+    _deadline_s: ClassVar[float] = DEADLINE_S
 
     @classmethod
-    def initialize(cls, destination: LogDestination, level: str | None = None) -> None:
+    def initialize(
+        cls, destination: LogDestination, level: str | None = None, *, deadline_s: float = DEADLINE_S
+    ) -> None:
         """Takes over the standard library's logging and, where the program has loaded it, Loguru: what they say goes to
         this destination alone, and nobody waits for it. What is less severe than `level` is not kept; without it that
         is the destination's own level, which is `log_level` of its settings, and INFO for somebody else's destination.
         To a destination of ours goes what `get_logger` and `@logged_tool` say, too. The destination before is closed.
+        The end of the program waits for somebody else's for `deadline_s`, at most.
 
         Raises:
             BadArgument: there is no such level.
         """
         least = _least(destination, level)
+        cls._deadline_s = deadline_s
         before = cls._feeder
         if before is not None and before.destination is destination and not before.is_closed:
             before.least = least
@@ -80,7 +84,7 @@ class UnifiedLogger:
             cls._let_go()
             cls._feeder = feeder
             if before is not None:
-                before.close(DEADLINE_S)
+                before.close(deadline_s)
         cls._take_over(feeder)
         if isinstance(destination, SpooledDestination):
             use_emitter(destination.emitter)
@@ -117,10 +121,11 @@ class UnifiedLogger:
             cls._sink = None
 
     @classmethod
-    def close(cls, deadline_s: float = DEADLINE_S) -> bool:
+    def close(cls, deadline_s: float | None = None) -> bool:
         """Whether the destination took everything and closed within the deadline; afterwards nothing is taken any more.
         The end of the program does this, too."""
         cls._let_go()
+        deadline_s = cls._deadline_s if deadline_s is None else deadline_s
         return cls._feeder is None or cls._feeder.close(deadline_s)
 
     @classmethod
