@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 
 from . import lacking
+from .convex import Convex
 from .elasticsearch import Elasticsearch
 from .kafka import Kafka
 from .opensearch import OpenSearch
@@ -27,6 +28,7 @@ from .server import Server
 SOME = TypeVar("SOME", bound=Server)
 
 SERVERS: dict[str, type[Server]] = {
+    "convex": Convex,
     "elasticsearch": Elasticsearch,
     "kafka": Kafka,
     "opensearch": OpenSearch,
@@ -73,6 +75,11 @@ def started(kind: type[SOME], folders: pytest.TempPathFactory) -> Iterator[SOME]
         LIVE.append(server.start())
         yield server
         LIVE.remove(server)
+
+
+@pytest.fixture(scope="session")
+def convex(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Convex]:
+    yield from started(Convex, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,1 @@
+export { anyApi as internal } from "convex/server";

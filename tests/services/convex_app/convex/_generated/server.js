@@ -1,0 +1,1 @@
+export { httpActionGeneric as httpAction, internalMutationGeneric as internalMutation } from "convex/server";
