@@ -186,3 +186,32 @@ def test_a_variable_that_sets_nothing_is_told_beside_what_is_shown(show, capsys,
     assert cli.main(["config", "show"]) == 0
 
     assert "LOGPITH_STORE_RETENTOIN sets nothing. Did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("prefix", ["", "LOGPITH_"])
+def test_what_variables_say_of_servers_that_log_is_shown_below(show, monkeypatch, capsys, prefix):
+    monkeypatch.setenv(f"{prefix}CONVEX_API_KEY", "hunter2")
+    monkeypatch.setenv(f"{prefix}KAFKA_TOPIC", "calls")
+    monkeypatch.setenv("LOGPITH_EMIT_LEVEL", "info")
+
+    text = show("--sources")
+    told = json.loads(show("--sources", "--json"))
+
+    assert f'# convex_api_key = "***"  # {prefix}CONVEX_API_KEY\n' in text
+    assert f'# kafka_topic = "calls"  # {prefix}KAFKA_TOPIC\n' in text
+    assert told["servers"]["kafka_topic"] == {"value": "calls", "source": f"{prefix}KAFKA_TOPIC"}
+    assert "hunter2" not in f"{text}{told}"
+    assert "kafka_topic" not in show()
+    assert tomllib.loads(text)
+    cli.main(["config", "show"])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_wrong_variable_of_a_server_stops_nothing(show, monkeypatch, capsys):
+    monkeypatch.setenv("LOG_RETRY_ATTEMPTS", "two")
+
+    assert cli.main(["config", "show", "--sources"]) == 0
+
+    told = capsys.readouterr()
+    assert "LOG_RETRY_ATTEMPTS" in told.err
+    assert tomllib.loads(told.out)

@@ -911,7 +911,12 @@ def _config(parsed: Parsed) -> int:
     import json  # noqa: PLC0415 - as above
 
     from logpith.settings import DATA_VARIABLE  # noqa: PLC0415 - as above
-    from logpith.settings_shown import as_toml, find_origins, shown_settings  # noqa: PLC0415 - brings the scan
+    from logpith.settings_shown import (  # noqa: PLC0415 - brings the scan
+        as_toml,
+        find_origins,
+        shown_servers,
+        shown_settings,
+    )
 
     form = parsed.options.get("format", "json" if "json" in parsed.options else "toml")
     if form not in ("toml", "json"):
@@ -921,11 +926,25 @@ def _config(parsed: Parsed) -> int:
         sys.stderr.write(f"logpith: {warning}\n")
     options = {DATA_VARIABLE: "--data-dir"} if "data-dir" in parsed.options else {}
     origins = find_origins(found, options) if "sources" in parsed.options else None
+    try:
+        servers = shown_servers(os.environ) if origins is not None else {}
+    except BadArgument as error:  # which is said where a server starts, too, and stops nothing here
+        sys.stderr.write(f"logpith: {error}\n")
+        servers = {}
     if form == "toml":
         print(as_toml(found, origins), end="")  # noqa: T201 - see _run
+        if servers:
+            print("\n# Of servers that log by logpith_emit, as `logpith-emit config` shows them:")  # noqa: T201 - as above
+        for name, (value, source) in servers.items():
+            print(f"# {name} = {json.dumps(value, ensure_ascii=False)}  # {source}")  # noqa: T201 - as above
         return FOUND
     told = {"file": str(found.path) if found.path else None, "settings": shown_settings(found)}
-    print(json.dumps(told | ({} if origins is None else {"sources": origins}), default=str))  # noqa: T201 - as above
+    sourced: dict[str, object] = {} if origins is None else {"sources": origins}
+    if servers:
+        sourced["servers"] = {
+            name: {"value": value, "source": source} for name, (value, source) in servers.items()
+        }
+    print(json.dumps(told | sourced, default=str))  # noqa: T201 - as above
     return FOUND
 
 
@@ -1291,7 +1310,8 @@ _COMMANDS: Mapping[str, Command] = {
             "what sources and stages are told by ${VAR} counts as secret. With --sources each has a comment: the line "
             "of the file, the variable of the environment, the option, or `default`. The file is the first of: "
             "--config, $LOGPITH_CONFIG, logpith.toml here, [tool.logpith] in pyproject.toml here, config.toml in the "
-            "folder of settings; LOGPITH_STORE_RETENTION=7d outranks `retention` in its [store].",
+            "folder of settings; LOGPITH_STORE_RETENTION=7d outranks `retention` in its [store]. Where variables say "
+            "how servers log by logpith_emit (KAFKA_TOPIC and the like), --sources shows those below.",
             options=(
                 Option(name="sources", doc="Where each was said."),
                 Option(name="format", value="toml|json", doc="How it is printed (default: toml)."),

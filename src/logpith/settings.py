@@ -393,7 +393,15 @@ def find_settings(
         origins["store.folder"] = DATA_VARIABLE
     settings = _with_token(_beside(loaded, path), environment.get(TOKEN_VARIABLE, ""))
     _check_groups(settings)
-    return Found(settings=settings, path=path, origins=origins, warnings=loaded.unknown_variables)
+    warnings = tuple(told for told in loaded.unknown_variables if not _is_of_emit(told.split()[0]))
+    return Found(settings=settings, path=path, origins=origins, warnings=warnings)
+
+
+def _is_of_emit(variable: str) -> bool:
+    """Whether a variable sets something of programs that log by logpith_emit."""
+    from logpith_emit.unified.config import VARIABLES  # noqa: PLC0415 - for the few that have some that we do not know
+
+    return variable.startswith("LOGPITH_EMIT_") or variable in VARIABLES
 
 
 def find_own_settings(named: str | None, *, environment: Mapping[str, str], folder: Path) -> Found:

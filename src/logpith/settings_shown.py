@@ -72,6 +72,19 @@ def find_origins(found: Found, options: Mapping[str, str]) -> dict[str, str]:
     return origins
 
 
+def shown_servers(environment: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """What variables say of servers that log by logpith_emit: setting → its value, without secrets, and its place.
+
+    Raises:
+        BadArgument: one of them cannot be used.
+    """
+    from logpith_emit.unified.config import ServerConfig  # noqa: PLC0415 - which few ask for
+
+    config = ServerConfig.from_environment(environment)
+    shown = config.shown()
+    return {name: (shown[name], source) for name, source in config.sources.items() if source != DEFAULT}
+
+
 def origin_of(place: str, origins: Mapping[str, str]) -> str:
     """Where a value was said: as was told of its place, or of what it is a part of."""
     return _nearest(place, origins) or DEFAULT

@@ -176,6 +176,15 @@ class ServerConfig:
         return {one.name: _shown(getattr(self, one.name)) for one in dataclasses.fields(self) if one.init}
 
 
+VARIABLES = frozenset(
+    spelled
+    for one in dataclasses.fields(ServerConfig)
+    if one.init
+    for spelled in (f"{PREFIX}{one.name.upper()}", *([one.name.upper()] if one.name not in _OWN else ()))
+)
+"""Variables that set something."""
+
+
 def _shown(value: object) -> str:
     if isinstance(value, Secret):
         return MASK if value else ""
