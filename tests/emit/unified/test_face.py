@@ -19,6 +19,7 @@ from logpith_emit.destinations.stdout import StdoutDestination
 from logpith_emit.emitter import EmitSettings
 from logpith_emit.entry import entry_of
 from logpith_emit.errors import BadArgument, Refused
+from logpith_emit.shipping import status_of
 from logpith_emit.testing import BARE, FULL, MOMENT
 from logpith_emit.unified import (
     CompositeDestination,
@@ -547,8 +548,9 @@ def test_every_error_of_a_destination_is_told_where_everything_is_logged(tmp_pat
         await destination.write(ENTRY)
         assert await destination.flush()
         await destination.close()
+        return str(status_of(destination.emitter.spool))
 
-    asyncio.run(program("info"))
+    status = asyncio.run(program("info"))
     seldom = capsys.readouterr().err
     asyncio.run(program("debug"))
     each = capsys.readouterr().err
@@ -556,7 +558,8 @@ def test_every_error_of_a_destination_is_told_where_everything_is_logged(tmp_pat
     assert seldom.count("far: RuntimeError") == 1
     assert each.count("far: RuntimeError") == 3
     assert "db.internal" in each
-    assert "hunter2" not in seldom + each
+    assert "db.internal" in status
+    assert "hunter2" not in seldom + each + status
 
 
 # ── somebody's destination, by its name ─────────────────────────────────────────────────────────────────────

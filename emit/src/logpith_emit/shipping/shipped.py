@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 from zlib import crc32
 
+from logpith_emit.redaction import Redactor
 from logpith_emit.spool import Spool
 
 SUFFIX = ".shipped"
@@ -23,6 +24,9 @@ SUFFIX = ".shipped"
 State = Literal["delivering", "retrying", "dead", "elsewhere", "ended"]
 
 _MOST_TOLD = 2_000
+
+# Errors of other people's libraries show addresses with passwords.
+_REDACTOR = Redactor()
 
 
 @dataclass(kw_only=True)
@@ -74,7 +78,7 @@ class Shipped:
     def count_error(self, told: str, now_ns: int) -> None:
         """Something failed."""
         self.errors += 1
-        self.last_error, self.last_error_ns = told[:_MOST_TOLD], now_ns
+        self.last_error, self.last_error_ns = _REDACTOR.redact(told[:_MOST_TOLD]), now_ns
 
 
 def further(one: Mapping[str, Sequence[int]], other: Mapping[str, Sequence[int]]) -> dict[str, Sequence[int]]:
