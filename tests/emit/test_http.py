@@ -265,6 +265,16 @@ def test_a_certificate_is_trusted_if_its_authority_is(tmp_path):
             client.post(b"x")
 
 
+def test_those_of_the_machine_are_trusted_besides(tmp_path, monkeypatch):
+    tls, other = certificate(tmp_path / "one"), certificate(tmp_path / "other")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tls.cert))
+    with (
+        web_server(lambda handler, _: reply(handler, b"ok"), tls=tls) as url,
+        asking(url, 60, ca_file=other.cert) as client,
+    ):
+        assert client.post(b"x").body == b"ok"
+
+
 @pytest.mark.parametrize(
     ("url", "problem"),
     [

@@ -243,8 +243,10 @@ def tls_context(ca_file: Path | None, *, insecure: bool) -> ssl.SSLContext:
     Raises:
         BadArgument: the file has no certificates.
     """
+    context = ssl.create_default_context()
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        if ca_file is not None:
+            context.load_verify_locations(ca_file)
     except (OSError, ssl.SSLError) as error:
         raise BadArgument(f"{ca_file} has no certificates: {_told(error)}", remedy="Check ca_file") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
