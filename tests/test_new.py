@@ -106,7 +106,9 @@ def projects(tmp_path_factory):
     return [make(folder / f"project_{number}", variant) for number, variant in enumerate(VARIANTS)]
 
 
-def test_every_variant_compiles_and_is_clean(projects):
+def test_every_variant_compiles_and_is_clean(projects, tmp_path):
+    long = make(tmp_path / "long", {**EVERYTHING, "project_slug": "a" * 40})
+    projects = [*projects, long]
     for project in projects:
         for path in project.rglob("*.py"):
             compile(path.read_text(), path, "exec")

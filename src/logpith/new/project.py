@@ -36,7 +36,19 @@ PRIVATE: Mapping[str, Sequence[str]] = {
 }
 """Answers that are addresses, which may have passwords in them, and secrets, by what they are for."""
 
-_TAKEN = ("logpith", "logpith_emit", "mcp", "pytest", "starlette", "tests")
+# What such a project stands on, or has beside its package.
+_TAKEN = (
+    "anyio",
+    "confluent_kafka",
+    "logpith",
+    "logpith_emit",
+    "mcp",
+    "psycopg",
+    "pydantic",
+    "pytest",
+    "src",
+    "starlette",
+)
 
 _ENV = """\
 # Addresses and secrets of this machine. Git does not see this file; .env.example lists what may stand here.
