@@ -82,22 +82,31 @@ def _by_msgspec() -> Encoders:
 
     # It writes bytes as base64 without asking: unreadable, and no rule finds a secret in that.
     def with_words_for_bytes(fields: Mapping[str, object]) -> bytes:
-        return encode_any(fields if _has_no_bytes(fields) else in_words(fields))
+        return encode_any(fields if _has_no_bytes(fields.values()) else in_words(fields))
 
     def plain(fields: Mapping[str, object]) -> bytes:
-        if not _SCALARS.issuperset(map(type, fields.values())) and not _has_no_bytes(fields):
+        values = fields.values()
+        if not _SCALARS.issuperset(map(type, values)) and not _has_no_bytes(values):
             raise TypeError("JSON has no bytes")
         return encode_plain(fields)
 
     return with_words_for_bytes, plain
 
 
-def _has_no_bytes(value: object) -> bool:
-    if isinstance(value, Mapping):
-        return all(map(_has_no_bytes, value.values()))
-    if isinstance(value, list | tuple | set | frozenset):
-        return all(map(_has_no_bytes, value))
-    return not isinstance(value, bytes | bytearray | memoryview)
+def _has_no_bytes(values: Iterable[object]) -> bool:
+    for value in values:
+        kind = type(value)
+        if kind in _SCALARS:
+            continue
+        if kind is dict or isinstance(value, Mapping):
+            if not _has_no_bytes(value.values()):  # type: ignore[attr-defined]  # either has them
+                return False
+        elif isinstance(value, list | tuple | set | frozenset):
+            if not _has_no_bytes(value):
+                return False
+        elif isinstance(value, bytes | bytearray | memoryview):
+            return False
+    return True
 
 
 def _by_orjson() -> Encoders:
