@@ -23,6 +23,7 @@ from logpith_emit.unified import (
     SpooledDestination,
     UnifiedLogger,
 )
+from logpith_emit.unified.face import NoDestination
 from logpith_emit.unified.logger import Feeder
 
 SOON_S = 60
@@ -277,6 +278,43 @@ def test_a_level_that_is_none_is_refused_and_all_stays_as_it_was():
 
 
 # ── somebody's own destination ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_it_gets_what_our_own_loggers_say_too(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "spools"))
+    kept = Kept()
+    UnifiedLogger.initialize(CompositeDestination([kept]))
+
+    @logged_tool
+    def charge(credits: int, card_token: str) -> int:
+        get_logger("shop").info("charging", level="gold", call_id="CA16")
+        return credits
+
+    with correlated("c-18"):
+        charge(3, card_token="tok-0123456789")
+    get_logger("shop").debug("not severe enough")
+    assert UnifiedLogger.close(SOON_S)
+
+    said, tool = kept.entries
+    assert (said.message, said.level, said.log_type) == ("charging", "INFO", "internal")
+    assert said.extra_data == {"logger": "shop", "level_": "gold", "call_id": "CA16"}
+    assert (tool.tool_name, tool.log_type, tool.status) == ("charge", "tool_execution", "ok")
+    assert tool.input_args["credits"] == 3
+    assert "tok-0123456789" not in str(tool)
+    assert said.correlation_id == tool.correlation_id == "c-18"
+    assert not (tmp_path / "spools").exists()
+
+
+def test_who_has_switched_all_off_has_nothing_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "spools"))
+    UnifiedLogger.initialize(NoDestination())
+
+    say_all()
+    get_logger("shop").error("said")
+
+    assert UnifiedLogger.close(SOON_S)
+    assert UnifiedLogger.dropped() == {}
+    assert not (tmp_path / "spools").exists()
 
 
 def test_it_is_fed_in_order_by_a_thread_of_its_own_and_closed_there():

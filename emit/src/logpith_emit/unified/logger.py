@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from logpith_emit.context import context_fields, correlation_id
-from logpith_emit.emitter import spelt_out
+from logpith_emit.emitter import EmitSettings, Emitter, spelt_out
 from logpith_emit.entry import INTERNAL, LogEntry, entry_of, fields_of
 from logpith_emit.errors import BadArgument
 from logpith_emit.handlers import extra_of, of_framework
 from logpith_emit.logger import error_fields, use_emitter
 from logpith_emit.redaction import Redactor
-from logpith_emit.severity import DEBUG, INFO, band, from_python, severity_number
+from logpith_emit.severity import BANDS, DEBUG, INFO, band, from_python, severity_number
 from logpith_emit.unified.face import (
     MOST_WAITING,
     OURS,
@@ -65,10 +65,10 @@ class UnifiedLogger:
         cls, destination: LogDestination, level: str | None = None, *, deadline_s: float = DEADLINE_S
     ) -> None:
         """Takes over the standard library's logging and, where the program has loaded it, Loguru: what they say goes to
-        this destination alone, and nobody waits for it. What is less severe than `level` is not kept; without it that
-        is the destination's own level, which is `log_level` of its settings, and INFO for somebody else's destination.
-        To a destination of ours goes what `get_logger` and `@logged_tool` say, too. The destination before is closed.
-        The end of the program waits for somebody else's for `deadline_s`, at most.
+        this destination alone, and what `get_logger` and `@logged_tool` say, too. Nobody waits for it. What is less
+        severe than `level` is not kept; without it that is the destination's own level, which is `log_level` of its
+        settings, and INFO for somebody else's destination. The destination before is closed. The end of the program
+        waits for somebody else's for `deadline_s`, at most.
 
         Raises:
             BadArgument: there is no such level.
@@ -86,8 +86,9 @@ class UnifiedLogger:
             if before is not None:
                 before.close(deadline_s)
         cls._take_over(feeder)
-        if isinstance(destination, SpooledDestination):
-            use_emitter(destination.emitter)
+        use_emitter(
+            destination.emitter if isinstance(destination, SpooledDestination) else _FeedingEmitter(feeder)
+        )
         if not cls._is_registered:
             cls._is_registered = True
             atexit.register(cls.close)
@@ -325,6 +326,35 @@ def _begin_all_anew() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_all_anew)
+
+
+class _FeedingEmitter(Emitter):
+    """What `get_logger` and `@logged_tool` write by where the destination is none of ours: there is no spool."""
+
+    def __init__(self, feeder: Feeder) -> None:
+        super().__init__(EmitSettings())
+        self.least = feeder.least
+        self._feeder = feeder
+
+    def emit(self, severity: int, message: str, fields: Mapping[str, object], logger: str = "") -> None:
+        if severity < self.least:
+            return
+        try:
+            said = {"message": message, **context_fields(), **fields}
+            said.setdefault("correlation_id", correlation_id())
+            known = {
+                "timestamp": self._now_ns(),
+                "level": BANDS[band(severity)],
+                "logger": logger,
+                "process_id": os.getpid(),
+                "thread_name": threading.current_thread().name,
+            }
+            self._feeder.take(entry_of({**known, **self._kept(said)}))
+        except Exception as error:  # noqa: BLE001 - a program goes on, whatever logging meets
+            self._feeder.lose(type(error).__name__, told_of(error))
+
+    def emit_entry(self, entry: LogEntry) -> None:
+        self._feeder.take(entry)
 
 
 class _Handler(logging.Handler):
