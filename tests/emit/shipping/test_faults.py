@@ -295,6 +295,58 @@ def test_while_one_hangs_the_other_gets_everything(emitted):
     assert messages(hanging) == said
 
 
+def test_an_end_that_leaves_something_says_so(tmp_path):
+    spool = spool_of(tmp_path / "spool", [record.text for record in numbered(3)])
+    destination = Faulty(raising={"write": Unavailable("down", remedy="wait")})
+    shipper = Shipper(spool, {"d": destination}, warn=lambda *_: None, clock=ManualClock())
+    shipper.start()
+
+    assert not shipper.close(0.01)
+
+    assert [status.waiting for status in status_of(spool)] == [3]
+
+
+def test_a_forked_child_keeps_nobody_from_delivering_though_a_destination_hung_at_the_fork(tmp_path):
+    hangs, may_end = threading.Event(), threading.Event()
+
+    @dataclass(frozen=True, kw_only=True)
+    class Hanging(MemoryDestination):
+        @contextmanager
+        def open(self):
+            yield self
+
+        def write(self, _records):
+            hangs.set()
+            may_end.wait(SOON_S)
+            return ALL_WRITTEN
+
+    spool = spool_of(tmp_path / "spool", [record.text for record in numbered(3)])
+    shipper = Shipper(spool, {"d": Hanging()}, warn=lambda *_: None, clock=ManualClock())
+    shipper.start()
+    assert hangs.wait(SOON_S)
+    (delivery,) = shipper._running.values()
+    assert not shipper.close(0)
+    child_reads, parent_writes = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(parent_writes)
+        os.read(child_reads, 1)
+        os._exit(0)
+    try:
+        may_end.set()
+        assert delivery.join(SOON_S)
+        spool_of(spool.folder, [record.text for record in numbered(2, first=4)])
+        memory = MemoryDestination()
+        deliver(spool, {"d": memory})
+    finally:
+        os.close(parent_writes)
+        os.close(child_reads)
+        os.waitpid(pid, 0)
+
+    # It took those that it hung at when it was let go.
+    assert messages(memory) == ["record 4", "record 5"]
+
+
 # ── the spool's folder ──────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -123,8 +123,6 @@ class Shipper:
 
     def _forked(self) -> None:
         self._lock = threading.Lock()
-        for delivery in self._running.values():
-            delivery.forked()
         self._running.clear()
 
 
@@ -133,7 +131,7 @@ def _end_all(deliveries: list[Delivery], deadline_s: float) -> bool:
     for delivery in deliveries:
         delivery.end_within(deadline_s)
     ended = [delivery.join((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9 + 0.05) for delivery in deliveries]
-    return all(ended)
+    return all(ended) and not any(delivery.is_behind for delivery in deliveries)
 
 
 def _named(destinations: Mapping[str, Destination]) -> dict[str, Destination]:

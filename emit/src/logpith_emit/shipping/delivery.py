@@ -20,6 +20,7 @@ import os
 import random
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
@@ -107,10 +108,13 @@ class Delivery:
         self._ends_ns: int | None = None
         """By when it shall have ended, on the monotonic clock."""
         self._passes_begun = self._passes_ended = 0
+        self.is_behind = True
+        """Whether there was something left to deliver when it was told to end; before it has ended there is."""
         self._saved: Mapping[str, object] = {}
         """What was written down last."""
         self._saved_ns = -_SAVE_EVERY_NS
         self._thread: threading.Thread | None = None
+        _DELIVERIES.add(self)
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -202,6 +206,7 @@ class Delivery:
         if not self._has_lock:
             self.shipped.state = "elsewhere"
             if self._ends_ns is not None:  # the other one delivers what is here
+                self.is_behind = False
                 raise _Stopped
             return False
         self.shipped = load_shipped(self.spool, self.name) or self.shipped
@@ -261,6 +266,7 @@ class Delivery:
                     self._wake.notify_all()
                     # What was there when it was told to end may have come after it had looked.
                     if self._ends_ns is not None and self._nudges == self._nudges_seen:
+                        self.is_behind = False
                         return
                 self._wait(_LOOK_EVERY_S)
 
@@ -501,6 +507,20 @@ class Delivery:
         """
         if self._ends_ns is not None and SYSTEM_CLOCK.monotonic_ns() >= self._ends_ns:
             raise _Stopped
+
+
+_DELIVERIES: weakref.WeakSet[Delivery] = weakref.WeakSet()
+"""Those of this process, also such that were told to end and still hang: a forked child that kept the lock of one would
+keep it from everybody."""
+
+
+def _leave_all_to_the_parent() -> None:
+    for delivery in list(_DELIVERIES):
+        delivery.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_all_to_the_parent)
 
 
 @contextmanager
