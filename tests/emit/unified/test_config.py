@@ -4,6 +4,7 @@ import dataclasses
 import importlib.util
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,8 @@ from logpith_emit.unified import ServerConfig
 from logpith_emit.unified.config import read_dotenv
 
 needs_yaml = pytest.mark.skipif(importlib.util.find_spec("yaml") is None, reason="needs logpith-emit[yaml]")
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "migrate.md"
 
 DEFAULTS = {
     "name": "mcp-server",
@@ -377,6 +380,15 @@ def test_a_wrong_value_of_a_dotenv_is_told_with_that_place(here):
 def test_a_profile_that_is_not_there_is_said(here):
     with pytest.raises(NotFound, match=r"nowhere\.toml"):
         ServerConfig.from_file(here / "nowhere.toml")
+
+
+def test_the_page_on_moving_shows_these_profiles_and_every_setting():
+    page = PAGE.read_text(encoding="utf-8")
+
+    assert all(f"```yaml\n{text}```" in page for text, _ in PROFILES.values())
+    assert all(f"`{name}`" in page for name in SAID)
+    assert all(f"`LOGPITH_{name}`" in page for name in ("NAME", "VERSION"))
+    assert {"SQLITE_PATH", *SAID} == {name.upper() for name in DEFAULTS} - {"NAME", "VERSION"}
 
 
 # ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -194,6 +194,11 @@ def test_production_is_switched_off_and_on_while_the_program_runs(config, tmp_pa
         assert asyncio.run(program(address)) == ((1, 1), (1, 2), (3, 3))
 
 
+def test_what_began_with_none_cannot_be_switched(config):
+    with pytest.raises(BadArgument, match="cannot be switched"):
+        switch_destinations(create_log_destination(config(enable_local_logging=False)), config())
+
+
 # ── the real thing ──────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -37,13 +37,17 @@ def create_log_destination(config: ServerConfig, *, folder: Path | None = None) 
     )
 
 
-def switch_destinations(destination: SpooledDestination, config: ServerConfig) -> None:
+def switch_destinations(destination: LogDestination, config: ServerConfig) -> None:
     """Switches destinations on and off while the program runs, as other settings say. One that is switched off gets the
     rest when it is on again; its records wait in the spool.
 
     Raises:
-        BadArgument: a setting is missing or wrong; all stays as it was.
+        BadArgument: a setting is missing or wrong, or it began with none; all stays as it was.
     """
+    if not isinstance(destination, SpooledDestination):
+        raise BadArgument(
+            "Its destinations cannot be switched", remedy="Start it with at least one that is enabled"
+        )
     destination.use(destinations_of(config))
 
 
