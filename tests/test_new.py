@@ -16,7 +16,10 @@ from hypothesis import strategies as st
 from logpith.cli import main
 from logpith.new.answers import read_answers
 from logpith.new.project import ANSWERS_FILE, PRIVATE, _quoted, new_project
+from logpith_emit.destinations import Wanted
+from logpith_emit.destinations.postgres import PostgresDestination
 from logpith_emit.errors import BadArgument, NotFound, Refused
+from logpith_emit.secret import Secret
 from logpith_emit.unified import ServerConfig, create_log_destination
 from logpith_emit.unified.config import read_dotenv
 
@@ -61,6 +64,24 @@ COOKIECUTTER = {
     "convex_api_key": "",
     "_extensions": ["jinja2_time.TimeExtension"],
 }
+
+# What a host does, in one process: it starts the server, calls a tool, and waits until that is told.
+ONE_CALL = """
+import asyncio
+from mcp import Client
+from my_mcp_server.server import create_mcp_server
+from my_mcp_server.settings import load_settings
+from logpith_emit.unified import create_log_destination
+
+async def main():
+    config = load_settings()
+    destination = create_log_destination(config)
+    async with Client(create_mcp_server(config, destination)) as client:
+        await client.call_tool("count_words", {"text": "to be or not to be", "most": 1})
+    assert await destination.flush(60)
+
+asyncio.run(main())
+"""
 
 
 def pairwise(choices):
@@ -266,15 +287,18 @@ def test_whatever_words_are_answered_the_project_says_them(tmp_path_factory, wor
 
 
 @pytest.mark.parametrize(
-    ("production", "private"),
+    "private",
     [
-        ("postgres", {"postgres_dsn": f"postgresql://logs:{PASSWORD}@db/logs"}),
-        ("convex", {"convex_api_key": f"it's {PASSWORD} $HOME #1"}),
-        ("elasticsearch", {"elasticsearch_hosts": f"https://logs:{PASSWORD}@es:9200"}),
-        ("none", {"convex_api_key": PASSWORD}),
+        {"postgres": {"postgres_dsn": f"postgresql://logs:{PASSWORD}@db/logs"}},
+        {"convex": {"convex_api_key": f"it's {PASSWORD} $HOME #1"}},
+        {"elasticsearch": {"elasticsearch_hosts": f"https://logs:{PASSWORD}@es:9200"}},
+        {"none": {"convex_api_key": PASSWORD}},
     ],
+    ids=["dsn", "key", "hosts", "key of another"],
 )
-def test_what_is_private_is_in_env_alone_which_others_may_not_read(tmp_path, capfd, production, private):
+def test_what_is_private_is_in_env_alone_which_others_may_not_read(tmp_path, capfd, private):
+    ((production, private),) = private.items()
+
     project = make(tmp_path / "made", {"production_log_destination": production, **private})
 
     env = project / ".env"
@@ -298,6 +322,23 @@ def test_env_says_what_was_answered(tmp_path_factory, value):
         assert '"' in value
     else:
         assert read_dotenv(env) == {"KEY": value}
+
+
+def test_a_call_stands_at_the_destination_that_was_chosen(postgres, tmp_path):
+    dsn = postgres.new_database()
+    answers = {"production_log_destination": "postgres", "local_log_destination": "none", "postgres_dsn": dsn}
+    project = make(tmp_path / "project", answers)
+
+    subprocess.run(
+        [sys.executable, "-c", ONE_CALL],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": "src", "LOGPITH_EMIT_FOLDER": str(tmp_path / "spool")},
+        check=True,
+    )
+
+    with PostgresDestination(dsn=Secret(dsn)).open() as live:
+        (entry,) = live.query(Wanted(equal={"log_type": "tool_execution"}, limit=10))
+    assert (entry.tool_name, entry.status, entry.input_args["most"]) == ("count_words", "ok", 1)
 
 
 # ── The folder, and who is asked ────────────────────────────────────────────────────────────────────────────
