@@ -57,7 +57,7 @@ class Faulty(Destination):
             self.raised.release()
             if error == "nothing":
                 return None
-            raise error
+            raise error.with_traceback(None)  # of one that is raised again and again it would grow
         return ALL_WRITTEN
 
     def open(self):
@@ -293,6 +293,67 @@ def test_while_one_hangs_the_other_gets_everything(emitted):
     may_end.set()
     assert emitter.shipper.flush(SOON_S)
     assert messages(hanging) == said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calling(MemoryDestination):
+    """Calls `act` with each write, when that is done."""
+
+    act: object = None
+    max_age_s: float = 0.0
+
+    @contextmanager
+    def open(self):
+        with super().open() as live:
+
+            class Live:
+                def write(self, records):
+                    odd = any(record.fields["message"] == "record 7" for record in records)
+                    self_settings.act()
+                    if odd:
+                        raise Refused("odd", remedy="mend it")
+                    return live.write(records)
+
+            self_settings = self
+            yield Live()
+
+
+def test_when_its_time_is_up_nothing_more_is_written_and_what_was_counts_once(tmp_path):
+    spool = spool_of(tmp_path / "spool", [record.text for record in numbered(40)])
+    writes = []
+
+    def end_at_the_sixth():
+        writes.append(1)
+        if len(writes) == 6:
+            (delivery,) = shipper._running.values()
+            delivery.end_within(0)
+
+    first = Calling(act=end_at_the_sixth, batch_records=10)
+    shipper = Shipper(spool, {"d": first}, warn=lambda *_: None, clock=ManualClock())
+    shipper.start()
+    (delivery,) = shipper._running.values()
+    assert delivery.join(SOON_S)
+
+    assert len(writes) == 6, "it had ten more to write"
+    (status,) = status_of(spool)
+    assert accounted(status) == 40
+    assert status.waiting == 40 - status.shipped.sent > 0
+
+    deliver(spool, {"d": (second := Calling(act=lambda: None))})
+    (status,) = status_of(spool)
+    assert (accounted(status), status.shipped.sent, status.shipped.refused) == (40, 39, 1)
+    assert len({*messages(first), *messages(second)}) == 39
+    assert len(list(DeadLetters(spool, "d").read())) == 1
+
+
+def test_what_is_not_wanted_is_counted_too(tmp_path):
+    spool = spool_of(tmp_path / "spool", [record.text for record in numbered(40)])
+
+    deliver(spool, {"none": Faulty(loggers=("nobody",)), "all": MemoryDestination()})
+
+    everything, nothing = status_of(spool)
+    assert (everything.shipped.unwanted, nothing.shipped.unwanted) == (0, 40)
+    assert accounted(everything) == accounted(nothing) == 40
 
 
 def test_an_end_that_leaves_something_says_so(tmp_path):
