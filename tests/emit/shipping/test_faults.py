@@ -500,7 +500,7 @@ def test_on_a_disk_that_may_only_be_read_the_program_goes_on_and_later_it_writes
     assert emitter.shipper.shipped["m"].dropped == emitter.dropped
 
 
-def test_a_folder_that_is_removed_under_way_is_made_again_and_what_went_is_counted(emitted, tmp_path, capsys):
+def test_a_folder_that_is_removed_under_way_is_made_again_and_what_went_is_counted(emitted):
     destination = Faulty(raising={"open": Unavailable("down", remedy="wait")})
     emitter, log = emitted({"d": destination})
     said = 0
