@@ -291,18 +291,39 @@ def test_entries_are_written_in_their_order():
     assert kept.entries == entries
 
 
-def test_a_program_whose_event_loop_ends_too_early_counts_what_was_on_its_way():
-    hanging = Hanging()
-    wrapper = RetryWrapper(hanging)
+def test_a_program_whose_event_loop_ends_too_early_counts_what_was_on_its_way_and_keeps_the_rest():
+    held = Hanging()
+    wrapper = RetryWrapper(held)
 
     async def program():
-        await wrapper.write(ENTRY)
-        await asyncio.sleep(0)
+        for _ in range(AT_ONCE + 8):
+            await wrapper.write(ENTRY)
+        for _ in range(3):
+            await asyncio.sleep(0)
 
     asyncio.run(program())
 
-    assert wrapper.dropped == {"cancelled": 1}
-    assert wrapper.waiting == 0
+    assert wrapper.dropped == {"cancelled": AT_ONCE}
+    assert wrapper.waiting == 8
+
+    wrapper.destination = kept = Kept()
+    assert asyncio.run(wrapper.flush())
+    assert (len(kept.entries), wrapper.waiting) == (8, 0)
+
+
+def test_a_destination_that_cancels_itself_loses_one_entry_and_no_more():
+    kept = Kept(asyncio.CancelledError())
+
+    async def program():
+        wrapper = RetryWrapper(kept)
+        for entry in numbered_entries(3):
+            await wrapper.write(entry)
+            await wrapper.flush()
+        await wrapper.close()
+        return wrapper
+
+    assert asyncio.run(program()).dropped == {"cancelled": 1}
+    assert [entry.message for entry in kept.entries] == ["entry 1", "entry 2"]
 
 
 # ── CompositeDestination ────────────────────────────────────────────────────────────────────────────────────

@@ -173,21 +173,27 @@ class _Queue:
             self._entries.popleft()
             self.drop("queue_full", f"{self._most} wait already")
         self._entries.append(entry)
-        if len(self._tasks) < AT_ONCE:
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._entries and len(self._tasks) < AT_ONCE:
             task = asyncio.create_task(self._run())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _run(self) -> None:
+        task = asyncio.current_task()
         while self._entries:
             try:
                 await self._deliver(self._entries.popleft())
             except asyncio.CancelledError:
-                self.drop("cancelled", "it was on its way when its task was ended")
-                raise
+                self.drop("cancelled", "its task was ended while it was on its way")
+                if task is None or task.cancelling():  # else the destination has raised it by itself
+                    raise
 
     async def flush(self, timeout_s: float) -> bool:
         """Whether all that was taken is delivered or given up; waits for that."""
+        self._begin()  # what an event loop has left that ended too early
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=max(timeout_s, 0))
         return not self._tasks
