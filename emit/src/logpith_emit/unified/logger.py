@@ -13,17 +13,16 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
-from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from logpith_emit.context import context_fields, correlation_id
+from logpith_emit.context import context_now
 from logpith_emit.emitter import EmitSettings, Emitter, spelt_out
-from logpith_emit.entry import INTERNAL, LogEntry, entry_of, fields_of
+from logpith_emit.entry import LogEntry, entry_of, fields_of
 from logpith_emit.errors import BadArgument
-from logpith_emit.handlers import extra_of, of_framework
-from logpith_emit.logger import error_fields, use_emitter
+from logpith_emit.handlers import LogpithHandler, loguru_sink
+from logpith_emit.logger import use_emitter
 from logpith_emit.redaction import Redactor
-from logpith_emit.severity import BANDS, DEBUG, INFO, band, from_python, severity_number
+from logpith_emit.severity import BANDS, DEBUG, INFO, band, severity_number
 from logpith_emit.unified.face import (
     MOST_WAITING,
     OURS,
@@ -36,16 +35,8 @@ from logpith_emit.unified.face import (
 
 DEADLINE_S = 2.0
 
-_COLUMNS = (
-    "tool_name",
-    "duration_ms",
-    "status",
-    "input_args",
-    "output_summary",
-    "error_message",
-)
-_LEVELS = ("INFO", "TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _PYTHON = (0, 1, 10, 20, 30, 40, 50)
+"""Levels of the standard library and of Loguru, by the bands of severities."""
 
 _IS_FEEDING: ContextVar[bool] = ContextVar("logpith_feeding", default=False)
 """Whether what is said now is said by a destination that is being written to."""
@@ -86,9 +77,6 @@ class UnifiedLogger:
             if before is not None:
                 before.close(deadline_s)
         cls._take_over(feeder)
-        use_emitter(
-            destination.emitter if isinstance(destination, SpooledDestination) else _FeedingEmitter(feeder)
-        )
         if not cls._is_registered:
             cls._is_registered = True
             atexit.register(cls.close)
@@ -96,11 +84,15 @@ class UnifiedLogger:
     @classmethod
     def _take_over(cls, feeder: Feeder) -> None:
         cls._let_go()
+        known = feeder.destination
+        emitter = known.emitter if isinstance(known, SpooledDestination) else _FeedingEmitter(feeder)
+        emitter.least = feeder.least
+        use_emitter(emitter)
         level = _PYTHON[band(feeder.least)]
         root = logging.getLogger()
         for handler in list(root.handlers):
             root.removeHandler(handler)
-        cls._handler = _Handler(feeder)
+        cls._handler = LogpithHandler(emitter=emitter)
         root.addHandler(cls._handler)
         root.setLevel(level)
         loguru = sys.modules.get("loguru")
@@ -108,7 +100,11 @@ class UnifiedLogger:
             loguru.logger.remove()
             # Else Loguru would write out the values of all variables for each exception, which nobody reads.
             cls._sink = loguru.logger.add(
-                feeder.take_loguru, level=level, format="{message}", backtrace=False, diagnose=False
+                lambda message: loguru_sink(message, emitter),
+                level=level,
+                format="{message}",
+                backtrace=False,
+                diagnose=False,
             )
 
     @classmethod
@@ -152,7 +148,7 @@ def _least(destination: LogDestination, level: str | None) -> int:
 
 
 class Feeder:
-    """Hands entries to a destination: to ours at once, to others by an event loop on a thread of its own."""
+    """Hands entries to somebody else's destination, by an event loop on a thread of its own; ours needs none."""
 
     def __init__(
         self,
@@ -170,7 +166,9 @@ class Feeder:
         self.is_closed = False
         self._timeout_s = timeout_s
         self._most = most_waiting
-        self._lost: Counter[str] = Counter()
+        self.lost: Counter[str] = Counter()
+        """Entries that the destination did not get, by reason; what a wrapper of ours drops it counts itself."""
+
         self._say = Warner(says_all=least <= DEBUG).say
         self._redactor = Redactor()
         self._begin_anew()
@@ -195,14 +193,12 @@ class Feeder:
     def dropped(self) -> Mapping[str, int]:
         """Entries that the destination did not get, by reason."""
         own = self.destination.dropped if isinstance(self.destination, OURS) else {}
-        return dict(self._lost + Counter(own))
+        return dict(self.lost + Counter(own))
 
     def take(self, entry: LogEntry) -> None:
         """Takes an entry; the oldest that waits goes where there are too many."""
         if _IS_FEEDING.get():
-            self._lost["recursive"] += 1  # the destination has logged while it was writing
-        elif isinstance(self.destination, SpooledDestination):
-            self.destination.write_now(entry)
+            self.lost["recursive"] += 1  # the destination has logged while it was writing
         elif not isinstance(self.destination, NoDestination):
             self._take_to_wait(entry)
 
@@ -227,35 +223,8 @@ class Feeder:
 
     def lose(self, reason: str, told: str, entries: int = 1) -> None:
         """Counts entries that are lost, and says so once a minute, or each time where everything is logged."""
-        self._lost[reason] += entries
+        self.lost[reason] += entries
         self._say(f"{entries} entr{'y was' if entries == 1 else 'ies were'} lost: {told}")
-
-    def take_loguru(self, message: Any) -> None:
-        """A sink of Loguru."""
-        record: Mapping[str, Any] = message.record
-        level, number = record["level"].name, record["level"].no
-        if (severity_number(level) or from_python(number)) < self.least:
-            return
-        try:
-            extra = dict(record["extra"])
-            if record["exception"] is not None:
-                extra = {**error_fields(record["exception"].value), **extra}
-            self.take(
-                _entry(
-                    moment=record["time"].astimezone(UTC),
-                    level=_level(level, number),
-                    logger=record["name"] or "",
-                    message=record["message"],
-                    extra=extra,
-                    module=record["module"],
-                    function=record["function"],
-                    line=record["line"],
-                    thread_name=record["thread"].name,
-                    process_id=record["process"].id,
-                )
-            )
-        except Exception as error:  # noqa: BLE001 - a program goes on, whatever logging meets
-            self.lose(type(error).__name__, told_of(error))
 
     def close(self, deadline_s: float) -> bool:
         """Whether all was taken and the destination is closed within the deadline."""
@@ -284,7 +253,11 @@ class Feeder:
 
     def _run(self) -> None:
         _IS_FEEDING.set(True)
-        asyncio.run(self._feed())
+        try:
+            asyncio.run(self._feed())
+        finally:
+            with self._change:
+                self._loop = None
 
     async def _feed(self) -> None:
         with self._change:
@@ -304,8 +277,6 @@ class Feeder:
             await asyncio.wait_for(self.destination.close(), self._timeout_s)
         except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
             self._say(f"it did not close: {told_of(error)}")
-        with self._change:
-            self._loop = None
 
     async def _write(self, entry: LogEntry) -> None:
         try:
@@ -329,92 +300,32 @@ if hasattr(os, "register_at_fork"):
 
 
 class _FeedingEmitter(Emitter):
-    """What `get_logger` and `@logged_tool` write by where the destination is none of ours: there is no spool."""
+    """What all loggers write by where the destination is none of ours: there is no spool."""
 
     def __init__(self, feeder: Feeder) -> None:
         super().__init__(EmitSettings())
-        self.least = feeder.least
         self._feeder = feeder
 
     def emit(self, severity: int, message: str, fields: Mapping[str, object], logger: str = "") -> None:
         if severity < self.least:
             return
+        if self._thread.here.is_silent:
+            self._feeder.lost["recursive"] += 1  # the words of an object, which say something by themselves
+            return
         try:
-            said = {"message": message, **context_fields(), **fields}
-            said.setdefault("correlation_id", correlation_id())
-            known = {
+            own = {
                 "timestamp": self._now_ns(),
                 "level": BANDS[band(severity)],
                 "logger": logger,
                 "process_id": os.getpid(),
                 "thread_name": threading.current_thread().name,
             }
-            self._feeder.take(entry_of({**known, **self._kept(said)}))
+            with self.silenced():
+                context = context_now()
+                said = spelt_out({"message": message, **(context.said if context else {}), **fields})
+                self._feeder.take(entry_of({**own, **self._kept(said)}))
         except Exception as error:  # noqa: BLE001 - a program goes on, whatever logging meets
             self._feeder.lose(type(error).__name__, told_of(error))
 
     def emit_entry(self, entry: LogEntry) -> None:
         self._feeder.take(entry)
-
-
-class _Handler(logging.Handler):
-    """Brings records of the standard library's logging."""
-
-    def __init__(self, feeder: Feeder) -> None:
-        super().__init__()
-        self._feeder = feeder
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if (severity_number(record.levelname) or from_python(record.levelno)) < self._feeder.least:
-            return
-        try:
-            self._take(record)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._feeder.lose(type(error).__name__, told_of(error))
-
-    def _take(self, record: logging.LogRecord) -> None:
-        try:
-            message = record.getMessage()
-        except Exception:  # noqa: BLE001 - arguments that do not fit the message, or whose __str__ raises
-            message = str(record.msg)
-        extra = extra_of(record)
-        if record.exc_info and record.exc_info[1] is not None:
-            extra = {**error_fields(record.exc_info[1]), **extra}
-        self._feeder.take(
-            _entry(
-                moment=datetime.fromtimestamp(record.created, UTC),
-                level=_level(record.levelname, record.levelno),
-                logger=record.name,
-                message=message,
-                extra=extra,
-                module=record.module,
-                function=record.funcName,
-                line=record.lineno,
-                thread_name=record.threadName,
-                process_id=record.process or os.getpid(),
-            )
-        )
-
-
-def _level(name: str, number: int) -> str:
-    """A level as it is called, or as the standard library calls what it is close to, if we do not know it."""
-    return name if severity_number(name) else _LEVELS[band(from_python(number))]
-
-
-def _entry(
-    *, moment: datetime, level: str, logger: str, message: str, extra: dict[str, Any], **where: Any
-) -> LogEntry:
-    said = {**context_fields(), **extra}
-    columns = {name: said.pop(name) for name in _COLUMNS if name in said}
-    identity = str(said.pop("correlation_id", "") or correlation_id())
-    kind = str(said.pop("log_type", "") or (of_framework(logger).get("log_type", INTERNAL)))
-    return LogEntry(
-        correlation_id=identity,
-        timestamp=moment,
-        level=level,
-        log_type=kind,
-        message=message,
-        extra_data={"logger": logger, **said} if logger or said else None,
-        **columns,
-        **where,
-    )
