@@ -168,10 +168,15 @@ class Emitter:
             return
         try:
             with self.silenced():
-                said: Mapping[str, object] = fields_of(entry)
-                if self._redactor is not None:
-                    said = self._redactor.redact_fields(spelt_out(said))
-                payload = encode(said)
+                said = fields_of(entry)
+                stamp = {"timestamp": said.pop("timestamp")}
+                payload = encode({**stamp, **said})
+                is_flat = entry.input_args is None and entry.extra_data is None
+                redactor = self._redactor
+                if redactor is not None and not (
+                    is_flat and redactor.is_clean_line(payload[payload.index(b",") :], len(said))
+                ):
+                    payload = encode({**stamp, **redactor.redact_fields(spelt_out(said))})
             if not (self._writer or self._open()).append(payload, RECORD_KIND):
                 self._warn("the spool is full", f"look at {self.folder}, or give it a higher limit")
         except Exception as error:  # noqa: BLE001 - as above

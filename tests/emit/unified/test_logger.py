@@ -533,7 +533,7 @@ def test_the_end_of_the_program_waits_no_longer_than_the_deadline_for_one_that_h
     done = run(hangs=True, deadline_s=0.2)
 
     assert done.stdout == ""
-    assert "2 entries were lost: they waited at the end" in done.stderr
+    assert "entries were lost: they waited at the end" in done.stderr
 
 
 def test_a_forked_child_brings_its_own_entries_and_none_of_its_parents():
