@@ -120,6 +120,11 @@ def test_the_name_with_the_prefix_counts_first():
     assert (config.kafka_topic, config.sources["kafka_topic"]) == ("ours", "LOGPITH_KAFKA_TOPIC")
 
 
+@pytest.mark.parametrize(("text", "level"), [("warn", "WARNING"), ("Error", "ERROR"), ("FATAL", "CRITICAL")])
+def test_a_level_may_be_spelled_as_others_spell_it(text, level):
+    assert ServerConfig.from_environment({"LOG_LEVEL": text}).log_level == level
+
+
 def test_a_name_and_a_version_of_something_else_are_left_alone(here):
     write(here / ".env", "NAME=somebody\nVERSION=9\n")
 

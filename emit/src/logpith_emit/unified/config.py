@@ -152,7 +152,7 @@ class ServerConfig:
                 spellings = (f"{PREFIX}{name}", name)[: 1 if name.lower() in _OWN else 2]
                 found = next((one for one in spellings if one in values), None)
                 if found is not None:
-                    told[ours] = values[found].upper() if name == "LOG_LEVEL" else values[found]
+                    told[ours] = _level(values[found]) if name == "LOG_LEVEL" else values[found]
                     spelled[ours] = f"{place}{found}"
                     break
         loaded: Loaded[ServerConfig] = load_settings(
@@ -174,6 +174,11 @@ class ServerConfig:
     def shown(self) -> dict[str, str]:
         """Field → its value as it may be printed."""
         return {one.name: _shown(getattr(self, one.name)) for one in dataclasses.fields(self) if one.init}
+
+
+def _level(text: str) -> str:
+    """A level as variables spell it, `debug` or `warn`, by its own name."""
+    return {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(text.upper(), text.upper())
 
 
 VARIABLES = frozenset(
