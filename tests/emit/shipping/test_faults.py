@@ -534,6 +534,35 @@ def test_a_folder_that_is_removed_under_way_is_made_again_and_what_went_is_count
     assert len(set(sent)) == len(sent) == status.shipped.sent
 
 
+def test_after_the_folder_was_removed_still_only_one_delivers(tmp_path):
+    spool, told = Spool(folder=tmp_path / "spool"), []
+    one, two = MemoryDestination(), MemoryDestination()
+    first, second = (
+        Shipper(spool, {"d": memory}, warn=lambda *said: told.append(said), clock=ManualClock())
+        for memory in (one, two)
+    )
+    first.start()
+    assert first.flush(SOON_S)
+
+    spool.disk.remove_folder(spool.folder)
+    for _ in range(10_000):
+        first.flush(0.01)
+        if (spool.folder / "d.lock").exists():
+            break
+    second.start()
+    for _ in range(10_000):
+        second.flush(0.01)
+        if second.shipped["d"].state == "elsewhere":
+            break
+    spool_of(spool.folder, [record.text for record in numbered(3)])
+    assert first.flush(SOON_S)
+
+    assert (f"d: {spool.folder} was removed", "It is made again") in told
+    assert (len(one.records), len(two.records)) == (3, 0)
+    assert second.close(SOON_S)
+    assert first.close(SOON_S)
+
+
 # ── damage, clocks, large records ───────────────────────────────────────────────────────────────────────────
 
 

@@ -67,7 +67,6 @@ class _Taken:
     is_all: bool = True
     """Whether there is no more at the moment."""
 
-    sent: int = 0
     unwanted: int = 0
     refused: list[tuple[Outgoing, str]] = field(default_factory=list)
     """Those that will never be taken, with the reason."""
@@ -75,6 +74,12 @@ class _Taken:
     dropped: Counter[str] = field(default_factory=Counter)
     too_old: int = 0
     last_too_old: str = ""
+
+    @property
+    def sent(self) -> int:
+        """How many records are safe, once all are done."""
+        refused = {record.id for record, _ in self.refused}
+        return sum(not isinstance(one, _Notice) and one.id not in refused for one in self.records)
 
     def refuse(self, record: Outgoing, reason: str) -> None:
         """A record will never be taken."""
@@ -255,7 +260,8 @@ class Delivery:
             with self._wake:
                 self._passes_begun += 1
                 begun = self._passes_begun
-            taken = self._take(reader)
+            with _somebody_elses():  # which is asked for each record whether it wants it
+                taken = self._take(reader)
             for records in self._at_once(taken.records):
                 self._deliver(live, records, taken)
             if taken.frames or taken.is_all:
@@ -325,8 +331,7 @@ class Delivery:
     def _is_to_be_sent(self, record: Outgoing, taken: _Taken) -> bool:
         """Whether a record is wanted, and not too old; else it is counted."""
         try:
-            with _somebody_elses():
-                wanted = self.destination.wants(record)
+            wanted = self.destination.wants(record)
         except Refused as error:
             taken.refuse(record, error.problem)
             return False
@@ -361,13 +366,15 @@ class Delivery:
             try:
                 with _somebody_elses():
                     written = live.write(asked)
-                    refused = {
-                        record.id: str(written.refused[record.id])
+                    refused = [
+                        (record, str(written.refused[record.id]))
                         for record in asked
                         if record.id in written.refused
-                    }
+                    ]
                     again = [
-                        record for record in asked if record.id in written.again and record.id not in refused
+                        record
+                        for record in asked
+                        if record.id in written.again and record.id not in written.refused
                     ]
             except Refused as error:
                 self.shipped.count_error(_told_of(error), self._clock.now_ns())
@@ -384,13 +391,10 @@ class Delivery:
                 self._fail(failures, error, len(asked))
                 self._wait_to_retry(failures, error)
                 continue
-            missing = {record.id for record in again}
-            for record in asked:
-                if record.id in refused:
-                    taken.refuse(record, refused[record.id])
-                elif record.id not in missing:
-                    taken.sent += not isinstance(record, _Notice)
-                    self.shipped.last_sent_ns = self._clock.now_ns()
+            for record, reason in refused:
+                taken.refuse(record, reason)
+            if len(refused) + len(again) < len(asked):
+                self.shipped.last_sent_ns = self._clock.now_ns()
             self.shipped.state = "delivering"
             left = again + left[len(asked) :]
             failures = 0 if len(again) < len(asked) else failures + 1
