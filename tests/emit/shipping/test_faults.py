@@ -289,6 +289,10 @@ def test_while_one_hangs_the_other_gets_everything(emitted):
         assert emitter.shipper._running["healthy"].flush(SOON_S)
         assert messages(healthy) == said
     assert hanging.records == {}
+    assert {status.name: status.shipped.state for status in status_of(emitter.spool)} == {
+        "hanging": "delivering",
+        "healthy": "delivering",
+    }
 
     may_end.set()
     assert emitter.shipper.flush(SOON_S)
@@ -549,6 +553,8 @@ def test_after_the_folder_was_removed_still_only_one_delivers(tmp_path):
         first.flush(0.01)
         if (spool.folder / "d.lock").exists():
             break
+    assert first.flush(SOON_S)
+    assert first.shipped["d"].state == "delivering"
     second.start()
     for _ in range(10_000):
         second.flush(0.01)
@@ -1178,6 +1184,7 @@ def kill_shippers(tmp_path, kills, seed):
                 process.wait(chance.random() * 0.15)
             process.kill()
         assert [accounted(status) for status in status_of(spool)] == [said] * 2, seed
+        assert {status.shipped.state for status in status_of(spool)} == {"ended"}
     done = subprocess.run(argv, capture_output=True, text=True, check=True, timeout=SOON_S * 4)
     assert done.stdout.endswith("True True\n"), done
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
 from logpith_emit.destinations import Destination, Outgoing
 from logpith_emit.errors import BadArgument, NotFound, nearest
-from logpith_emit.shipping.delivery import Delivery, Warn
+from logpith_emit.shipping.delivery import LOCK, Delivery, Warn
 from logpith_emit.shipping.shipped import Shipped, further, load_shipped, remove_shipped
 from logpith_emit.spool import DROPPED_KIND, Spool
 from logpith_emit.spool.place import SUFFIX as PLACE
@@ -177,6 +177,8 @@ def status_of(spool: Spool) -> list[Status]:
 def _status(spool: Spool, name: str) -> Status:
     waiting = waiting_bytes = oldest_ns = 0
     shipped = load_shipped(spool, name) or Shipped()
+    if not _is_served(spool, name):  # a process that was killed could not say so
+        shipped.state = "ended"
     reader = spool.reader(name)
     reader.go_to(further(reader.position, shipped.position))
     for segment, frame in reader.read():
@@ -194,6 +196,14 @@ def _status(spool: Spool, name: str) -> Status:
         waiting_bytes=waiting_bytes,
         oldest_ns=oldest_ns,
     )
+
+
+def _is_served(spool: Spool, name: str) -> bool:
+    """Whether some process delivers to a destination."""
+    try:
+        return spool.disk.is_claimed(spool.folder / f"{name}{LOCK}")
+    except FileNotFoundError:
+        return False
 
 
 def forget(spool: Spool, name: str) -> None:

@@ -39,6 +39,9 @@ from logpith_emit.spool import DROPPED_KIND, Damage, Frame, Segment, Spool, Spoo
 Warn = Callable[[str, str], None]
 """Tells people of a problem and what to do about it; it may tell less often than it is called."""
 
+LOCK = ".lock"
+"""What the file's name ends with that a process holds while it delivers to a destination."""
+
 FAILURES_TO_OPEN = 5
 """After so many failures in a row a destination is taken for dead: until it answers again it gets one record at a
 time, and seldom."""
@@ -101,7 +104,7 @@ class Delivery:
 
         self._clock = clock
         self._warn = warn
-        self._lock = Lock(spool.folder / f"{name}.lock")
+        self._lock = Lock(spool.folder / f"{name}{LOCK}")
         self._has_lock = False
         self._dead = DeadLetters(spool, name)
         self._age = Age(clock, destination.max_age_s)
@@ -239,6 +242,7 @@ class Delivery:
                 failures += 1
                 self._fail(failures, error)
                 self._wait_to_retry(failures, error)
+        self.shipped.state = "delivering"
         try:
             yield live
         finally:
