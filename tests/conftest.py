@@ -43,10 +43,11 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.fixture(autouse=True, scope="session")
 def nothing_collected(tmp_path_factory):
-    """No test asks what somebody has collected on this machine, or by their settings."""
+    """No test asks what somebody has collected or logged on this machine, or by their settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOGPITH_DATA_DIR", str(tmp_path_factory.mktemp("data")))
         patch.setenv("LOGPITH_CONFIG_DIR", str(tmp_path_factory.mktemp("config")))
+        patch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("spools")))
         yield
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -202,9 +203,10 @@ def test_without_a_path_it_shows_every_line_of_a_program_that_was_killed(tmp_pat
     monkeypatch.delenv("LOGPITH_EMIT_FOLDER", raising=False)
     done = subprocess.run([sys.executable, "-c", KILLED], check=False, capture_output=True)
     assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
-    monkeypatch.setattr(sys, "stdin", open(os.devnull))  # noqa: PTH123, SIM115
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
 
-    assert main(["tail", "-n", "100"]) == 0
+        assert main(["tail", "-n", "100"]) == 0
 
     shown = [json.loads(text)["call_id"] for text in capsys.readouterr().out.splitlines()]
     assert shown == [f"CA{number}" for number in range(50)]

@@ -96,7 +96,7 @@ def normalised(key: str) -> str:
     Serilog's short names keep their mark: `@t` is a time, `t` may be anything.
     """
     plain = key.translate(_SEPARATORS).lower()
-    return plain if len(plain) <= 3 and plain.startswith("@") else plain.replace("@", "")
+    return plain if len(plain) <= 3 and key.startswith("@") else plain.replace("@", "")
 
 
 _SEPARATORS = dict.fromkeys(map(ord, "_-. /:$"))
