@@ -24,7 +24,9 @@ def web_server(answer: Answer, *, tls: Certificate | None = None, keeps: bool = 
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1" if keeps else "HTTP/1.0"
-        disable_nagle_algorithm = True  # an answer is written in two parts, and the second would wait for 40 ms
+        disable_nagle_algorithm = (
+            True  # an answer is written in two parts, and the second would wait for 40 ms
+        )
 
         def do_GET(self):
             answer(self, b"")

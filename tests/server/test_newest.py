@@ -46,7 +46,15 @@ def door(tmp_path):
     with opened(tmp_path, toolsets="core,aggregate") as door:
         door.running.remember()
         bring(door, *range(100, 150), *range(70, 100))
+        forget(door)
         yield door
+
+
+def forget(door):
+    """Closes the segments that were read to remember them, as when others have taken their place."""
+    desk = door.running.keep.desk()
+    desk._corpora = None
+    desk._reader()._open.clear()
 
 
 def stop(folder):

@@ -138,9 +138,7 @@ def _without_halves(line: bytes) -> bytes:
     return line
 
 
-_HALF = re.compile(
-    rb"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f][0-9a-f])\\ud[c-f]"
-)
+_HALF = re.compile(rb"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f][0-9a-f])\\ud[c-f]")
 _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 

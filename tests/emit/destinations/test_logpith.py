@@ -78,7 +78,11 @@ def test_a_server_that_comes_later_gets_everything(folder, tmp_path, stored):
         for record in numbered(100):
             writer.append(record.text, 1)
     destination = LogpithDestination(
-        url=f"http://127.0.0.1:{port}", token=Secret(WRITER), first_retry_s=0.01, most_retry_s=0.05, max_age_s=0
+        url=f"http://127.0.0.1:{port}",
+        token=Secret(WRITER),
+        first_retry_s=0.01,
+        most_retry_s=0.05,
+        max_age_s=0,
     )
     shipper = Shipper(spool, {"logpith": destination}, warn=lambda *_: None)
     shipper.start()

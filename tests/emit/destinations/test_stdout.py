@@ -29,7 +29,9 @@ def test_lines_for_people_can_go_to_standard_error(capfd):
 
     told = capfd.readouterr()
     assert told.out == ""
-    assert [number for number, line in enumerate(told.err.splitlines(), 1) if f"  record {number}  " in line] == [1, 2]
+    assert [
+        number for number, line in enumerate(told.err.splitlines(), 1) if f"  record {number}  " in line
+    ] == [1, 2]
 
 
 def test_what_is_closed_is_unavailable(monkeypatch, tmp_path):
@@ -53,7 +55,9 @@ with StdoutDestination().open() as live:
 
 
 def test_it_is_there_however_the_process_ends():
-    done = subprocess.run([sys.executable, "-c", ENDS_AT_ONCE], capture_output=True, check=True, env=dict(os.environ))
+    done = subprocess.run(
+        [sys.executable, "-c", ENDS_AT_ONCE], capture_output=True, check=True, env=dict(os.environ)
+    )
 
     first, *lines = done.stdout.splitlines()
     assert first == b"said before"

@@ -37,7 +37,9 @@ def test_what_is_said_comes_to_each_destination(tmp_path):
     log.info("two", token="hunter2")
     emitter.close()
 
-    assert messages(path) == [record.fields["message"] for record in memory.records.values()] == ["one", "two"]
+    assert (
+        messages(path) == [record.fields["message"] for record in memory.records.values()] == ["one", "two"]
+    )
     assert "hunter2" not in path.read_text()
 
 
@@ -108,9 +110,15 @@ path = "{path}"
 def test_however_a_program_ends_all_of_it_is_delivered_in_the_end(tmp_path, ending):
     settings, out = tmp_path / "emit.toml", tmp_path / "out.ndjson"
     settings.write_text(SETTINGS.format(path=out))
-    environment = {**os.environ, "LOGPITH_EMIT_SETTINGS": str(settings), "LOGPITH_EMIT_FOLDER": str(tmp_path / "spool")}
+    environment = {
+        **os.environ,
+        "LOGPITH_EMIT_SETTINGS": str(settings),
+        "LOGPITH_EMIT_FOLDER": str(tmp_path / "spool"),
+    }
 
-    subprocess.run([sys.executable, "-c", ENDS, ending], env=environment, capture_output=True, check=False, timeout=60)
+    subprocess.run(
+        [sys.executable, "-c", ENDS, ending], env=environment, capture_output=True, check=False, timeout=60
+    )
     shipped = subprocess.run(
         [sys.executable, "-m", "logpith_emit", "ship", "--once"],
         env=environment,
@@ -138,7 +146,11 @@ def test_wrong_settings_of_the_environment_do_not_stop_a_program(tmp_path):
     environment = {**os.environ, "LOGPITH_EMIT_LEVEL": "loud", "XDG_DATA_HOME": str(tmp_path)}
 
     done = subprocess.run(
-        [sys.executable, "-c", "from logpith_emit import get_logger; get_logger('x').info('said'); print('goes on')"],
+        [
+            sys.executable,
+            "-c",
+            "from logpith_emit import get_logger; get_logger('x').info('said'); print('goes on')",
+        ],
         env=environment,
         capture_output=True,
         text=True,
