@@ -193,6 +193,8 @@ def test_what_variables_say_of_servers_that_log_is_shown_below(show, monkeypatch
     monkeypatch.setenv(f"{prefix}CONVEX_API_KEY", "hunter2")
     monkeypatch.setenv(f"{prefix}KAFKA_TOPIC", "calls")
     monkeypatch.setenv("LOGPITH_EMIT_LEVEL", "info")
+    for of_tests in ("LOGPITH_REQUIRE_SERVICES", "LOGPITH_TEST_TOOLS", "LOGPITH_TEST_SERVICES"):
+        monkeypatch.delenv(of_tests, raising=False)
 
     text = show("--sources")
     told = json.loads(show("--sources", "--json"))

@@ -360,3 +360,67 @@ def test_importing_it_loads_nothing_of_others():
     assert done.stdout.strip() == "['logpith_emit']"
     assert bare.stdout.strip() == "['__future__', 'logpith_emit']"
     assert logging.getLogger("logpith_emit").handlers == []
+
+
+def test_a_field_called_message_leaves_the_message_as_it_is(log, said):
+    log.info("the real text", message="a field")
+    with correlated("x", message="of the task"):
+        log.info("another")
+
+    assert [(record["message"], record["message_"]) for record in said()] == [
+        ("the real text", "a field"),
+        ("another", "of the task"),
+    ]
+
+
+def test_what_the_spool_drops_is_said(tmp_path, capsys):
+    emitter = Emitter(EmitSettings(folder=tmp_path, limit_bytes=20_000))
+    log = Logger("x", {}, emitter)
+    for number in range(1_000):
+        log.info("x" * 50, number=number)
+    emitter.close()
+
+    told = capsys.readouterr().err
+    assert told.count("records are dropped (drop_oldest)") == 1
+    assert emitter.dropped["drop_oldest"] > 0
+
+
+BAD = """
+service = "shop"
+
+[destinations.good]
+type = "file"
+path = "{good}"
+
+[destinations.bad]
+type = "file"
+paht = "x"
+"""
+
+
+def test_one_wrong_destination_turns_off_no_other_and_moves_no_record(tmp_path, monkeypatch, capsys):
+    settings, good = tmp_path / "emit.toml", tmp_path / "good.ndjson"
+    settings.write_text(BAD.format(good=good))
+    monkeypatch.setattr(logger, "_EMITTER", None)
+    monkeypatch.setenv("LOGPITH_EMIT_SETTINGS", str(settings))
+    monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "spool"))
+
+    get_logger("x").info("one")
+    logger.the_emitter().close()
+
+    assert json.loads(good.read_bytes())["message"] == "one"
+    assert logger.the_emitter().folder == tmp_path / "spool"
+    assert "destinations.bad: no setting named 'paht'; going on without it" in capsys.readouterr().err
+
+
+def test_where_nothing_of_the_settings_can_be_read_records_go_where_they_would(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(logger, "_EMITTER", None)
+    monkeypatch.setenv("LOGPITH_EMIT_SETTINGS", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "spool"))
+    monkeypatch.setenv("LOGPITH_EMIT_SERVICE", "shop")
+
+    get_logger("x").info("one")
+    logger.the_emitter().close()
+
+    assert [record["service"] for record in said_in(tmp_path / "spool")] == ["shop"]
+    assert "There is no settings file" in capsys.readouterr().err

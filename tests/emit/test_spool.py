@@ -701,6 +701,19 @@ def test_on_a_full_disk_a_logger_drops_and_counts(overflow):
     assert told == writer.dropped
 
 
+@pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
+def test_a_disk_that_others_have_filled_takes_nothing_and_holds_nobody_up(overflow):
+    disk = TestDisk(free_bytes=3)
+    spool = Spool(folder=disk.root, overflow=overflow, disk=disk)
+    with spool.open() as writer:
+        assert [writer.append(b"x" * 10) for _ in range(3)] == [0, 0, 0]
+        disk.free_bytes += 1_000
+        assert writer.append(b"there is room")
+
+    assert writer.dropped == {"disk_full": 3}
+    assert payloads(spool)[-1] == b"there is room"
+
+
 def test_a_write_that_fails_is_written_to_another_file():
     disk = TestDisk(fail_writes={2, 4, 5})
     spool = Spool(folder=disk.root, disk=disk)

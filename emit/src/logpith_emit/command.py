@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -20,9 +21,11 @@ from logpith_emit.emitter import EmitSettings, default_folder, destinations_of, 
 from logpith_emit.errors import BadArgument, LogpithError
 from logpith_emit.logger import settings_of
 from logpith_emit.shipping import Shipper, Status, forget, status_of
-from logpith_emit.spool import Spool
+from logpith_emit.spool import DROPPED_KIND, Spool, dropped_in
 
 DONE, LEFT, ERROR = 0, 1, 2
+
+_TELL_EVERY_NS = 60 * 1_000_000_000
 
 _TOLD = """\
 Programs that log by logpith-emit write to a spool, and bring that to their destinations by themselves. What they could
@@ -167,16 +170,16 @@ def _next(signals: SimpleQueue[str], timeout_s: float) -> str:
 
 def _status(told: argparse.Namespace) -> int:
     settings = _settings(told)
+    destinations_of(settings)  # whose mistakes are why nothing is delivered
     spools = _spools(told, settings)
     found = [(spool, status) for spool in spools for status in status_of(spool)]
     if told.json:
         sys.stdout.write(json.dumps([_as_json(spool, status) for spool, status in found], indent=2) + "\n")
     elif not found:
-        waiting = sum(len(spool.segments()) for spool in spools)
-        sys.stdout.write(
-            f"No destination has begun. {waiting} file{'s' * (waiting != 1)} in "
-            f"{', '.join(str(spool.folder) for spool in spools) or default_folder()}\n"
-        )
+        for spool in spools:
+            sys.stdout.write(f"{spool.folder.name}  {_line_of_spool(spool)}\n")
+        if not spools:
+            sys.stdout.write(f"No program has logged to {default_folder()}\n")
     for spool, status in found if not told.json else []:
         sys.stdout.write(f"{spool.folder.name}  {line_of(status)}\n")
         if status.shipped.last_error:
@@ -184,6 +187,20 @@ def _status(told: argparse.Namespace) -> int:
                 f"    last error {_moment(status.shipped.last_error_ns)}: {status.shipped.last_error}\n"
             )
     return LEFT if any(status.waiting or status.shipped.refused for _, status in found) else DONE
+
+
+def _line_of_spool(spool: Spool) -> str:
+    """What a spool holds that nobody has asked for yet."""
+    records = 0
+    dropped: Counter[str] = Counter()
+    for segment in spool.segments():
+        for frame in spool.read(segment):
+            if frame.kind == DROPPED_KIND:
+                dropped.update(dropped_in(frame))
+            else:
+                records += 1
+    lost = "".join(f", {number:,} dropped ({reason})" for reason, number in dropped.items())
+    return f"no destination has begun: {records:,} record{'s' * (records != 1)} in {spool.folder}{lost}"
 
 
 def line_of(status: Status) -> str:
@@ -286,6 +303,15 @@ def _spools(told: argparse.Namespace, settings: EmitSettings) -> list[Spool]:
     ]
 
 
+_told_ns: dict[str, int] = {}
+"""When a problem was told last."""
+
+
 def _warn(problem: str, remedy: str) -> None:
+    """Tells a problem, the same one once a minute."""
+    now_ns = SYSTEM_CLOCK.monotonic_ns()
+    if now_ns - _told_ns.get(problem, -_TELL_EVERY_NS) < _TELL_EVERY_NS:
+        return
+    _told_ns[problem] = now_ns
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"logpith-emit: {problem}; {remedy}\n")
+        sys.stderr.write(f"logpith-emit: {problem}. {remedy}\n")

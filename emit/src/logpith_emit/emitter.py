@@ -102,7 +102,7 @@ class Emitter:
         # A program may go to another folder later.
         self.folder = (settings.folder or default_folder() / folder_name(self.service)).absolute()
         self.spool = Spool(folder=self.folder, limit_bytes=settings.limit_bytes, overflow=settings.overflow)
-        self.least = _level(settings.level)
+        self.least = level_of(settings.level)
         self.lost: Counter[str] = Counter()
         """Records that were said and not written, by reason; what the spool drops it counts itself."""
 
@@ -118,6 +118,7 @@ class Emitter:
         self._plain_names: set[str] = set()
         """Names of fields that were looked at and need no look any more."""
         self._writer: SpoolWriter | None = None
+        self._dropped_before: Counter[str] = Counter()
         self._warned_ns = -_WARN_EVERY_NS
         self.shipper: Shipper | None = _shipper_of(self) if settings.destinations else None
 
@@ -148,8 +149,7 @@ class Emitter:
                 own, own_bytes = here.owns.get((severity, logger)) or self._own(severity, logger)
                 payload = self._plain(own, own_bytes, message, fields)
             payload = payload or self._any(severity, message, fields, logger)
-            if not (self._writer or self._open()).append(payload, RECORD_KIND):
-                self._warn("the spool is full", f"look at {self.folder}, or give it a higher limit")
+            (self._writer or self._open()).append(payload, RECORD_KIND)
             if self.listeners:
                 self._show(payload)
         except Exception as error:  # noqa: BLE001 - a program goes on, whatever logging meets
@@ -177,8 +177,7 @@ class Emitter:
                     is_flat and redactor.is_clean_line(payload[payload.index(b",") :], len(said))
                 ):
                     payload = encode({**stamp, **redactor.redact_fields(spelt_out(said))})
-            if not (self._writer or self._open()).append(payload, RECORD_KIND):
-                self._warn("the spool is full", f"look at {self.folder}, or give it a higher limit")
+            (self._writer or self._open()).append(payload, RECORD_KIND)
         except Exception as error:  # noqa: BLE001 - as above
             self._lose(error)
 
@@ -198,7 +197,9 @@ class Emitter:
         """The record as JSON, whatever it holds. Objects of others are asked for their words, and may log by that."""
         own, _ = self._thread.here.owns.get((severity, logger)) or self._own(severity, logger)
         with self.silenced():
-            named = {str(name): value for name, value in fields.items()}
+            named = {
+                ("message_" if name == "message" else str(name)): value for name, value in fields.items()
+            }
             self._learn_names(named)
             said: Mapping[str, object] = {"message": message, **named}
             if self._redactor is not None and not _SCALARS.issuperset(map(type, said.values())):
@@ -236,6 +237,7 @@ class Emitter:
             if self._writer is not None:
                 with suppress(OSError, LogpithError):
                     self._writer.close()
+                self._dropped_before += self._writer.dropped
                 self._writer = None
         if self.shipper is not None:
             self.shipper.close(self.settings.drain_s)
@@ -264,6 +266,7 @@ class Emitter:
             if self._writer is None:
                 self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._writer = SpoolWriter(self.spool, 1)
+                self._writer.when_dropped = self._tell_dropped
                 atexit.register(self.close)
                 self.start()
             return self._writer
@@ -272,7 +275,13 @@ class Emitter:
     def dropped(self) -> Mapping[str, int]:
         """All records that were said and not kept, by reason."""
         writer = self._writer
-        return dict(self.lost + (writer.dropped if writer is not None else Counter()))
+        return dict(self.lost + self._dropped_before + (writer.dropped if writer is not None else Counter()))
+
+    def _tell_dropped(self, reason: str) -> None:
+        self._warn(
+            f"records are dropped ({reason})",
+            f"look at {self.folder}: give it a higher limit, or room on its disk",
+        )
 
     def _lose(self, error: Exception) -> None:
         self.lost[type(error).__name__] += 1
@@ -333,9 +342,10 @@ _SCALARS = frozenset((str, int, float, bool, type(None)))
 
 def _is_plain_name(name: str) -> bool:
     """Whether a field's name is none of ours and none of a secret's, and has nothing in it that JSON or rules mark."""
-    return _PLAIN_NAME.fullmatch(name) is not None and name not in _OWN and not names_a_secret(name)
+    return _PLAIN_NAME.fullmatch(name) is not None and name not in _TAKEN and not names_a_secret(name)
 
 
+_TAKEN = _OWN | {"message"}
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.]{1,64}")
 
 
@@ -381,7 +391,12 @@ def _script_name() -> str:
     return name or "python"
 
 
-def _level(text: str) -> int:
+def level_of(text: str) -> int:
+    """The lowest severity of a level.
+
+    Raises:
+        BadArgument: it is none.
+    """
     number = severity_number(text)
     if not number:
         raise BadArgument(f"{text!r} is no level", remedy="Write trace, debug, info, warn, error or fatal")

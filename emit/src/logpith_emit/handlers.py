@@ -69,7 +69,8 @@ class LogpithHandler(logging.Handler):
                 fields |= error_fields(record.exc_info[1])
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - arguments that do not fit the message, or whose __str__ raises
-            fields, message = {"module": record.module, "line": record.lineno}, str(record.msg)
+            fields = {"module": record.module, "line": record.lineno, "args": record.args}
+            message = str(record.msg)
         emitter.emit(from_python(record.levelno), message, fields, record.name)
 
 

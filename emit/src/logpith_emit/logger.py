@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from logpith_emit.context import correlated
-from logpith_emit.emitter import EmitSettings, Emitter
+from logpith_emit.emitter import EmitSettings, Emitter, destinations_of, level_of
 from logpith_emit.errors import LogpithError
 from logpith_emit.settings import load_settings
 from logpith_emit.severity import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
@@ -154,13 +154,38 @@ def the_emitter() -> Emitter:
         return known
     try:
         return configure()
+    except LogpithError:
+        return configure(_usable_settings(os.environ))
+
+
+def _usable_settings(environment: Mapping[str, str]) -> EmitSettings:
+    """What can be used of the settings; what cannot is told. A program goes on, whatever its environment says of
+    logging, and its records go where they would go if that was right."""
+    try:
+        settings = settings_of(environment)
     except LogpithError as error:
-        # A program goes on, whatever its environment says of logging.
-        with suppress(OSError, AttributeError):
-            sys.stderr.write(
-                f"logpith-emit: {error.problem}; logging as if nothing was set. {error.remedy}\n"
-            )
-        return configure(EmitSettings())
+        _tell(error, "logging as if nothing else was set")
+        folder = environment.get(f"{PREFIX}_FOLDER")
+        service = environment.get(f"{PREFIX}_SERVICE", "")
+        return EmitSettings(service=service, folder=Path(folder) if folder else None)
+    usable: dict[str, Any] = {}
+    for name, told in settings.destinations.items():
+        try:
+            destinations_of(replace(settings, destinations={name: told}))
+            usable[name] = told
+        except LogpithError as error:
+            _tell(error, "going on without it")
+    try:
+        level_of(settings.level)
+    except LogpithError as error:
+        _tell(error, "logging from info on")
+        settings = replace(settings, level="info")
+    return replace(settings, destinations=usable)
+
+
+def _tell(error: LogpithError, what_now: str) -> None:
+    with suppress(OSError, AttributeError, ValueError):
+        sys.stderr.write(f"logpith-emit: {error.problem}; {what_now}. {error.remedy}\n")
 
 
 def _begin_anew() -> None:

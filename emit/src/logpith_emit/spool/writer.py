@@ -7,6 +7,7 @@ import os
 import threading
 import weakref
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -57,6 +58,8 @@ class SpoolWriter:
         self.spool = spool
         self.dropped: Counter[str] = Counter()
         """Records that were had and not kept, by reason."""
+        self.when_dropped: Callable[[str], None] = lambda _reason: None
+        """Is told the reason when some are."""
         self._closed = False
         self._first_sequence = first_sequence
         self._most_bytes = min(MAX_PAYLOAD_BYTES, spool.limit_bytes - HEADER_BYTES)
@@ -289,8 +292,8 @@ class SpoolWriter:
                 error = again  # there is another file to drop, or there is none
 
     def _drop_oldest(self) -> bool:
-        """Removes a file: a damaged one, one of a writer that ended or got on, or the first of ours. Whether there was
-        one."""
+        """Removes a file: a damaged one, one of a writer that ended or got on, or the first of ours, unless it
+        is the one that is being written and has no record. Whether there was one."""
         disk = self.spool.disk
         for path in self.spool.aside():
             with suppress(OSError):
@@ -299,6 +302,8 @@ class SpoolWriter:
         segments = sorted(self.spool.segments(), key=lambda one: (one.writer == self.name, one.number))
         for segment in segments:
             if self._current is not None and segment == self._current.segment:
+                if not self._has_records(segment):
+                    continue  # that would make no room, for ever, where others have filled the disk
                 self._end()
             unread, notices = self._unread(segment)
             with suppress(OSError):
@@ -309,6 +314,10 @@ class SpoolWriter:
                         self._tallies.pop(segment.number, None)
                     return True
         return False
+
+    def _has_records(self, segment: Segment) -> bool:
+        tally = self._tallies.get(segment.number)
+        return tally is not None and bool(tally.records or tally.notices)
 
     def _unread(self, segment: Segment) -> tuple[int, Counter[str]]:
         """How many records of a file no reader has done yet, and what it tells of others that no reader knows yet."""
@@ -330,6 +339,8 @@ class SpoolWriter:
         with self._lock:
             self.dropped[reason] += records
             self._untold[reason] += records
+        if records:
+            self.when_dropped(reason)
         return 0
 
     @property
