@@ -266,6 +266,24 @@ def test_what_waited_too_long_is_dropped_counted_and_told(spool, ship):
     assert status_of(spool)[0].shipped.dropped == {"too_old": 3}
 
 
+def test_what_becomes_too_old_while_it_is_tried_is_dropped_and_told_once(spool, ship):
+    clock = ManualClock(numbered(1)[0].timestamp)
+    stuck = {"record 1", "record 2"}
+
+    def holds_some_up(records):
+        clock.advance(1_000_000_000)
+        return Written(again=frozenset(record.id for record in records if record.fields["message"] in stuck))
+
+    say(spool, 4)
+    destination = Scripted(act=holds_some_up, max_age_s=10)
+
+    ship({"d": destination}, clock=clock)
+
+    assert destination.records == ["record 3", "record 4", "2 records were dropped"]
+    shipped = status_of(spool)[0].shipped
+    assert (shipped.sent, shipped.dropped) == (2, {"too_old": 2})
+
+
 def test_what_the_spool_has_dropped_is_told_in_a_record(tmp_path, ship):
     spool = Spool(folder=tmp_path / "spool", limit_bytes=20_000, overflow="drop_newest")
     with spool.open() as writer:

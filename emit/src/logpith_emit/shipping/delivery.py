@@ -77,12 +77,17 @@ class _Taken:
     dropped: Counter[str] = field(default_factory=Counter)
     too_old: int = 0
     last_too_old: str = ""
+    aged: set[str] = field(default_factory=set)
+    """Ids of those that became too old while they were tried."""
+
+    aged_notice: _Notice | None = None
+    """Tells of these."""
 
     @property
     def sent(self) -> int:
         """How many records are safe, once all are done."""
-        refused = {record.id for record, _ in self.refused}
-        return sum(not isinstance(one, _Notice) and one.id not in refused for one in self.records)
+        others = self.aged | {record.id for record, _ in self.refused}
+        return sum(not isinstance(one, _Notice) and one.id not in others for one in self.records)
 
     def refuse(self, record: Outgoing, reason: str) -> None:
         """A record will never be taken."""
@@ -394,6 +399,7 @@ class Delivery:
                 failures += 1
                 self._fail(failures, error, len(asked))
                 self._wait_to_retry(failures, error)
+                left = self._without_aged(left, taken)
                 continue
             for record, reason in refused:
                 taken.refuse(record, reason)
@@ -405,6 +411,23 @@ class Delivery:
             if again:
                 self.shipped.retried += len(again)
                 self._wait_to_retry(max(failures, 1), None)
+                left = self._without_aged(left, taken)
+
+    def _without_aged(self, records: list[Outgoing], taken: _Taken) -> list[Outgoing]:
+        """Those that have not become too old while they were tried, and a record that tells of the others."""
+        self._age.look()
+        old = [
+            record
+            for record in records
+            if not isinstance(record, _Notice) and self._age.is_too_old(record.timestamp)
+        ]
+        if not old:
+            return records
+        taken.dropped["too_old"] += len(old)
+        taken.aged.update(record.id for record in old)
+        before, taken.aged_notice = taken.aged_notice, self._told({"too_old": len(taken.aged)}, old[-1].id)
+        left = [record for record in records if record.id not in taken.aged and record is not before]
+        return [*left, taken.aged_notice]
 
     # ── counting ──────────────────────────────────────────────────────────────────────────────────────────────
 
