@@ -138,3 +138,12 @@ def test_an_empty_file_is_told(answer):
 def test_a_wrong_time_is_refused_with_the_forms():
     with pytest.raises(BadArgument, match="not a time"):
         ask(build(tools()["triage"], {"sources": ["/no/such/file"], "since": "soon"}), Desk())
+
+
+def test_what_tells_no_time_is_not_said_to_be_fine(tmp_path):
+    (tmp_path / "odd.log").write_text("FATAL boom\nERROR it failed\nhello\n")
+
+    answer = triage(tmp_path)
+
+    assert "3 records say no time, so what is new of that is not known" in answer.summary
+    assert any("log_overview" in call for call in answer.next)

@@ -64,10 +64,10 @@ class TriageTool(Tool):
         shown = broken[:_MOST_SHOWN]
         items = _items(triage, shown, quoter)
         return Answer(
-            summary=_summary(triage, broken, period),
+            summary=_summary(triage, broken, period) + _of_undated(corpus.undated),
             items=tuple(items),
             coverage=corpus.coverage(quoter),
-            next=_next_calls(items),
+            next=_next_calls(items) or (("log_overview()",) if corpus.undated else ()),
             found=bool(broken),
         )
 
@@ -136,6 +136,13 @@ def _summary(triage: Triage, broken: Sequence[Broken], period: TimeRange) -> str
         who = first.service if is_plain else f"row {broken.index(first) + 1}"
         began = f" First to fail: {who}, at {format_ns(first.since_ns)}."
     return f"{lines}: {', '.join(told)}.{began}"
+
+
+def _of_undated(records: int) -> str:
+    """Without a time nobody can tell what of it is new."""
+    if not records:
+        return ""
+    return f" {records:,} record{'s say' if records > 1 else ' says'} no time, so what is new of that is not known."
 
 
 def _next_calls(items: Sequence[Mapping[str, Json]]) -> tuple[str, ...]:
