@@ -77,9 +77,6 @@ class Shipper:
         """
         wanted = _named(destinations)
         with self._lock:
-            with suppress(OSError):  # before the others end: what is said meanwhile is for these, too
-                for name in wanted:
-                    self.spool.wait_for(name)
             ended = [
                 self._running.pop(name)
                 for name, destination in self._destinations.items()
