@@ -218,3 +218,13 @@ def test_where_no_program_has_logged_it_says_what_to_do(tmp_path, monkeypatch, c
     assert main(["tail", "-f"]) == 2
 
     assert "no program has logged by logpith-emit. Write logpith tail PATH…" in capsys.readouterr().err
+
+
+def test_the_last_records_of_several_files_are_the_last_in_time(tmp_path, capsys):
+    for name, seconds in (("a.log", (1, 3, 5, 7)), ("b.log", (2, 4, 6))):
+        (tmp_path / name).write_text("".join(line(second, f"call {second}") for second in seconds))
+
+    assert main(["tail", "-n", "4", str(tmp_path / "a.log"), str(tmp_path / "b.log")]) == 0
+
+    shown = capsys.readouterr().out.splitlines()
+    assert [int(text.rpartition(" ")[2]) for text in shown] == [4, 5, 6, 7]

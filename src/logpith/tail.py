@@ -27,6 +27,7 @@ from logpith.files.packing import line_of_frame
 from logpith.files.roots import Roots
 from logpith.files.text import TextStream
 from logpith.quote import Quoter
+from logpith.scan.tally import time_ranks
 from logpith.timerange import now_ns
 from logpith_emit.errors import LogpithError
 from logpith_emit.spool import Spool
@@ -163,8 +164,10 @@ class Shown:
 
 
 def last_records(corpus: Corpus, query: str, count: int) -> list[Evidence]:
-    """The last records of a corpus that match, oldest first."""
+    """The last records of a corpus that match, oldest first; of several sources in order of their times."""
     found = select(corpus, read_query(corpus, query, now_ns()).query)
+    if len(corpus.sources) > 1:
+        found = found[np.argsort(time_ranks(corpus.columns.time_ns[found]), kind="stable")]
     newest = found[max(0, len(found) - count) :].tolist() if count else []
     return list(corpus.evidence(newest, Quoter(), _TEXT_WIDTH))
 

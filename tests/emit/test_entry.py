@@ -80,3 +80,9 @@ def test_nothing_that_is_said_is_lost(fields):
 @pytest.mark.parametrize("timestamp", [None, "2026-03-14", 10**40, -(10**40), 1.5])
 def test_what_is_no_time_is_the_beginning_of_time(timestamp):
     assert moment_of(timestamp) == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_a_field_that_is_called_as_one_of_the_extra_data_replaces_none():
+    entry = entry_of({"timestamp": 1, "message": "m", "extra_data": {"a": 1, "b": 2}, "a": 3})
+
+    assert entry.extra_data == {"a": 1, "b": 2, "a_": 3}

@@ -64,7 +64,8 @@ OPTIONAL = FIELDS[len(_NEEDED) :]
 
 
 def entry_of(fields: Mapping[str, object]) -> LogEntry:
-    """The entry that a record is. What does not fit its field, and what has none, is in `extra_data`."""
+    """The entry that a record is. What does not fit its field, and what has none, is in `extra_data`; where a name is
+    taken there, it has a `_` behind it."""
     needed: dict[str, object] = dict.fromkeys(_NEEDED)
     given: dict[str, Any] = {}
     rest: dict[str, object] = {}
@@ -81,7 +82,8 @@ def entry_of(fields: Mapping[str, object]) -> LogEntry:
         except OverflowError:  # a whole number that no float reaches
             rest["duration_ms"] = given.pop("duration_ms")
     if rest:
-        given["extra_data"] = {**given.get("extra_data", {}), **rest}
+        extra = given.get("extra_data", {})
+        given["extra_data"] = extra | {f"{name}_" if name in extra else name: rest[name] for name in rest}
     level = _text(needed["level"])
     return LogEntry(
         correlation_id=_text(needed["correlation_id"]),
