@@ -5,28 +5,55 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import threading
+from collections import defaultdict
 
 import pytest
 
 from logpith_emit.spool import Spool
 from logpith_emit.testing import numbered
+from web_stand_in import reply, web_server
 
 SOON_S = 60
 """A deadline, not a wait."""
 
-TABLE = '[destinations.{name}]\ntype = "file"\npath = "{path}"\nmax_age_s = 0\n'
+TABLE = '[destinations.{name}]\ntype = "http"\nurl = "{url}/{name}"\ngzip = false\nmax_age_s = 0\n'
+
+
+class Intake:
+    """What has come to each destination, which is a path here."""
+
+    def __init__(self):
+        self._come = defaultdict(list)
+        self._more = threading.Condition()
+
+    def __call__(self, handler, body):
+        with self._more:
+            self._come[handler.path[1:]] += [json.loads(line)["message"] for line in body.splitlines()]
+            self._more.notify_all()
+        reply(handler, b"", 204)
+
+    def told(self, name, number=0):
+        """What has come to one of them, as soon as there are so many."""
+        with self._more:
+            assert self._more.wait_for(lambda: len(self._come[name]) >= number, SOON_S), self._come
+            return list(self._come[name])
 
 
 @pytest.fixture
-def shipping(tmp_path):
-    """shipping(*names): tells a running `logpith-emit ship` that these are the destinations, and has it read that."""
+def intake():
+    return Intake()
+
+
+@pytest.fixture
+def shipping(tmp_path, intake):
+    """shipping(*names): tells a running `logpith-emit ship` that these are the destinations."""
     settings, spool = tmp_path / "emit.toml", tmp_path / "spool"
     spool.mkdir()
     running = []
 
     def use(*names, extra=""):
-        text = "".join(TABLE.format(name=name, path=tmp_path / name) for name in names) + extra
+        text = "".join(TABLE.format(name=name, url=url) for name in names) + extra
         settings.write_text("drain_s = 30\n" + text)
         if running:
             running[0].send_signal(signal.SIGHUP)
@@ -41,14 +68,15 @@ def shipping(tmp_path):
             )
         return running[0]
 
-    yield use
-    for process in running:
-        process.kill()
-        process.communicate()
+    with web_server(intake, keeps=True) as url:
+        yield use
+        for process in running:
+            process.kill()
+            process.communicate()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
-def test_destinations_are_switched_on_and_off_by_a_signal_and_nothing_is_lost(tmp_path, shipping):
+def test_destinations_are_switched_on_and_off_by_a_signal_and_nothing_is_lost(tmp_path, intake, shipping):
     said = 0
 
     def say(count):
@@ -58,35 +86,26 @@ def test_destinations_are_switched_on_and_off_by_a_signal_and_nothing_is_lost(tm
                 writer.append(record.text, 1)
         said += count
 
-    def told(name):
-        path = tmp_path / name
-        *lines, _being_written = path.read_bytes().split(b"\n") if path.exists() else [b""]
-        return [json.loads(line)["message"] for line in lines]
-
-    def wait_until(is_so):
-        deadline = time.monotonic() + SOON_S
-        while not is_so():
-            assert time.monotonic() < deadline, (told("one"), told("two"))
-            time.sleep(0.01)
-
     say(50)
     process = shipping("one")
-    wait_until(lambda: len(told("one")) == 50)
+    intake.told("one", 50)
 
     shipping("two")
-    wait_until((tmp_path / "spool" / "two.place").exists)  # the other is off by then
+    assert process.stderr.readline().endswith(
+        "were read again: records go to two\n"
+    )  # the other is off by then
     say(50)
-    wait_until(lambda: len(told("two")) == 50)
-    while_it_was_off = len(told("one"))
+    intake.told("two", 50)
+    while_it_was_off = len(intake.told("one"))
 
     shipping("one", "two", extra="no = such = thing")
     assert "the settings stay as they were" in process.stderr.readline()
 
     shipping("one", "two")
-    wait_until(lambda: len(told("one")) == 100)
+    intake.told("one", 100)
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(SOON_S) == 0
     assert while_it_was_off == 50
-    assert told("one") == [f"record {number}" for number in range(1, 101)]
-    assert told("two") == [f"record {number}" for number in range(51, 101)]
+    assert intake.told("one") == [f"record {number}" for number in range(1, 101)]
+    assert intake.told("two") == [f"record {number}" for number in range(51, 101)]

@@ -114,6 +114,7 @@ def _ship(told: argparse.Namespace) -> int:
                     continue
                 for shipper in shippers.values():
                     shipper.use(destinations)
+                _say(f"the settings were read again: records go to {', '.join(destinations)}")
         ended = [shipper.close(settings.drain_s) for shipper in shippers.values()]
     return DONE if all(ended) else LEFT
 
@@ -313,5 +314,9 @@ def _warn(problem: str, remedy: str) -> None:
     if now_ns - _told_ns.get(problem, -_TELL_EVERY_NS) < _TELL_EVERY_NS:
         return
     _told_ns[problem] = now_ns
+    _say(f"{problem}. {remedy}")
+
+
+def _say(text: str) -> None:
     with suppress(OSError, ValueError):
-        sys.stderr.write(f"logpith-emit: {problem}. {remedy}\n")
+        sys.stderr.write(f"logpith-emit: {text}\n")
