@@ -45,3 +45,16 @@ def test_hidden_characters_of_a_sample_are_shown(tmp_path, capsys):
 def test_without_a_file_it_says_what_to_write(capsys):
     assert main(["parse", "sample.log"]) == 2
     assert "logpith parse test FILE" in capsys.readouterr().err
+
+
+def test_records_that_are_not_shown_are_counted(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LOGPITH_CONFIG_DIR", str(tmp_path))
+    sample = tmp_path / "sample.log"
+    fitting = "".join(f"ts=2026-11-20T13:45:02Z level=warn msg=slow{i}\n" for i in range(25))
+    sample.write_text(fitting + "".join(f"nothing of the kind {chr(97 + i)}\n" for i in range(23)))
+
+    main(["parse", "test", str(sample)])
+
+    shown = capsys.readouterr().out
+    assert "… and 5 more records that fit a format." in shown
+    assert "… and 3 more records that fit none." in shown

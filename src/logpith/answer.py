@@ -72,6 +72,11 @@ class Omitted:
     cursor: int = 0
     reason: str = "budget"
 
+    @classmethod
+    def beyond_limit(cls, items: int) -> Omitted | None:
+        """That the rows of an answer are the first or worst ones only; None when there are no others."""
+        return cls(items=items, reason="limit") if items else None
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:

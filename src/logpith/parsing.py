@@ -74,10 +74,14 @@ def describe(sample: Sample, quoter: Quoter) -> Iterator[str]:
     for record in matched[:MOST_SHOWN]:
         yield f"\nline {first_lines[record]}: {quoter.quote(sample.text(record), _WIDTH)}"
         yield from _read_of(sample, record, quoter)
+    if len(matched) > MOST_SHOWN:
+        yield f"\n… and {len(matched) - MOST_SHOWN:,} more records that fit a format."
     if unmatched:
         yield "\nThese fit no format:"
     for record in unmatched[:MOST_SHOWN]:
         yield f"line {first_lines[record]}: {quoter.quote(sample.text(record), _WIDTH)}"
+    if len(unmatched) > MOST_SHOWN:
+        yield f"… and {len(unmatched) - MOST_SHOWN:,} more records that fit none."
 
 
 def _read_of(sample: Sample, record: int, quoter: Quoter) -> Iterator[str]:

@@ -194,3 +194,14 @@ def test_errors_that_share_the_words_of_harmless_lines_are_new_by_themselves(ans
 
     (new,) = [item for item in told.items if item["verdict"] == "new"]
     assert (new["severity"], new["before"], new["now"]) == ("error", 0, 111)
+
+
+def test_differences_that_are_not_shown_are_counted(answer):
+    # Templates of as many words each are not put together.
+    text = log(600, *((540, 600, 2, f"ERROR pay: refused{' again' * words}") for words in range(45)))
+
+    told = answer("log_diff", text, budget=20_000)
+
+    assert len(told.items) == 40
+    assert told.omitted.items > 0
+    assert told.omitted.reason == "limit"

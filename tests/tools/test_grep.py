@@ -87,3 +87,13 @@ def test_what_it_proposes_can_be_copied_as_it_stands(answer, arguments, offered)
     told = answer("log_grep", TEXT, **arguments)
 
     assert offered in told.next
+
+
+def test_sources_that_are_not_shown_are_counted(answer, tmp_path):
+    for number in range(23):
+        (tmp_path / f"{chr(97 + number)}.log").write_text("2026-11-20 13:00:00 INFO app: request done\n")
+
+    told = answer("log_grep", None, sources=[str(tmp_path)], pattern="request", budget=20_000)
+
+    assert len(told.items) == 20
+    assert (told.omitted.items, told.omitted.reason) == (3, "limit")

@@ -217,3 +217,19 @@ def test_a_template_whose_lines_are_all_errors_is_no_part_of_one(answer):
     )
 
     assert "alike" not in suspects(told)[0]["why"]
+
+
+def test_suspects_and_sources_that_are_not_shown_are_counted(answer, tmp_path):
+    for number in range(33):
+        (tmp_path / f"{chr(97 + number // 26)}{chr(97 + number % 26)}.log").write_text(
+            lines(3, "request {} done")
+        )
+    words = ("disk", "socket", "lease", "quota", "cache", "index", "mirror", "ledger", "parcel", "beacon")
+    failures = "".join(lines(1, f"{word} broke", start=60 + i, level="ERROR") for i, word in enumerate(words))
+    (tmp_path / "bad.log").write_text(lines(50, "request {} done") + failures)
+
+    told = answer("log_overview", None, sources=[str(tmp_path)], budget=20_000)
+
+    shown = len(suspects(told))
+    assert f" {shown + told.omitted.items - 4} suspects, the first: " in told.summary
+    assert (shown, told.omitted.items, told.omitted.reason) == (8, 6, "limit")

@@ -53,7 +53,15 @@ def test_a_day_with_trouble_and_sources_fits_300_tokens(day):
 
     assert tokens(told) <= 300
     assert {item["kind"] for item in told.items} == {"broken", "errors", "sources"}
-    assert told.omitted is None
+
+
+def test_what_broke_and_is_not_shown_is_counted(day):
+    folder, _ = day
+
+    told = status(folder, since="9h", budget=2000)
+
+    assert f"{len(rows(told, 'broken')) + told.omitted.items} things broke" in told.summary
+    assert (len(rows(told, "broken")), told.omitted.reason) == (3, "limit")
 
 
 def test_the_command_shows_how_many_errors_the_worst_of_them_and_quotas_in_under_300_tokens(day, capsys):

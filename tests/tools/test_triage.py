@@ -147,3 +147,29 @@ def test_what_tells_no_time_is_not_said_to_be_fine(tmp_path):
 
     assert "3 records say no time, so what is new of that is not known" in answer.summary
     assert any("log_overview" in call for call in answer.next)
+
+
+def test_what_broke_and_is_not_shown_is_counted(answer):
+    words = [
+        "disk",
+        "socket",
+        "lease",
+        "volume",
+        "cache",
+        "index",
+        "mirror",
+        "ledger",
+        "parcel",
+        "beacon",
+        "turbine",
+        "valve",
+        "anchor",
+        "lantern",
+    ]
+    text = "".join(f"2026-11-20 10:{i // 60:02d}:{i % 60:02d} INFO a: tick {i}\n" for i in range(1800))
+    text += "".join(f"2026-11-20 10:35:{i:02d} ERROR a: {word} broke\n" for i, word in enumerate(words))
+
+    told = answer("triage", text, budget=20_000)
+
+    assert len(told.items) == 12
+    assert (told.omitted.items, told.omitted.reason) == (2, "limit")

@@ -101,6 +101,7 @@ def cluster_of(corpus: Corpus, cluster_id: str) -> Cluster:
         )
     if len(places) > 1:
         ids = ", ".join(templates[place].id for place in places[:_MOST_OFFERED])
+        ids += "…" if len(places) > _MOST_OFFERED else ""
         raise BadArgument(
             f"{len(places)} templates have ids that begin with {prefix}", remedy=f"Give more of one: {ids}"
         )

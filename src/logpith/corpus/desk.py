@@ -248,7 +248,8 @@ class Desk:
                 if path in found.named or refusal is None:
                     refusal = refusal or error
         if not texts:
-            why = f": {'; '.join(skipped[:3])}" if skipped else ""
+            more = f"; and {len(skipped) - 3:,} more" if len(skipped) > 3 else ""
+            why = f": {'; '.join(skipped[:3])}{more}" if skipped else ""
             raise refusal or NotFound(f"there is nothing to read{why}", remedy="Name a file, folder or glob")
         streams = {str(path): stream for path, stream in found.streams.items()}
         return texts, self._shortened(found, skipped), streams

@@ -39,8 +39,8 @@ class Suspect:
     score: float
 
 
-def find_suspects(selection: Selection, most: int) -> list[Suspect]:
-    """At most `most` suspects, worst first; none when nothing is bad, new, growing or gone."""
+def find_suspects(selection: Selection, most: int) -> tuple[list[Suspect], int]:
+    """The worst suspects, at most `most`, and how many there are; none when nothing is bad, new, growing or gone."""
     found: list[Judged] = []
     severe = severe_parts(selection)
     for template in range(len(selection.corpus.templates.templates)):
@@ -56,7 +56,7 @@ def find_suspects(selection: Selection, most: int) -> list[Suspect]:
     weighed = weigh_causes(selection, found)
     worst = [judged for judged in weighed if judged.score >= _LEAST_SCORE]
     worst.sort(key=lambda judged: (-judged.score, judged.group.first))
-    return [_suspect(selection, judged) for judged in worst[:most]]
+    return [_suspect(selection, judged) for judged in worst[:most]], len(worst)
 
 
 def _suspect(selection: Selection, judged: Judged) -> Suspect:

@@ -132,7 +132,8 @@ class Triage:
         starts = corpus.tally.start_ns
         newest = self._newest()
         inside = set(self.inside.tolist())
-        for suspect in find_suspects(until, _MOST_JUDGED):
+        suspects, _ = find_suspects(until, _MOST_JUDGED)
+        for suspect in suspects:
             place = suspect.template
             if not now[place] or (suspect.reasons[:1] and suspect.reasons[0].startswith("gone since")):
                 continue

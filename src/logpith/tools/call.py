@@ -23,6 +23,7 @@ _TEMPLATE_WIDTH = 160
 _NAME_WIDTH = 60
 _VIA_WIDTH = 80
 _MOST_OFFERED = 5
+_MOST_STOPPED = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,9 +242,12 @@ def _call_item(story: Story, shown_id: str, skews: Sequence[Skew], quoter: Quote
         ]
     stopped = [one for one in story.followed if one.stopped]
     if stopped:
-        item["not_followed"] = [
-            f"{quoter.quote(one.id.told, _VIA_WIDTH)} is on {one.stopped:,} lines" for one in stopped[:3]
+        told = [
+            f"{quoter.quote(one.id.told, _VIA_WIDTH)} is on {one.stopped:,} lines"
+            for one in stopped[:_MOST_STOPPED]
         ]
+        more = [f"{len(stopped) - _MOST_STOPPED:,} more"] if len(stopped) > _MOST_STOPPED else []
+        item["not_followed"] = [*told, *more]
     return item
 
 

@@ -52,7 +52,7 @@ class DiffTool(FilteredTool):
 
     def answer(self, desk: Desk) -> Answer:
         """Differences, worst first; of the first ones a record each as proof."""
-        from logpith.answer import Answer
+        from logpith.answer import Answer, Omitted
         from logpith.corpus.difference import find_differences, typical_growth
         from logpith.scan.buckets import count_sides
 
@@ -79,6 +79,7 @@ class DiffTool(FilteredTool):
             items=items,
             evidence=evidence,
             coverage=selection.coverage(quoter),
+            omitted=Omitted.beyond_limit(len(differences) - len(items)),
             next=_next_calls(items, evidence),
             found=bool(differences),
         )

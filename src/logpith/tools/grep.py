@@ -55,7 +55,9 @@ class GrepTool(FilteredTool):
 
     def answer(self, desk: Desk) -> Answer:
         """Totals by source, and examples of as many different templates as there is room for."""
-        from logpith.answer import Answer
+        import numpy as np
+
+        from logpith.answer import Answer, Omitted
         from logpith.corpus.select import read_query, select, unknown_fields
         from logpith.corpus.selection import check_filter, period_of
         from logpith.query import all_of
@@ -71,11 +73,13 @@ class GrepTool(FilteredTool):
         if not len(matching):
             notes = (*notes, *unknown_fields(corpus, all_of([among.query, query])))
         evidence = corpus.evidence(_varied(corpus, matching, self.max_examples), quoter, _EXAMPLE_WIDTH)
+        items = tuple(_source_items(corpus, matching, quoter))
         return Answer(
             summary=" ".join([_summary(corpus, matching, len(evidence)), *notes, *among.notes]),
-            items=tuple(_source_items(corpus, matching, quoter)),
+            items=items,
             evidence=evidence,
             coverage=corpus.coverage(quoter),
+            omitted=Omitted.beyond_limit(len(np.unique(corpus.columns.origin[matching])) - len(items)),
             next=self._next_calls(len(matching), len(evidence), (bool(evidence) and evidence[0].ref) or ""),
             found=len(matching) > 0,
         )

@@ -42,24 +42,26 @@ class OverviewTool(FilteredTool):
 
     def answer(self, desk: Desk) -> Answer:
         """Suspects, worst first, each with one line of proof; then the sources."""
-        from logpith.answer import Answer
+        from logpith.answer import Answer, Omitted
         from logpith.corpus.suspects import find_suspects
 
         selection = self.select(desk)
         corpus = selection.corpus
         quoter = desk.quoter()
-        suspects = find_suspects(selection, _MOST_SUSPECTS)
+        suspects, found = find_suspects(selection, _MOST_SUSPECTS)
         evidence = corpus.evidence([suspect.record for suspect in suspects], quoter, _EVIDENCE_WIDTH)
         items = [
             _suspect_item(corpus, suspect, line.ref, quoter)
             for suspect, line in zip(suspects, evidence, strict=True)
         ]
-        items += list(_source_items(corpus, quoter))
+        sources = list(_source_items(corpus, quoter))
+        further = len(corpus.origins if corpus.is_stored else corpus.streams) - len(sources)
         return Answer(
-            summary=" ".join([_summary(selection, suspects), *selection.notes]),
-            items=tuple(items),
+            summary=" ".join([_summary(selection, suspects, found), *selection.notes]),
+            items=(*items, *sources),
             evidence=evidence,
             coverage=selection.coverage(quoter),
+            omitted=Omitted.beyond_limit(found - len(suspects) + further),
             next=_next_calls(selection, [line.ref for line in evidence]),
             found=len(selection) > 0,
         )
@@ -162,7 +164,7 @@ def _percent(share: float) -> str:
     return f"{share:.0%}" if share in (0.0, 1.0) or 0.01 <= share <= 0.99 else f"{share:.2%}"
 
 
-def _summary(selection: Selection, suspects: list[Suspect]) -> str:
+def _summary(selection: Selection, suspects: list[Suspect], found: int) -> str:
     """Counts, span, severities, and how many suspects there are: no log text."""
     from logpith.timerange import format_span
 
@@ -179,9 +181,7 @@ def _summary(selection: Selection, suspects: list[Suspect]) -> str:
     many = f" from {corpus.source_count} sources" if corpus.source_count > 1 else ""
     parts = [f"{lines}{many} ({_formats_text(corpus)}){over}: {_severities_text(selection)}."]
     if suspects:
-        parts.append(
-            f"{len(suspects)} suspect{'s' * (len(suspects) > 1)}, the first: {suspects[0].reasons[0]}."
-        )
+        parts.append(f"{found:,} suspect{'s' * (found > 1)}, the first: {suspects[0].reasons[0]}.")
     else:
         parts.append("Nothing severe, new or growing stands out.")
     return " ".join(parts)

@@ -27,6 +27,7 @@ _TEXT_WIDTH = 116
 _READ_WIDTH = 4000
 _NAME_WIDTH = 60
 _MOST_NAMES = 8
+_MOST_OF_A_HIT = 3
 _BEGIN = "begin"
 
 
@@ -268,11 +269,12 @@ def _hit_item(corpus: Corpus, hit: Hit, quoter: Quoter) -> dict[str, Json]:
     from logpith_emit.severity import severity_name
 
     template = None if hit.template == NO_TEMPLATE else corpus.templates.templates[hit.template]
-    services = [quoter.quote(name, _NAME_WIDTH) for name in hit.services[:3]]
+    services = [quoter.quote(name, _NAME_WIDTH) for name in hit.services[:_MOST_OF_A_HIT]]
+    more = len(hit.services) - len(services)
     item: dict[str, Json] = {
         "count": hit.count,
         "severity": severity_name(hit.worst),
-        "service": ", ".join(services) + ("…" if len(hit.services) > 3 else ""),
+        "service": ", ".join(services) + (f" and {more:,} more" if more else ""),
     }
     if hit.last_ns != NO_TIME:
         if hit.count > 1:

@@ -69,7 +69,7 @@ class SqlTool(FilteredTool):
                 for row in result.rows
             ),
             coverage=selection.coverage(quoter),
-            omitted=Omitted(items=hidden, reason="limit") if hidden else None,
+            omitted=Omitted.beyond_limit(hidden),
             found=bool(result.rows),
         )
 

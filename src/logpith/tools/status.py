@@ -44,7 +44,7 @@ class StatusTool(Tool):
 
     def answer(self, desk: Desk) -> Answer:
         """A row for each thing that broke, and one each for errors by service and for the sources."""
-        from logpith.answer import Answer
+        from logpith.answer import Answer, Omitted
         from logpith.corpus.selection import check_filter, period_of
         from logpith.corpus.services import Services
         from logpith.corpus.triage import Triage
@@ -72,6 +72,7 @@ class StatusTool(Tool):
             summary=_summary(triage, broken, errors, states),
             items=tuple(items),
             coverage=corpus.coverage(quoter),
+            omitted=Omitted.beyond_limit(len(broken) - len(rows)),
             next=("triage()",) if len(broken) > _MOST_BROKEN else (),
             found=len(corpus) > 0 or bool(states),
         )

@@ -48,7 +48,7 @@ class TriageTool(Tool):
 
     def answer(self, desk: Desk) -> Answer:
         """A row for each thing that broke, worst first."""
-        from logpith.answer import Answer
+        from logpith.answer import Answer, Omitted
         from logpith.corpus.selection import check_filter, period_of
         from logpith.corpus.services import Services
         from logpith.corpus.triage import Triage
@@ -67,6 +67,7 @@ class TriageTool(Tool):
             summary=_summary(triage, broken, period) + _of_undated(corpus.undated),
             items=tuple(items),
             coverage=corpus.coverage(quoter),
+            omitted=Omitted.beyond_limit(len(broken) - len(shown)),
             next=_next_calls(items) or (("log_overview()",) if corpus.undated else ()),
             found=bool(broken),
         )
