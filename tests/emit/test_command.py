@@ -77,11 +77,12 @@ def shipping(tmp_path, intake):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
 def test_destinations_are_switched_on_and_off_by_a_signal_and_nothing_is_lost(tmp_path, intake, shipping):
+    spool = Spool(folder=tmp_path / "spool")
     said = 0
 
     def say(count):
         nonlocal said
-        with Spool(folder=tmp_path / "spool").open() as writer:
+        with spool.open() as writer:
             for record in numbered(count, first=said + 1):
                 writer.append(record.text, 1)
         said += count
@@ -89,6 +90,8 @@ def test_destinations_are_switched_on_and_off_by_a_signal_and_nothing_is_lost(tm
     say(50)
     process = shipping("one")
     intake.told("one", 50)
+    while spool.segments():  # of which nothing is left for another one then
+        assert process.poll() is None
 
     shipping("two")
     assert process.stderr.readline().endswith(

@@ -346,6 +346,43 @@ def test_switching_off_and_on_loses_nothing(spool):
     assert messages(two) == first + second
 
 
+def test_what_is_said_while_old_ones_end_comes_to_the_new_one_and_nothing_twice_to_one_that_stays(spool):
+    hangs, may_end = threading.Event(), threading.Event()
+
+    def hangs_first(_records):
+        hangs.set()
+        may_end.wait(SOON_S)
+
+    old, stays, new = Scripted(act=hangs_first), MemoryDestination(), MemoryDestination()
+    shipper = shipper_of(spool, {"old": old, "stays": stays})
+    shipper.start()
+    before = say(spool, 1)
+    assert hangs.wait(SOON_S)
+    ending = shipper._running["old"]
+    switching = threading.Thread(
+        target=shipper.use, args=({"stays": stays, "new": new},), kwargs={"deadline_s": SOON_S}
+    )
+
+    switching.start()
+    while ending._ends_ns is None:
+        ending.join(0.001)
+    meanwhile = say(spool, 2, first=2)
+    while len(stays.records) < 3:
+        shipper._running["stays"].flush(SOON_S)
+    may_end.set()
+    switching.join()
+    assert old.records == before + meanwhile, "it had taken all of them, after which their file may go"
+    assert shipper.flush(SOON_S)
+
+    assert messages(stays) == before + meanwhile
+    assert set(meanwhile) <= set(messages(new))
+    assert shipper.close(SOON_S)
+    assert [(one.name, one.shipped.sent) for one in status_of(spool) if one.name != "new"] == [
+        ("old", 3),
+        ("stays", 3),
+    ]
+
+
 def test_files_do_not_wait_for_what_was_forgotten(spool, ship):
     ship({"old": MemoryDestination(), "new": MemoryDestination()})
     say(spool, 3)

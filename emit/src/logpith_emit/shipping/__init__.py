@@ -61,16 +61,14 @@ class Shipper:
         with self._lock:
             if not self._is_closed:
                 # Before any of them begins: what is quick would else remove what another has not begun to read.
-                with suppress(OSError):  # on a disk that refuses, which their threads tell
-                    for name in self._destinations:
-                        self.spool.wait_for(name)
+                self._wait_for_all()
                 for name, destination in self._destinations.items():
                     if name not in self._running:
                         self._begin(name, destination)
 
     def use(self, destinations: Mapping[str, Destination], *, deadline_s: float = 2.0) -> None:
-        """Delivers to these from now on. Those that are not among them get what they get within the deadline; the rest
-        waits in the spool for the day that they are switched on again.
+        """Delivers to these from now on: all that is said after this was called comes to each. Those that are not among
+        them get what they get within the deadline; the rest waits in the spool for the day that they are switched on again.
 
         Raises:
             BadArgument: a name is none.
@@ -83,6 +81,9 @@ class Shipper:
                 if name in self._running and wanted.get(name) != destination
             ]
             self._destinations = wanted
+            if not self._is_closed:
+                # Before the old ones end: what is said meanwhile these may take alone, and remove.
+                self._wait_for_all()
         _end_all(ended, deadline_s)
         self.start()
 
@@ -111,6 +112,12 @@ class Shipper:
         """What became of the records, by destination."""
         with self._lock:
             return {name: delivery.shipped for name, delivery in self._running.items()}
+
+    def _wait_for_all(self) -> None:
+        """Files wait for each destination from now on, so that none misses what is said before it begins."""
+        with suppress(OSError):  # on a disk that refuses, which their threads tell
+            for name in self._destinations:
+                self.spool.wait_for(name)
 
     def _begin(self, name: str, destination: Destination) -> None:
         delivery = Delivery(self.spool, name, destination, clock=self._clock, warn=self._warn)
