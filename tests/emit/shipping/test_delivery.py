@@ -327,6 +327,41 @@ def test_a_destination_gets_only_what_it_wants(spool, ship):
     assert messages(tools) == ["shop.call error"]
 
 
+def test_a_tag_and_a_service_choose_destinations_with_patterns(spool, ship):
+    with spool.open() as writer:
+        for number, more in enumerate(
+            [
+                {"tag": "audit.login", "service": "shop"},
+                {"tag": "audit.noise", "service": "shop"},
+                {"tag": "metrics", "service": "pay"},
+                {"service": "pay"},
+                {"tag": 7, "service": None},
+                {"extra_data": {"tag": "audit.entry", "service": "pay"}},
+                {"extra_data": "audit.text"},
+            ]
+        ):
+            writer.append(json.dumps({"message": f"{number}", **more}).encode(), 1)
+    chosen = {
+        "audit": ("tags", ("audit.*", "!*.noise")),
+        "others": ("tags", ("!audit.*",)),
+        "seven": ("tags", ("[0-9]",)),
+        "pay": ("services", ("pay",)),
+    }
+    destinations = {
+        name: MemoryDestination(max_age_s=0, **{field: of}) for name, (field, of) in chosen.items()
+    }
+
+    ship(destinations | {"both": MemoryDestination(max_age_s=0, tags=("audit.*",), services=("pay",))})
+
+    assert {name: messages(one) for name, one in destinations.items()} == {
+        "audit": ["0", "5"],
+        "others": ["2", "3", "4", "6"],
+        "seven": ["4"],
+        "pay": ["2", "3", "5"],
+    }
+    assert {status.name: status.shipped.unwanted for status in status_of(spool)}["both"] == 6
+
+
 def test_switching_off_and_on_loses_nothing(spool):
     one, two = MemoryDestination(), MemoryDestination()
     shipper = shipper_of(spool, {"one": one, "two": two})

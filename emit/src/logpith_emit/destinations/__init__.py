@@ -168,6 +168,12 @@ class Destination:
     loggers: tuple[str, ...] = ()
     """Only records of these loggers go there, `shop.*`; with a `!` before it, all others."""
 
+    services: tuple[str, ...] = ()
+    """Only records of these services go there, in the same form."""
+
+    tags: tuple[str, ...] = ()
+    """Only records whose field `tag` is one of these go there, `audit.*`, in the same form."""
+
     types: tuple[Literal["tool_execution", "internal", "framework"], ...] = ()
     """Only records of these types go there."""
 
@@ -211,15 +217,30 @@ class Destination:
             return False
         if self.types and (record.fields.get("log_type") or "internal") not in self.types:
             return False
-        return not self.loggers or _is_named(str(record.fields.get("logger", "")), self.loggers)
+        return all(
+            _is_named(_said(record.fields, name), patterns)
+            for name, patterns in (
+                ("logger", self.loggers),
+                ("service", self.services),
+                ("tag", self.tags),
+            )
+            if patterns
+        )
 
 
-def _is_named(logger: str, patterns: Sequence[str]) -> bool:
-    """Whether a logger is one of those; those with a `!` say which are not."""
-    if any(pattern[0:1] == "!" and fnmatchcase(logger, pattern[1:]) for pattern in patterns):
+def _said(fields: Mapping[str, Any], name: str) -> str:
+    """A field that columns have not, which in an entry that somebody else has made is in its `extra_data`."""
+    extra = fields.get("extra_data")
+    value = fields.get(name, extra.get(name) if isinstance(extra, dict) else None)
+    return "" if value is None else str(value)
+
+
+def _is_named(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name is one of those; those with a `!` say which are not."""
+    if any(pattern[0:1] == "!" and fnmatchcase(name, pattern[1:]) for pattern in patterns):
         return False
     wanted = [pattern for pattern in patterns if pattern[0:1] != "!"]
-    return not wanted or any(fnmatchcase(logger, pattern) for pattern in wanted)
+    return not wanted or any(fnmatchcase(name, pattern) for pattern in wanted)
 
 
 def destination_types() -> list[str]:

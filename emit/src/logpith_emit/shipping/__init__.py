@@ -68,7 +68,8 @@ class Shipper:
 
     def use(self, destinations: Mapping[str, Destination], *, deadline_s: float = 2.0) -> None:
         """Delivers to these from now on: all that is said after this was called comes to each. Those that are not among
-        them get what they get within the deadline; the rest waits in the spool for the day that they are switched on again.
+        them get what they get within the deadline; the rest waits in the spool for the day that they are switched on
+        again.
 
         Raises:
             BadArgument: a name is none.
