@@ -29,6 +29,7 @@ MOST_ANSWER_BYTES = 64 << 20
 
 _MAY_BE_MENDED = frozenset({401, 403, 404, 405, 407, 408, 409, 421, 423, 425, 429})
 _TOLD_CHARACTERS = 300
+_UNSENDABLE = re.compile(r"[\x00-\x20\x7f]")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(r"[ \t!-~]*")
 
@@ -215,6 +216,7 @@ def address_of(url: str) -> SplitResult:
     try:
         address = urlsplit(url)
         is_one = address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+        is_one = is_one and not _UNSENDABLE.search(url)
     except ValueError:
         is_one = False
     if not is_one:

@@ -565,11 +565,7 @@ def test_who_asks_when_all_connections_are_used_is_told(dsn):
         "postgresql://app:hunter2@127.0.0.1:1/logs",
         "host=127.0.0.1 port=1 user=app password=hunter2",
         "postgresql://app:hun@ter2@127.0.0.1:1/logs",
-        "postgresql://app:hun/ter2@127.0.0.1:1/logs",
-        "postgresql://app:hunter2/@127.0.0.1:1/logs",
         "postgresql://app:hunter2@127.0.0.1:1/logs?hunter2=x",
-        "postgresql://app:x@127.0.0.1:hunter2/logs",
-        "hunter2",
         "postgresql://app:hunter2%zz@db/logs",
     ],
 )
@@ -587,6 +583,23 @@ def test_a_password_is_never_told(told, tmp_path):
     assert "hunter2" not in known
     assert "hun" not in known
     assert "ter2" not in known
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "postgresql://app:hun/ter2@127.0.0.1:1/logs",
+        "postgresql://app:hunter2/@127.0.0.1:1/logs",
+        "postgresql://app:x@127.0.0.1:hunter2/logs",
+        "hunter2",
+    ],
+)
+def test_what_is_no_address_is_told_at_once_and_without_any_of_it(told):
+    with pytest.raises(BadArgument) as error:
+        PostgresDestination(dsn=told)
+
+    assert "hun" not in repr(error.value)
+    assert "ter2" not in repr(error.value)
 
 
 def reload(postgres):

@@ -13,6 +13,7 @@ from logpith_emit.destinations import LiveDestination, Outgoing, Written, write_
 from logpith_emit.encoding import encode
 from logpith_emit.entry import FIELDS
 from logpith_emit.errors import BadArgument, Refused, Unavailable
+from logpith_emit.http import address_of
 from logpith_emit.posting import PostedDestination, bearer, key_of
 from logpith_emit.secret import Secret
 
@@ -58,6 +59,7 @@ class ConvexDestination(PostedDestination):
                 "'endpoint_url' is missing",
                 remedy="Give it the address of the app's HTTP action, https://….convex.site/logs/ingest",
             )
+        address_of(self.endpoint_url)
         if not self.user_agent:
             name = quote(self.server_name, safe=_IN_AN_AGENT) or "logpith-emit"
             object.__setattr__(self, "user_agent", f"MCP-Server/{name}")

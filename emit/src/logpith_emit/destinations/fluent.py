@@ -24,7 +24,7 @@ from logpith_emit.errors import BadArgument, Refused, Unavailable
 from logpith_emit.extras import library
 from logpith_emit.http import tls_context
 from logpith_emit.posting import key_of
-from logpith_emit.secret import Secret
+from logpith_emit.secret import Secret, without_password
 
 _MOST_ANSWER_BYTES = 1 << 16
 _EVENT_TIME = 0
@@ -65,9 +65,10 @@ class FluentDestination(Destination):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.host or not 0 < self.port < 1 << 16:
+        if not self.host or set("/ @") & set(self.host) or not 0 < self.port < 1 << 16:
             raise BadArgument(
-                f"{self.address!r} is no address", remedy="Write a host, and a port below 65536"
+                f"{without_password('tcp://' + self.address).removeprefix('tcp://')!r} is no address",
+                remedy="Write a host, and a port below 65536",
             )
         if (self.ca_file or self.insecure) and not self.tls:
             raise BadArgument("There are settings of TLS, but no TLS", remedy="Write tls = true")

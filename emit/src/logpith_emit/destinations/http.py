@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from logpith_emit.destinations import LiveDestination, Outgoing
+from logpith_emit.http import address_of
 from logpith_emit.posting import PostedDestination, bearer, lines_of
 from logpith_emit.secret import Secret
 
@@ -26,6 +27,10 @@ class HttpDestination(PostedDestination):
 
     form: Literal["ndjson", "json"] = "ndjson"
     """Lines of JSON, or one array."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        address_of(self.url)
 
     @contextmanager
     def open(self) -> Iterator[LiveDestination]:

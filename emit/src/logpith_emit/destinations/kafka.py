@@ -7,6 +7,7 @@ does not is emptied and ended: what it still had would else arrive behind our ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ from logpith_emit.encoding import encode
 from logpith_emit.entry import shown
 from logpith_emit.errors import BadArgument, Unavailable
 from logpith_emit.extras import library
-from logpith_emit.secret import Secret
+from logpith_emit.secret import Secret, without_password
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
 
 _ID_HEADER = "id"
+
+_SERVER = re.compile(r"(?:[A-Za-z_]+://)?(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.%]+\])(?::([0-9]{1,5}))?")
+"""A broker; its port is the group."""
 
 # Records are handed over within milliseconds, and sent at once after the last of them. This is how long the first may
 # wait for the others, so that they go in few, well compressed batches.
@@ -114,6 +118,10 @@ class KafkaDestination(Destination):
         super().__post_init__()
         if not self.servers:
             raise BadArgument("No broker is named", remedy="Give bootstrap_servers one, host:port")
+        for server in self.servers.split(","):
+            named = _SERVER.fullmatch(server)
+            if named is None or not 0 < int(named[1] or 9092) < 1 << 16:
+                raise BadArgument(f"{without_password(server)!r} is no broker", remedy="Write host:port")
         if not self.topic:
             raise BadArgument("No topic is named", remedy="Leave it out for its default")
         if (self.ca_file or self.certificate_file) and not self.tls:

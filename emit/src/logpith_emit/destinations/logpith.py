@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from logpith_emit.destinations import LiveDestination
+from logpith_emit.http import address_of
 from logpith_emit.posting import PostedDestination, bearer, lines_of
 from logpith_emit.secret import Secret
 
@@ -25,6 +26,10 @@ class LogpithDestination(PostedDestination):
 
     token: Secret = Secret("")  # noqa: RUF009 - a value that nobody can change
     """One of the role `log_writer`."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        address_of(self.url)
 
     @contextmanager
     def open(self) -> Iterator[LiveDestination]:

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 from logpith_emit.destinations import ALL_WRITTEN, LiveDestination, Outgoing, Written
 from logpith_emit.encoding import encode
 from logpith_emit.errors import BadArgument, Unavailable
-from logpith_emit.http import Answer
+from logpith_emit.http import Answer, address_of
 from logpith_emit.posting import PostedDestination
 from logpith_emit.secret import Secret
 from logpith_emit.severity import severity_number
@@ -53,6 +53,7 @@ class OtlpDestination(PostedDestination):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        address_of(self.url)
         self._given_headers()
 
     @property

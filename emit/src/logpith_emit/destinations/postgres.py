@@ -111,6 +111,8 @@ class PostgresDestination(Destination):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "dsn", Secret(self.dsn))
+        if not _may_be_address(self.dsn.reveal()):
+            raise _no_address()
         for name in self.table.split(".", 1):
             checked_name(name)
         if not 1 <= self.pool_min_size <= self.pool_max_size:
@@ -541,20 +543,36 @@ def _parameters(dsn: Secret) -> dict[str, Any]:
     from psycopg import ProgrammingError  # noqa: PLC0415 - comes with an extra
     from psycopg.conninfo import conninfo_to_dict  # noqa: PLC0415 - comes with an extra
 
-    told = BadArgument(
-        "The dsn cannot be read",
-        remedy="Write postgresql://user:password@host:port/database, with %40 for @ in a password",
-    )
     try:
         parameters = conninfo_to_dict(dsn.reveal())
     except ProgrammingError:
-        raise told from None
+        raise _no_address() from None
     # A password with an @ or a / that is not written as %40 or %2F ends too early, and the rest counts as these.
     places = [str(parameters.get(name) or "") for name in ("user", "host", "dbname")]
     ports = str(parameters.get("port") or "0").split(",")
     if any("@" in place for place in places[1:]) or not all(port.isdigit() or not port for port in ports):
-        raise told
+        raise _no_address()
     return parameters
+
+
+def _may_be_address(dsn: str) -> bool:
+    """Whether libpq may be able to read it, as far as that can be told before it is loaded."""
+    scheme, is_address, rest = dsn.partition("://")
+    if not is_address:
+        return not dsn or "=" in dsn
+    before, at, behind = rest.partition("/")[0].partition("@")
+    hosts = (behind if at else before).partition("?")[0]
+    ports = [re.sub(r".*\]|[^:]*", "", host, count=1)[1:] for host in hosts.split(",")]
+    return scheme in ("postgresql", "postgres") and all(
+        not port or (re.fullmatch("[0-9]{1,5}", port) and 0 < int(port) < 1 << 16) for port in ports
+    )
+
+
+def _no_address() -> BadArgument:
+    return BadArgument(
+        "The dsn cannot be read",
+        remedy="Write postgresql://user:password@host:port/database, with %40 for @ in a password",
+    )
 
 
 def _row_of(record_id: str, entry: LogEntry) -> tuple[object, ...]:
