@@ -14,7 +14,7 @@ import pytest
 from logpith_emit.clock import ManualClock
 from logpith_emit.destinations import ALL_WRITTEN, Destination, Written
 from logpith_emit.destinations.memory import MemoryDestination
-from logpith_emit.errors import Refused, Unavailable
+from logpith_emit.errors import BadArgument, Refused, Unavailable
 from logpith_emit.shipping import Shipper, forget, status_of
 from logpith_emit.shipping.dead_letters import DeadLetters
 from logpith_emit.spool import Spool
@@ -360,6 +360,100 @@ def test_a_tag_and_a_service_choose_destinations_with_patterns(spool, ship):
         "pay": ["2", "3", "5"],
     }
     assert {status.name: status.shipped.unwanted for status in status_of(spool)}["both"] == 6
+
+
+def wait_until_it_gathers(shipper, name="d"):
+    while shipper.shipped[name].state != "gathering":
+        assert not shipper._running[name].join(0.001)
+
+
+def test_fewer_records_wait_for_others_as_long_as_it_gathers_and_go_together(spool):
+    clock = ManualClock()
+    come = threading.Event()
+    destination = Scripted(act=lambda _: come.set(), gather_s=60, batch_records=10)
+    shipper = shipper_of(spool, {"d": destination}, clock=clock)
+    first = say(spool, 3)
+    shipper.start()
+    wait_until_it_gathers(shipper)
+    clock.advance(59_000_000_000)
+    second = say(spool, 2, first=4)
+    assert destination.writes == []
+    assert status_of(spool)[0].waiting == 5
+
+    clock.advance(1_000_000_000)
+    assert come.wait(SOON_S)
+
+    assert (len(destination.writes), sorted(destination.records)) == (1, first + second)
+    assert shipper.close(SOON_S)
+    assert len(destination.writes) == 1
+
+
+def test_what_is_as_much_as_it_gets_at_once_waits_for_nothing(spool):
+    come = threading.Semaphore(0)
+    destination = Scripted(act=lambda _: come.release(), gather_s=60, batch_records=10)
+    said = say(spool, 25)
+    shipper = shipper_of(spool, {"d": destination})
+    shipper.start()
+    wait_until_it_gathers(shipper)
+
+    assert destination.records == said[:20]
+    assert shipper.close(SOON_S)
+    assert [len(ids) for ids in destination.writes] == [10, 10, 5]
+
+
+@pytest.mark.parametrize("count", [3, 10, 25])
+def test_who_waits_for_it_waits_for_nothing_to_be_gathered(spool, count):
+    destination = Scripted(act=lambda _: None, gather_s=60, batch_records=10)
+    shipper = shipper_of(spool, {"d": destination})
+    said = say(spool, count)
+    shipper.start()
+
+    assert shipper.flush(SOON_S)
+    assert destination.records == said
+    later = say(spool, count, first=count + 1)
+    assert shipper.flush(SOON_S)
+    assert destination.records == said + later
+    assert shipper.close(SOON_S)
+
+
+GATHERS = """
+import sys
+from pathlib import Path
+from logpith_emit.destinations.memory import MemoryDestination
+from logpith_emit.shipping import Shipper
+from logpith_emit.spool import Spool
+shipper = Shipper(Spool(folder=Path(sys.argv[1])), {"d": MemoryDestination(gather_s=600, max_age_s=0)}, warn=print)
+shipper.start()
+while shipper.shipped["d"].state != "gathering":
+    shipper._running["d"].join(0.001)
+print("gathers", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_what_a_killed_process_had_gathered_is_delivered_by_the_next_one(spool, ship):
+    said = say(spool, 3)
+    process = subprocess.Popen(
+        [sys.executable, "-c", GATHERS, str(spool.folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout.readline() == "gathers\n"
+        process.kill()
+    memory = MemoryDestination(gather_s=600, max_age_s=0)
+
+    ship({"d": memory})
+
+    assert messages(memory) == said
+    assert status_of(spool)[0].shipped.sent == 3
+
+
+@pytest.mark.parametrize("wrong", [{"gather_s": -1}, {"gather_s": 60, "max_age_s": 60}])
+def test_a_time_to_gather_that_makes_no_sense_is_refused(wrong):
+    with pytest.raises(BadArgument, match="gather_s"):
+        MemoryDestination(**wrong)
 
 
 def test_switching_off_and_on_loses_nothing(spool):

@@ -753,6 +753,7 @@ MIXED = st.lists(
         st.sampled_from(["fine", "down", "rages", "refuses", "picky", "again", "nonsense"]),
         st.sampled_from(["end", "killed"]),
         st.integers(0, 3),
+        st.sampled_from([0, 60]),
     ),
     min_size=1,
     max_size=6,
@@ -802,13 +803,13 @@ def test_after_any_mixture_of_faults_and_restarts_the_sums_hold(tmp_path_factory
     folder = tmp_path_factory.mktemp("mixed") / "spool"
     spool, known, said = Spool(folder=folder), {}, []
     with spool.open() as writer:
-        for count, way, ending, times in sessions:
+        for count, way, ending, times, gather_s in sessions:
             for record in numbered(count, first=len(said) + 1):
                 assert writer.append(record.text, 1)
                 said.append(record.fields["message"])
             place = folder / "d.place"
             before = place.read_bytes() if place.exists() else None
-            deliver(spool, {"d": Moody(way=way, times=[times], known=known)})
+            deliver(spool, {"d": Moody(way=way, times=[times], known=known, gather_s=gather_s)})
             if ending == "killed" and before is not None:
                 # As it is when the process ends after it has counted and before its place is saved.
                 place.write_bytes(before)

@@ -2,6 +2,7 @@
 
 What each destination owes:
 
+- What can never work, such as an address that is none, is a BadArgument when its settings are read.
 - `open()` gives the live destination. It reaches for nothing that may be away: where a server is down, `write` says
   so, and a later `write` finds it again.
 - `write` takes some records and returns when they are safe where they go: acknowledged by a server, synced to a disk.
@@ -186,6 +187,10 @@ class Destination:
     batch_bytes: int = 4 << 20
     """How many bytes of records it gets at once, at most; a single larger one goes alone."""
 
+    gather_s: float = 0.0
+    """How long records wait for others to go with them, where they are fewer than it gets at once; 0 looks for new ones
+    five times a second."""
+
     first_retry_s: float = 0.5
     """How long to wait when it was not there; twice that the next time, and so on, give or take some."""
 
@@ -204,6 +209,13 @@ class Destination:
         for name in ("timeout_s", "batch_records", "batch_bytes", "first_retry_s", "most_retry_s"):
             if getattr(self, name) <= 0:
                 raise BadArgument(f"{name} must be more than 0", remedy="Leave it out for its default")
+        if self.gather_s < 0:
+            raise BadArgument("gather_s must not be less than 0", remedy="Leave it out for its default")
+        if 0 < self.max_age_s <= self.gather_s:
+            raise BadArgument(
+                "With that gather_s, records are older than max_age_s when they go",
+                remedy="Gather for a shorter time",
+            )
 
     @abstractmethod
     def open(self) -> AbstractContextManager[LiveDestination]:

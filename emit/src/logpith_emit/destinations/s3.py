@@ -70,6 +70,9 @@ class S3Destination(Destination):
     batch_bytes: int = 16 << 20
     """How many bytes of records an object has at most, before they are compressed."""
 
+    gather_s: float = 60.0
+    """How long records wait for others, so that a program that says little makes few objects."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.bucket:

@@ -186,7 +186,7 @@ def _status(spool: Spool, name: str) -> Status:
     waiting = waiting_bytes = oldest_ns = 0
     shipped = load_shipped(spool, name) or Shipped()
     if not _is_served(spool, name):  # a process that was killed could not say so
-        shipped.state = "ended"
+        shipped.state, shipped.in_flight = "ended", 0
     reader = spool.reader(name)
     reader.go_to(further(reader.position, shipped.position))
     for segment, frame in reader.read():

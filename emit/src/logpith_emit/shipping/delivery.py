@@ -5,9 +5,10 @@ nothing; a program that ended leaves its records to the next one, or to `logpith
 only one delivers to a destination at a time, for all of them.
 
     spool ──► batch ──► write ──► place saved, files that all are done with removed
-                          ├─ Unavailable: again, later and later; after five times only one record is tried at first
-                          ├─ Refused: one by one; those that are refused alone become dead letters
-                          └─ too old: dropped, counted, and told in a record of its own
+               │          ├─ Unavailable: again, later and later; after five times only one record is tried at first
+               │          ├─ Refused: one by one; those that are refused alone become dead letters
+               │          └─ too old: dropped, counted, and told in a record of its own
+               └─ less than fits: more is gathered as long as `gather_s`, unless somebody waits for the end
 
 What became of a batch is counted when all of it is done, and written down together with the place: a batch that the end
 of the program interrupts counts when it is delivered again. Where nothing can be written down, as on a full disk,
@@ -67,6 +68,9 @@ class _Taken:
 
     records: list[Outgoing] = field(default_factory=list)
     frames: int = 0
+    size_bytes: int = 0
+    """What the records have together."""
+
     is_all: bool = True
     """Whether there is no more at the moment."""
 
@@ -84,10 +88,15 @@ class _Taken:
     """Tells of these."""
 
     @property
-    def sent(self) -> int:
-        """How many records are safe, once all are done."""
+    def said(self) -> list[Outgoing]:
+        """Those records that somebody has said."""
+        return [record for record in self.records if not isinstance(record, _Notice)]
+
+    @property
+    def sent(self) -> list[Outgoing]:
+        """The records that are safe, once all are done."""
         others = self.aged | {record.id for record, _ in self.refused}
-        return sum(not isinstance(one, _Notice) and one.id not in others for one in self.records)
+        return [record for record in self.said if record.id not in others]
 
     def refuse(self, record: Outgoing, reason: str) -> None:
         """A record will never be taken."""
@@ -121,6 +130,8 @@ class Delivery:
         self._ends_ns: int | None = None
         """By when it shall have ended, on the monotonic clock."""
         self._passes_begun = self._passes_ended = 0
+        self._hurries_to = 0
+        """The pass that somebody waits for: until it has ended nothing is gathered."""
         self.is_behind = True
         """Whether there was something left to deliver when it was told to end; before it has ended there is."""
         self._saved: Mapping[str, object] = {}
@@ -162,7 +173,7 @@ class Delivery:
     def flush(self, timeout_s: float) -> bool:
         """Whether all is delivered that was there before; waits for that."""
         with self._wake:
-            wanted = self._passes_begun + 1
+            wanted = self._hurries_to = self._passes_begun + 1
             self._nudge()
             return self._wake.wait_for(lambda: self._passes_ended >= wanted, timeout_s)
 
@@ -202,7 +213,7 @@ class Delivery:
             return False
         finally:
             if self._has_lock:
-                self.shipped.state = state
+                self.shipped.state, self.shipped.in_flight = state, 0
                 self._save()
         return True
 
@@ -271,6 +282,9 @@ class Delivery:
                 begun = self._passes_begun
             with _somebody_elses():  # which is asked for each record whether it wants it
                 taken = self._take(reader)
+            if taken.records:
+                self.shipped.state, self.shipped.in_flight = "delivering", len(taken.said)
+                self._save()
             for records in self._at_once(taken.records):
                 self._deliver(live, records, taken)
             if taken.frames or taken.is_all:
@@ -283,12 +297,40 @@ class Delivery:
                     if self._ends_ns is not None and self._nudges == self._nudges_seen:
                         self.is_behind = False
                         return
-                self._wait(_LOOK_EVERY_S)
+                if self._hurries_to <= self._passes_ended:
+                    self._wait(_LOOK_EVERY_S)
 
     def _take(self, reader: SpoolReader) -> _Taken:
-        """The next records, as many as the destination gets at once, or some that are followed by a large one."""
+        """The next records, as many as the destination gets at once, or some that are followed by a large one. Where
+        there are fewer, it waits for more as long as the destination gathers."""
         taken = _Taken()
-        size_bytes = 0
+        self._take_more(reader, taken)
+        since_ns = self._clock.monotonic_ns()
+        while self.destination.gather_s and taken.records and taken.is_all:
+            is_over = self._has_gathered(since_ns)  # asked first: what was said before is among them
+            if not is_over:
+                self.shipped.state = "gathering"
+                self._save()
+                self._wait(_LOOK_EVERY_S)
+            self._take_more(reader, taken)
+            if is_over:
+                break
+        if taken.too_old:
+            taken.dropped["too_old"] += taken.too_old
+            taken.records.append(self._told({"too_old": taken.too_old}, taken.last_too_old))
+        return taken
+
+    def _has_gathered(self, since_ns: int) -> bool:
+        """Whether what is gathered since then goes now."""
+        return (
+            self._ends_ns is not None
+            or self._hurries_to > self._passes_ended
+            or self._clock.monotonic_ns() - since_ns >= self.destination.gather_s * 1e9
+            or not self._lock.is_there()
+        )
+
+    def _take_more(self, reader: SpoolReader, taken: _Taken) -> None:
+        """Takes what is there, until it is as much as the destination gets at once."""
         self._age.look()
         with closing(reader.read()) as frames:
             for segment, frame in frames:
@@ -299,19 +341,15 @@ class Delivery:
                 record = self._record_in(segment, frame, taken)
                 if self._is_to_be_sent(record, taken):
                     taken.records.append(record)
-                    size_bytes += len(record.text)
+                    taken.size_bytes += len(record.text)
                 if (
                     # What nobody wants is done sometime, too.
                     taken.frames >= _MOST_FRAMES
                     or len(taken.records) >= self.destination.batch_records
-                    or size_bytes >= self.destination.batch_bytes
+                    or taken.size_bytes >= self.destination.batch_bytes
                 ):
                     taken.is_all = False
                     break
-        if taken.too_old:
-            taken.dropped["too_old"] += taken.too_old
-            taken.records.append(self._told({"too_old": taken.too_old}, taken.last_too_old))
-        return taken
 
     def _record_in(self, segment: Segment, frame: Frame, taken: _Taken) -> Outgoing:
         """The record that a frame holds; of one that tells what was dropped, a record that says so."""
@@ -446,7 +484,10 @@ class Delivery:
             )
             for _, reason in taken.refused:
                 self._warn(f"{self.name} refused a record: {reason}", where)
-        shipped.sent += taken.sent
+        sent = taken.sent
+        shipped.sent += len(sent)
+        shipped.sent_bytes += sum(len(record.text) for record in sent)
+        shipped.in_flight = 0
         shipped.unwanted += taken.unwanted
         shipped.dropped.update(taken.dropped)
         shipped.damaged_places += reader.damage.places - self._damage.places

@@ -21,7 +21,7 @@ from logpith_emit.spool import Spool
 
 SUFFIX = ".shipped"
 
-State = Literal["delivering", "retrying", "dead", "elsewhere", "ended"]
+State = Literal["delivering", "gathering", "retrying", "dead", "elsewhere", "ended"]
 
 _MOST_TOLD = 2_000
 
@@ -37,13 +37,20 @@ class Shipped:
     """What kind of destination it is."""
 
     state: State = "ended"
-    """`retrying` after a failure, `dead` after several; `elsewhere` where another process delivers."""
+    """`gathering` while it waits for more records, `retrying` after a failure, `dead` after several; `elsewhere` where
+    another process delivers."""
 
     pid: int = 0
     """The process that delivers, or did last."""
 
     sent: int = 0
     """Records that are safe where they go."""
+
+    sent_bytes: int = 0
+    """How many bytes of the spool these were."""
+
+    in_flight: int = 0
+    """Records of those that wait that are being written now."""
 
     retried: int = 0
     """Records that had to be written again, as often as they were."""
