@@ -758,6 +758,8 @@ def _tail(parsed: Parsed) -> int:
     from logpith.corpus.selection import check_filter  # noqa: PLC0415 - as above
     from logpith.files.roots import Roots  # noqa: PLC0415 - as above
     from logpith.files.text import TextFile  # noqa: PLC0415 - as above
+    from logpith.quote import Quoter  # noqa: PLC0415 - as above
+    from logpith.spooled import are_soon_asked, last_spooled, spooled, wanted_by  # noqa: PLC0415 - as above
     from logpith.tail import (  # noqa: PLC0415 - as above
         Followed,
         FollowedFile,
@@ -766,8 +768,8 @@ def _tail(parsed: Parsed) -> int:
         as_line,
         follow,
         last_records,
-        spooled,
     )
+    from logpith.timerange import now_ns  # noqa: PLC0415 - as above
     from logpith_emit.emitter import default_folder  # noqa: PLC0415 - as above
 
     count = read_text(Argument(name="lines", kind=int), parsed.options.get("lines", "10"))
@@ -778,25 +780,32 @@ def _tail(parsed: Parsed) -> int:
     colour = sys.stdout.isatty() and "no-color" not in parsed.options and not os.environ.get("NO_COLOR")
     follows = "follow" in parsed.options
     words: Sequence[str] = parsed.words
-    spools: set[Path] = set()
+    spools: list[Path] = []
     if not words and (follows or not _is_piped_into()):
-        if not (files_of_spools := spooled(default_folder())):
+        if not (spools := spooled(default_folder())):
             raise BadArgument(
                 "there is nothing to read: no path is named, and no program has logged by logpith-emit",
                 remedy="Write logpith tail PATH…",
             )
-        words, spools = [str(path) for path in files_of_spools], {path.parent for path in files_of_spools}
+        words = [str(path) for path in spools]
     # Before the files are read: what is said meanwhile is rather shown twice than never.
-    files: list[Followed] = [FollowedSpool(folder) for folder in sorted(spools)] if follows else []
-    with opened_desk() as desk:
-        corpus = desk.open(words)
-        records = last_records(corpus, query, int(str(count)))
-        files += [
-            FollowedFile.at_end(source.text.path, Roots(), source.text.identity.size_bytes)
-            for source in corpus.sources
-            if follows and isinstance(source.text, TextFile) and source.text.seekable
-        ]
-    several = len(corpus.sources) > 1 and not spools
+    folders = sorted({path.parent for path in spools})
+    files: list[Followed] = [FollowedSpool(folder) for folder in folders] if follows else []
+    several = False
+    if spools and are_soon_asked(spools, query):
+        quoter = Quoter()
+        found = last_spooled(spools, wanted_by(query, now_ns()), int(str(count)))
+        records = [record.shown(quoter) for record in found]
+    else:
+        with opened_desk() as desk:
+            corpus = desk.open(words)
+            records = last_records(corpus, query, int(str(count)))
+            files += [
+                FollowedFile.at_end(source.text.path, Roots(), source.text.identity.size_bytes)
+                for source in corpus.sources
+                if follows and isinstance(source.text, TextFile) and source.text.seekable
+            ]
+            several = len(corpus.sources) > 1 and not spools
 
     def show(record: Evidence) -> None:
         text = (

@@ -28,6 +28,7 @@ from logpith.files.roots import Roots
 from logpith.files.text import TextStream
 from logpith.quote import Quoter
 from logpith.scan.tally import time_ranks
+from logpith.spooled import TEXT_WIDTH, SpooledRecord, wanted_by
 from logpith.timerange import now_ns
 from logpith_emit.errors import LogpithError
 from logpith_emit.spool import Spool
@@ -37,7 +38,6 @@ WAIT_S = 0.25
 
 _CONTEXT_LINES = 50
 _MOST_BYTES = 8 << 20
-_TEXT_WIDTH = 4_000
 _COLOURS = {"fatal": "1;31", "error": "31", "warn": "33", "debug": "2", "trace": "2"}
 
 
@@ -45,11 +45,12 @@ class Followed(Protocol):
     """Something while it is followed."""
 
     path: Path
-    context: list[bytes]
-    """The last lines that were shown."""
 
     def news(self) -> tuple[list[bytes], str]:
         """The whole lines that have come since, and what happened to it meanwhile."""
+
+    def matching(self, lines: Sequence[bytes], query: str) -> list[Evidence]:
+        """What of such lines matches, to be shown."""
 
     def close(self) -> None:
         """Lets go of it."""
@@ -102,6 +103,12 @@ class FollowedFile:
         self.file, self.position, self.waiting = newer, 0, b""
         return lines + self._read_on(), "was rotated: a new file is followed"
 
+    def matching(self, lines: Sequence[bytes], query: str) -> list[Evidence]:
+        """What of such lines matches, read behind the lines before them."""
+        found = _matching(self, lines, query)
+        self.context = [*self.context, *lines][-_CONTEXT_LINES:]
+        return found
+
     def close(self) -> None:
         """Lets go of the file."""
         self.file.close()
@@ -133,26 +140,23 @@ class FollowedSpool:
     def __init__(self, folder: Path) -> None:
         """From what is said from now on."""
         self.path = folder
-        self.context: list[bytes] = []
         # One that never commits: nothing waits for it, and it removes nothing.
         self._reader = Spool(folder=folder).reader("tail")
-        self.context = self._read_on()[-_CONTEXT_LINES:]
+        for _ in self._reader.read():
+            pass
 
     def news(self) -> tuple[list[bytes], str]:
         """The records that have come since, and how many were dropped."""
-        return self._read_on(), ""
+        return [line_of_frame(frame) for _, frame in self._reader.read()], ""
+
+    def matching(self, lines: Sequence[bytes], query: str) -> list[Evidence]:
+        """The records among such lines that match."""
+        quoter, wanted = Quoter(), wanted_by(query, now_ns())
+        records = (SpooledRecord(line, str(self.path)) for line in lines)
+        return [record.shown(quoter) for record in records if wanted(record)]
 
     def close(self) -> None:
         """Nothing is open."""
-
-    def _read_on(self) -> list[bytes]:
-        return [line_of_frame(frame) for _, frame in self._reader.read()]
-
-
-def spooled(base: Path) -> list[Path]:
-    """What programs of this user have said by logpith-emit and was not brought elsewhere: the files, oldest first."""
-    found = [path for path in base.glob("**/*.spool") if path.is_file()]
-    return sorted(found, key=lambda path: (path.stat().st_mtime_ns, path.name))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +173,7 @@ def last_records(corpus: Corpus, query: str, count: int) -> list[Evidence]:
     if len(corpus.sources) > 1:
         found = found[np.argsort(time_ranks(corpus.columns.time_ns[found]), kind="stable")]
     newest = found[max(0, len(found) - count) :].tolist() if count else []
-    return list(corpus.evidence(newest, Quoter(), _TEXT_WIDTH))
+    return list(corpus.evidence(newest, Quoter(), TEXT_WIDTH))
 
 
 def follow(files: Sequence[Followed], query: str, wait: Callable[[], bool] | None = None) -> Iterator[Shown]:
@@ -183,8 +187,7 @@ def follow(files: Sequence[Followed], query: str, wait: Callable[[], bool] | Non
                 if told:
                     yield Shown(said=f"{file.path} {told}")
                 if lines:
-                    yield from (Shown(record=record) for record in _matching(file, lines, query))
-                    file.context = [*file.context, *lines][-_CONTEXT_LINES:]
+                    yield from (Shown(record=record) for record in file.matching(lines, query))
 
 
 def _wait() -> bool:
@@ -192,7 +195,7 @@ def _wait() -> bool:
     return True
 
 
-def _matching(file: Followed, lines: Sequence[bytes], query: str) -> list[Evidence]:
+def _matching(file: FollowedFile, lines: Sequence[bytes], query: str) -> list[Evidence]:
     text = b"\n".join([*file.context, *lines, b""])
     stream = TextStream.drain(io.BytesIO(text), str(file.path), now_ns())
     corpus = CorpusReader(may_keep=False).read([stream])
@@ -200,12 +203,12 @@ def _matching(file: Followed, lines: Sequence[bytes], query: str) -> list[Eviden
     quoter = Quoter()
     first = len(file.context) + 1
     begun = int(np.searchsorted(corpus.first_line, first))
-    new = corpus.evidence([record for record in found.tolist() if record >= begun], quoter, _TEXT_WIDTH)
+    new = corpus.evidence([record for record in found.tolist() if record >= begun], quoter, TEXT_WIDTH)
     behind = int(corpus.first_line[begun]) - first if begun < len(corpus) else len(lines)
     if behind == 0 or (begun - 1) not in found:
         return list(new)
     # The first lines go on a record that was shown before: a traceback that came in two pieces.
-    rest = quoter.quote(b"\n".join(lines[:behind]), _TEXT_WIDTH)
+    rest = quoter.quote(b"\n".join(lines[:behind]), TEXT_WIDTH)
     return [Evidence(ref="", source=str(file.path), text=rest), *new]
 
 
