@@ -1,4 +1,4 @@
-"""Telemetry: what this process has done, counted, and written as Prometheus reads it (text format 0.0.4).
+"""Telemetry: what this process has done, counted, and written as Prometheus reads it.
 
 Two things are counted. `Telemetry` holds counters and gauges by name and labels. A `Ledger` holds one destination's
 account of records, after the law that nothing is lost in silence:
@@ -12,33 +12,24 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-Labels = tuple[tuple[str, str], ...]
+from logpith_emit.prometheus import CONTENT_TYPE, Family, Labels, Sample, to_prometheus
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sample:
-    """One number under a name."""
-
-    name: str
-    value: float
-    labels: Labels = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Family:
-    """Numbers of one name that belong together."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    doc: str
-    samples: Sequence[Sample]
+__all__ = [
+    "CONTENT_TYPE",
+    "Account",
+    "Family",
+    "Labels",
+    "Ledger",
+    "Metric",
+    "Sample",
+    "Telemetry",
+    "to_prometheus",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,34 +96,8 @@ class Telemetry:
         return to_prometheus(self.families())
 
 
-def to_prometheus(families: Iterable[Family]) -> str:
-    """The numbers as Prometheus scrapes them."""
-    lines: list[str] = []
-    for family in families:
-        lines.append(f"# HELP {family.name} {_escaped(family.doc)}")
-        lines.append(f"# TYPE {family.name} {family.kind}")
-        lines += [
-            f"{sample.name}{_spelled(sample.labels)} {_number(sample.value)}" for sample in family.samples
-        ]
-    return "\n".join([*lines, ""])
-
-
 def _sorted(labels: Mapping[str, str]) -> Labels:
     return tuple(sorted(labels.items()))
-
-
-def _spelled(labels: Labels) -> str:
-    told = ",".join(f'{name}="{_escaped(value, quotes=True)}"' for name, value in labels)
-    return f"{{{told}}}" if told else ""
-
-
-def _escaped(text: str, *, quotes: bool = False) -> str:
-    text = text.replace("\\", "\\\\").replace("\n", "\\n")
-    return text.replace('"', '\\"') if quotes else text
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 # ── The law ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,10 @@ from logpith.server.bodies import BodyLimits
 from logpith.server.toolsets import choose_tools
 from logpith.settings import CollectSettings, Settings
 from logpith.tools import tools
+from logpith_emit.destinations.memory import MemoryDestination
+from logpith_emit.emitter import EmitSettings, Emitter
 from logpith_emit.errors import Refused
+from logpith_emit.logger import Logger
 
 
 @pytest.fixture
@@ -453,6 +456,23 @@ def test_what_was_done_is_counted(door):
     assert status["counters"]["logpith_stored_records_total"] == [
         {"labels": {"destination": "store"}, "value": 2.0}
     ]
+
+
+def test_metrics_tell_how_programs_are_doing_whose_spools_are_collected(tmp_path):
+    spools = tmp_path / "spools"
+    memory = MemoryDestination(max_age_s=0)
+    emitter = Emitter(EmitSettings(service="shop", folder=spools / "shop", destinations={"near": memory}))
+    Logger("shop", {}, emitter).info("one")
+    assert emitter.shipper.flush(60)
+    emitter.close()
+    settings = Settings(sources={"programs": {"type": "emit", "folder": str(spools)}})
+
+    with opened(tmp_path, collecting=settings) as door, door.as_(READER) as client:
+        told = client.get("/metrics").text
+
+    of = '{destination="near",spool="shop"}'
+    assert f"logpith_emit_destination_sent_records_total{of} 1\n" in told
+    assert f"logpith_emit_destination_waiting_records{of} 0\n" in told
 
 
 def test_metrics_may_be_open(tmp_path):

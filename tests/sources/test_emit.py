@@ -4,13 +4,17 @@ import json
 
 import pytest
 
-from logpith.sources.emit import EmitSource
+from logpith.sources.emit import Destinations, EmitSource
 from logpith.testing.sources import Place, check_source
+from logpith_emit.destinations.memory import MemoryDestination
 from logpith_emit.emitter import EmitSettings, Emitter
 from logpith_emit.logger import Logger
 from logpith_emit.spool import Spool
 
 NOW = 1_795_000_000_000_000_000
+
+SOON_S = 60
+"""A deadline, not a wait."""
 
 
 def said(folder, *messages):
@@ -96,3 +100,35 @@ def test_what_was_dropped_and_what_is_damaged_is_told_as_lost(tmp_path, place):
     (lost,) = losses
     assert lost["spool_damaged_bytes"] > 0
     assert lost.get("drop_newest", 0) == kept.count(0)
+
+
+def test_where_programs_bring_it_by_themselves_is_told_as_numbers(tmp_path):
+    memory = MemoryDestination(max_age_s=0)
+    settings = EmitSettings(service="shop", folder=tmp_path / "shop", destinations={"near": memory})
+    emitter = Emitter(settings)
+    Logger("shop", {}, emitter).info("one")
+    assert emitter.shipper.flush(SOON_S)
+    emitter.close()
+    said(tmp_path / "shop", "two", "three")
+    destinations = Destinations([EmitSource(folder=str(tmp_path))])
+
+    def numbers():
+        return {
+            (
+                family.name.removeprefix("logpith_emit_destination_"),
+                *dict(sample.labels).values(),
+            ): sample.value
+            for family in destinations.families(NOW)
+            for sample in family.samples
+        }
+
+    assert numbers()["sent_records_total", "near", "shop"] == 1
+    assert numbers()["waiting_records", "near", "shop"] == 2
+    said(tmp_path / "shop", "four")
+    assert numbers()["waiting_records", "near", "shop"] == 3
+    with EmitSource(folder=str(tmp_path)).open("emit", None) as live:
+        for _ in range(2):
+            list(live.poll(NOW))
+    assert numbers()["waiting_records", "logpith", "shop"] == 0
+    assert ("sent_records_total", "logpith", "shop") not in numbers(), "which is the store"
+    assert Destinations([]).families(NOW) == []

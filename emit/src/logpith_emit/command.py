@@ -20,7 +20,9 @@ from logpith_emit.destinations import Destination
 from logpith_emit.emitter import EmitSettings, default_folder, destinations_of, folder_name
 from logpith_emit.errors import BadArgument, LogpithError
 from logpith_emit.logger import settings_of
+from logpith_emit.prometheus import to_prometheus
 from logpith_emit.shipping import Shipper, Status, forget, status_of
+from logpith_emit.shipping.metrics import families_of
 from logpith_emit.spool import DROPPED_KIND, Spool, dropped_in
 
 DONE, LEFT, ERROR = 0, 1, 2
@@ -71,7 +73,13 @@ def _parser() -> argparse.ArgumentParser:
     ship.set_defaults(run=_ship)
 
     status = commands.add_parser("status", parents=[where], help="what waits, and what became of the rest")
-    status.add_argument("--json", action="store_true", help="for programs")
+    form = status.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument(
+        "--metrics",
+        action="store_true",
+        help="for Prometheus, as its textfile collector reads it; exit code 0",
+    )
     status.set_defaults(run=_status)
 
     forgotten = commands.add_parser(
@@ -174,6 +182,9 @@ def _status(told: argparse.Namespace) -> int:
     destinations_of(settings)  # whose mistakes are why nothing is delivered
     spools = _spools(told, settings)
     found = [(spool, status) for spool in spools for status in status_of(spool)]
+    if told.metrics:
+        sys.stdout.write(to_prometheus(families_of(found, SYSTEM_CLOCK.now_ns())))
+        return DONE  # or who renames what was written would keep the old one
     if told.json:
         sys.stdout.write(json.dumps([_as_json(spool, status) for spool, status in found], indent=2) + "\n")
     elif not found:

@@ -34,6 +34,7 @@ from logpith.server.tokens import ASKING, Tokens
 from logpith.server.waiting import note_progress
 from logpith.settings import Settings
 from logpith.sources import Source as CollectedSource
+from logpith.sources.emit import Destinations, EmitSource
 from logpith.store import Store
 from logpith.store.keeping import Keeper, disk_room
 from logpith.store.reader import StoreReader
@@ -237,7 +238,8 @@ def running_on_store(
         )
         desk.time_limit_s = settings.server.time_limit_s
         desk.slow_s = settings.search.slow_query_ms / 1000
-        keep = StoreKeep(desk, keeper, pipeline)
+        emitting = Destinations(source for source in sources.values() if isinstance(source, EmitSource))
+        keep = StoreKeep(desk, keeper, pipeline, lambda: emitting.families(clock()))
         until_the_end.callback(keep.close)
         until_the_end.callback(live.close)
         yield Running(keep=keep, tokens=tokens, live=live, hooks={**_hooks(sources), **(hooks or {})})
@@ -260,10 +262,13 @@ def _named(source: CollectedSource, name: str) -> Hook:
 class StoreKeep:
     """Records in the store, brought through the pipeline's stages."""
 
-    def __init__(self, desk: StoreDesk, keeper: Keeper, pipeline: Pipeline) -> None:
+    def __init__(
+        self, desk: StoreDesk, keeper: Keeper, pipeline: Pipeline, others: Callable[[], Iterable[Family]]
+    ) -> None:
         self._desk = desk
         self._keeper = keeper
         self._pipeline = pipeline
+        self._others = others
         self._is_open = True
 
     def take(
@@ -283,7 +288,7 @@ class StoreKeep:
         return self._is_open
 
     def families(self) -> Iterable[Family]:
-        return [*self._pipeline.families(), *self._keeper.families()]
+        return [*self._pipeline.families(), *self._keeper.families(), *self._others()]
 
     def close(self) -> None:
         """Takes nothing more."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -18,8 +18,12 @@ from logpith.batch import MOST_RECORDS
 from logpith.files.packing import line_of_frame
 from logpith.sources import Delivery, Source
 from logpith.sources.reading import LineReader, attributes_of
+from logpith.telemetry import Family
 from logpith_emit.emitter import default_folder
 from logpith_emit.errors import Unavailable
+from logpith_emit.shipping import Status, status_of
+from logpith_emit.shipping.backlog import Backlog
+from logpith_emit.shipping.metrics import families_of
 from logpith_emit.spool import DROPPED_KIND, Damage, Spool, SpoolReader, dropped_in
 
 _DELIVERY_BYTES: Final = 8 << 20
@@ -38,12 +42,39 @@ class EmitSource(Source):
     reader: str = "logpith"
     """The name under which it reads. Files stay until all have read them who read under a name of their own."""
 
+    @property
+    def base(self) -> Path:
+        """The folder in which all of it is."""
+        return Path(self.folder).expanduser() if self.folder else default_folder()
+
     @contextmanager
     def open(self, name: str, position: str | None) -> Iterator[LiveEmit]:
         """See `Source.open`."""
         lines = LineReader(name, service=self.service, extra=attributes_of(self.attributes))
-        base = Path(self.folder).expanduser() if self.folder else default_folder()
-        yield LiveEmit(base, self.reader, lines, json.loads(position) if position else {})
+        yield LiveEmit(self.base, self.reader, lines, json.loads(position) if position else {})
+
+
+class Destinations:
+    """Where programs bring what they say by themselves, beside the store: how that goes, for `/metrics`."""
+
+    def __init__(self, sources: Iterable[EmitSource]) -> None:
+        self._bases = {source.base for source in sources}
+        self._backlogs: dict[Path, Backlog] = {}
+
+    def families(self, now_ns: int) -> list[Family]:
+        """The numbers of all; what waits in a spool is counted once, and then only what came since."""
+        found: list[tuple[Spool, Status]] = []
+        for base in sorted(self._bases):
+            with suppress(OSError):  # which the source tells by itself
+                for folder in _folders(base):
+                    backlog = self._backlogs.setdefault(folder, Backlog(Spool(folder=folder)))
+                    found += [(backlog.spool, status) for status in status_of(backlog.spool, backlog)]
+        return families_of(found, now_ns) if found else []
+
+
+def _folders(base: Path) -> list[Path]:
+    """Where spools may be: each service has a folder of its own."""
+    return [base, *sorted(path for path in base.iterdir() if path.is_dir())] if base.is_dir() else []
 
 
 class LiveEmit:
@@ -75,16 +106,12 @@ class LiveEmit:
 
     def _follow_folders(self) -> None:
         """A reader for each spool that there is."""
-        folders = [self._base, *(path for path in self._children() if path.is_dir())]
-        for folder in folders:
+        for folder in _folders(self._base):
             key = str(folder.relative_to(self._base))
             if key not in self._readers and any(folder.glob("*.spool")):
                 reader = Spool(folder=folder).reader(self._name)
                 reader.go_to(self._position.get(key, {}))
                 self._readers[key] = reader
-
-    def _children(self) -> list[Path]:
-        return sorted(self._base.iterdir()) if self._base.is_dir() else []
 
     def _read(self, reader: SpoolReader, now_ns: int) -> Iterator[Delivery]:
         texts: list[bytes] = []

@@ -18,15 +18,15 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
-from logpith_emit.destinations import Destination, Outgoing
+from logpith_emit.destinations import Destination
 from logpith_emit.errors import BadArgument, NotFound, nearest
+from logpith_emit.shipping.backlog import Backlog
 from logpith_emit.shipping.delivery import LOCK, Delivery, Warn
 from logpith_emit.shipping.shipped import Shipped, further, load_shipped, remove_shipped
-from logpith_emit.spool import DROPPED_KIND, Spool
+from logpith_emit.spool import Spool
 from logpith_emit.spool.place import SUFFIX as PLACE
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_MOST_NS = 1 << 63  # what says that it is from later does not know
 
 
 class Shipper:
@@ -173,36 +173,29 @@ class Status:
     """Records that it has not got yet."""
 
     waiting_bytes: int
+    """What these take in the spool."""
+
     oldest_ns: int
     """When the first of them was said; 0 when there is none."""
 
 
-def status_of(spool: Spool) -> list[Status]:
-    """Every destination that files of the spool wait for, by name."""
-    return [_status(spool, name) for name in _names(spool)]
+def status_of(spool: Spool, backlog: Backlog | None = None) -> list[Status]:
+    """Every destination that files of the spool wait for, by name. Who asks again and again keeps its backlog."""
+    backlog = backlog or Backlog(spool)
+    return [_status(spool, name, backlog) for name in _names(spool)]
 
 
-def _status(spool: Spool, name: str) -> Status:
-    waiting = waiting_bytes = oldest_ns = 0
+def _status(spool: Spool, name: str, backlog: Backlog) -> Status:
     shipped = load_shipped(spool, name) or Shipped()
     if not _is_served(spool, name):  # a process that was killed could not say so
         shipped.state, shipped.in_flight = "ended", 0
-    reader = spool.reader(name)
-    reader.go_to(further(reader.position, shipped.position))
-    for segment, frame in reader.read():
-        if frame.kind == DROPPED_KIND:
-            continue
-        waiting += 1
-        waiting_bytes += len(frame.payload)
-        said_ns = Outgoing(segment.writer, frame.payload).timestamp
-        if 0 < said_ns < _MOST_NS and (not oldest_ns or said_ns < oldest_ns):
-            oldest_ns = said_ns
+    waiting = backlog.behind(further(spool.reader(name).position, shipped.position))
     return Status(
         name=name,
         shipped=shipped,
-        waiting=waiting,
-        waiting_bytes=waiting_bytes,
-        oldest_ns=oldest_ns,
+        waiting=waiting.records,
+        waiting_bytes=waiting.size_bytes,
+        oldest_ns=waiting.oldest_ns,
     )
 
 
