@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import json
 import os
 import pty
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,18 @@ import pytest
 from logpith import __version__
 from logpith.answer import to_json
 from logpith.app import ask
-from logpith.cli import EXIT_CODES, EXTRAS, Extra, Option, command_line, main
+from logpith.cli import (
+    COMPILING,
+    COMPILING_MORE,
+    EXIT_CODES,
+    EXTRAS,
+    Extra,
+    Option,
+    _told_of_compiling,
+    command_line,
+    main,
+)
+from logpith.scan import kernel
 from logpith.tools import tools
 
 LOGPITH = [sys.executable, "-m", "logpith"]
@@ -533,3 +546,37 @@ def test_a_query_for_a_field_that_no_record_has_says_so(tmp_path, capsys):
     assert "sevrity" in capsys.readouterr().out
     assert main(["grep", "-q", "took_ms>9", str(path)]) == 1
     assert "no field" not in capsys.readouterr().out
+
+
+class _Heard(io.StringIO):
+    """A stream that tells when somebody has written to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.has_text = threading.Event()
+
+    def flush(self):
+        self.has_text.set()
+
+
+def test_who_waits_for_compiling_is_told_once(monkeypatch):
+    heard = _Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
+
+    with _told_of_compiling(["search"]):
+        for _ in range(2):
+            with kernel._compiling:
+                assert heard.has_text.wait(60)
+
+    assert heard.getvalue() in (f"logpith: {COMPILING}\n", f"logpith: {COMPILING_MORE}\n")
+
+
+@pytest.mark.parametrize("words", [["search"], ["mcp"], ["--version"]])
+def test_who_waits_for_nothing_is_told_nothing(words, monkeypatch):
+    heard = _Heard()
+    monkeypatch.setattr(sys, "stderr", heard)
+
+    with _told_of_compiling(words):
+        pass
+
+    assert heard.getvalue() == ""

@@ -15,7 +15,7 @@ import stat
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +44,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 COMPILING = "compiling once for this machine (about 30 s)"
 COMPILING_MORE = "compiling once for this machine"
 """What a kind of question needs for the first time."""
+
+_LOOK_EVERY_S = 0.1
+_MOST_LOOKS = 1_200
+"""What is served for longer has compiled all that it needs by then."""
 
 EXIT_CODES = "Exit codes: 0 something was found, 1 nothing was, 2 error, 130 interrupted."
 
@@ -171,7 +175,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
-        code = _run(words)
+        with _told_of_compiling(words):
+            code = _run(words)
         sys.stdout.flush()
     except LogpithError as error:
         return _complain(str(error))
@@ -517,32 +522,64 @@ def opened_desk(asked: Asked | None = None) -> Iterator[Desk]:
 
 @contextmanager
 def _progress_line() -> Iterator[ProgressLine | None]:
-    """Drawn only where a person sees it; elsewhere one line tells of a long first run."""
+    """Drawn only where a person sees it."""
     from logpith.progress import ProgressLine  # noqa: PLC0415 - as above
 
-    if sys.stderr.isatty():
-        with ProgressLine(sys.stderr, "reading") as line:
-            if not _is_compiled():
-                line.doing = COMPILING
-            line.waits_for = lambda: COMPILING_MORE if _is_compiling() else ""
-            yield line
+    if not sys.stderr.isatty():
+        yield None
         return
-    if not _is_compiled():
-        sys.stderr.write(f"logpith: {COMPILING}\n")
-        sys.stderr.flush()
-    yield None
+    from logpith.scan.kernel import is_compiled  # noqa: PLC0415 - as above
+
+    with ProgressLine(sys.stderr, "reading") as line:
+        if not is_compiled():
+            line.doing = COMPILING
+        line.waits_for = lambda: COMPILING_MORE if _is_compiling() else ""
+        _progress_lines.append(line)
+        try:
+            yield line
+        finally:
+            _progress_lines.remove(line)
 
 
-def _is_compiled() -> bool:
-    from logpith.scan.kernel import is_compiled  # noqa: PLC0415 - brings numba
+_progress_lines: list[ProgressLine] = []
+"""Those that are drawn, which tell themselves of what is compiled."""
 
-    return is_compiled()
+
+@contextmanager
+def _told_of_compiling(words: Sequence[str]) -> Iterator[None]:
+    """Says once that something is compiled for this machine, whichever command needs that, unless a line does."""
+    import threading  # noqa: PLC0415 - as above
+
+    if words[:1] in (["mcp"], ["--version"]):  # whose host takes what is said there for a fault
+        yield
+        return
+    done = threading.Event()
+
+    def look() -> None:
+        for _ in range(_MOST_LOOKS):
+            if done.wait(_LOOK_EVERY_S):
+                return
+            if not _progress_lines and _is_compiling():
+                from logpith.scan.kernel import is_compiled  # noqa: PLC0415 - as above
+
+                with suppress(OSError, ValueError):  # nobody may be listening any more
+                    sys.stderr.write(f"logpith: {COMPILING_MORE if is_compiled() else COMPILING}\n")
+                    sys.stderr.flush()
+                return
+
+    looking = threading.Thread(target=look, name="compiling", daemon=True)
+    looking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        looking.join()
 
 
 def _is_compiling() -> bool:
-    from logpith.scan.kernel import is_compiling  # noqa: PLC0415 - as above
-
-    return is_compiling()
+    """Whether code is compiled now; of what has not been loaded, nothing is."""
+    is_compiling = getattr(sys.modules.get("logpith.scan.kernel"), "is_compiling", bool)
+    return bool(is_compiling())
 
 
 def _is_piped_into() -> bool:
