@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
 from logpith_emit.context import context_now
-from logpith_emit.encoding import Encode, encode, in_words, plain_encoder
+from logpith_emit.encoding import SCALARS, Encode, encode, in_words, plain_encoder, scalar_encoder
 from logpith_emit.errors import BadArgument, LogpithError
-from logpith_emit.redaction import Redactor, names_a_secret
+from logpith_emit.redaction import SHAPE_BYTES, Redactor, names_a_secret
 from logpith_emit.severity import BANDS, DEBUG, INFO, band, severity_number
 from logpith_emit.spool import Overflow, Spool, SpoolWriter
 
@@ -39,7 +39,6 @@ RECORD_KIND = 1
 
 _WARN_EVERY_NS = 60 * 1_000_000_000
 _MOST_OWNS = 256
-_A_TIME_NS = 10**18
 _MOST_NAMES = 4096
 _OWN = frozenset(("timestamp", "level", "logger", "service", "process_id", "thread_name"))
 
@@ -114,7 +113,8 @@ class Emitter:
         self._begin_anew()
         _follow_forks(self)
         self._redactor = Redactor() if settings.redact else None
-        self._encode: Encode = encode
+        self._encode_plain: Encode = encode
+        self._encode_scalars: Encode = encode
         self._plain_names: set[str] = set()
         """Names of fields that were looked at and need no look any more."""
         self._writer: SpoolWriter | None = None
@@ -146,8 +146,25 @@ class Emitter:
                 fields = {**context.said, **fields}
             payload = b""
             if self._plain_names.issuperset(fields):
-                own, own_bytes = here.owns.get((severity, logger)) or self._own(severity, logger)
-                payload = self._plain(own, own_bytes, message, fields)
+                # Nearly every record: nothing but what JSON has, under plain names, and nothing in it looks like a
+                # secret. In one stretch, since each step of a program that does other things waits for memory.
+                own = here.owns.get((severity, logger)) or self._own(severity, logger)
+                told = {"message": message, **fields}
+                try:
+                    said = (
+                        self._encode_scalars
+                        if SCALARS.issuperset(map(type, told.values()))
+                        else self._encode_plain
+                    )(told)
+                except Exception:  # noqa: BLE001 - whatever an encoder says of what it does not know
+                    said = b""
+                redactor = self._redactor
+                if said and (
+                    redactor is None
+                    or redactor.clean_shapes.get(said.translate(SHAPE_BYTES)) == len(told)
+                    or redactor.is_clean_line(said, len(told))
+                ):
+                    payload = b'{"timestamp":%d,%b,%b' % (self._now_ns(), own.line, said[1:])
             payload = payload or self._any(severity, message, fields, logger)
             (self._writer or self._open()).append(payload, RECORD_KIND)
             if self.listeners:
@@ -181,30 +198,18 @@ class Emitter:
         except Exception as error:  # noqa: BLE001 - as above
             self._lose(error)
 
-    def _plain(
-        self, own: Mapping[str, object], own_bytes: int, message: str, fields: Mapping[str, object]
-    ) -> bytes:
-        """The record as JSON, if it holds nothing but what JSON has, under plain names, and nothing in it looks like a
-        secret, as in nearly every record; else nothing."""
-        try:
-            line = self._encode({"timestamp": self._now_ns(), **own, "message": message, **fields})
-        except Exception:  # noqa: BLE001 - whatever an encoder says of what it does not know
-            return b""
-        redactor = self._redactor
-        return line if redactor is None or redactor.is_clean_line(line[own_bytes:], len(fields) + 1) else b""
-
     def _any(self, severity: int, message: str, fields: Mapping[str, object], logger: str) -> bytes:
         """The record as JSON, whatever it holds. Objects of others are asked for their words, and may log by that."""
-        own, _ = self._thread.here.owns.get((severity, logger)) or self._own(severity, logger)
+        own = self._thread.here.owns.get((severity, logger)) or self._own(severity, logger)
         with self.silenced():
             named = {
                 ("message_" if name == "message" else str(name)): value for name, value in fields.items()
             }
             self._learn_names(named)
             said: Mapping[str, object] = {"message": message, **named}
-            if self._redactor is not None and not _SCALARS.issuperset(map(type, said.values())):
+            if self._redactor is not None and not SCALARS.issuperset(map(type, said.values())):
                 said = spelt_out(said)
-            return encode({"timestamp": self._now_ns(), **own, **self._kept(said)})
+            return encode({"timestamp": self._now_ns(), **own.said, **self._kept(said)})
 
     def _learn_names(self, names: Iterable[str]) -> None:
         if len(self._plain_names) < _MOST_NAMES:
@@ -247,19 +252,17 @@ class Emitter:
         redacted = said if self._redactor is None else self._redactor.redact_fields(said)
         return {f"{name}_" if name in _OWN else name: value for name, value in redacted.items()}
 
-    def _own(self, severity: int, logger: str) -> tuple[Mapping[str, object], int]:
-        """What all records of a severity, a logger and this thread have first, and how many bytes that takes."""
-        self._encode = plain_encoder()
-        own = {"level": BANDS[band(severity)], "service": self.service, "logger": logger}
-        own = {name: value for name, value in own.items() if value}
-        name = threading.current_thread().name
-        known = {**own, "process_id": os.getpid(), "thread_name": name}
-        size_bytes = len(encode({"timestamp": _A_TIME_NS, **known}))
+    def _own(self, severity: int, logger: str) -> _Own:
+        """What all records of a severity, a logger and this thread have first."""
+        self._encode_plain, self._encode_scalars = plain_encoder(), scalar_encoder()
+        told = {"level": BANDS[band(severity)], "service": self.service, "logger": logger}
+        said: dict[str, object] = {name: value for name, value in told.items() if value}
+        said |= {"process_id": os.getpid(), "thread_name": threading.current_thread().name}
         owns = self._thread.here.owns
         if len(owns) >= _MOST_OWNS:
             owns.clear()
-        owns[severity, logger] = known, size_bytes
-        return known, size_bytes
+        own = owns[severity, logger] = _Own(said, encode(said)[1:-1])
+        return own
 
     def _open(self) -> SpoolWriter:
         with self._opening:
@@ -319,6 +322,15 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_begin_all_anew)
 
 
+class _Own(NamedTuple):
+    """What all records of a severity, a logger and a thread have first."""
+
+    said: Mapping[str, object]
+
+    line: bytes
+    """The same in JSON, without its braces."""
+
+
 class _Here:
     """What an emitter knows of one thread."""
 
@@ -326,7 +338,7 @@ class _Here:
 
     def __init__(self) -> None:
         self.is_silent = False
-        self.owns: dict[tuple[int, str], tuple[Mapping[str, object], int]] = {}
+        self.owns: dict[tuple[int, str], _Own] = {}
 
 
 class _Thread(threading.local):
@@ -334,10 +346,6 @@ class _Thread(threading.local):
 
     def __init__(self) -> None:
         self.here = _Here()
-
-
-_SCALARS = frozenset((str, int, float, bool, type(None)))
-"""Types whose values JSON has, and nobody's code is called for."""
 
 
 def _is_plain_name(name: str) -> bool:

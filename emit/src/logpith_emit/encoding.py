@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
+from typing import NamedTuple
 
 MOST_REPR = 1_000
 """Characters of an object that is put into words."""
@@ -33,8 +34,18 @@ def encode(fields: Mapping[str, object]) -> bytes:
         return _written(_TO_JSON(_in_words(fields, 0, frozenset()), 0))
 
 
-Encoders = tuple[Encode, Encode]
-"""One that asks objects for their words, and one that raises when it meets an object."""
+class Encoders(NamedTuple):
+    """What writes JSON, the less it looks at the quicker."""
+
+    any: Encode
+    """Asks objects for their words."""
+
+    plain: Encode
+    """Raises something when it meets anything that JSON has not."""
+
+    scalars: Encode
+    """The same, of fields that are all `SCALARS`."""
+
 
 _found: Encoders | None = None
 _is_looking = False
@@ -42,12 +53,17 @@ _is_looking = False
 
 def fastest() -> Encode:
     """The quickest encoder that is installed."""
-    return (_found or _find())[0]
+    return (_found or _find()).any
 
 
 def plain_encoder() -> Encode:
     """The same for what JSON has; it raises something when it meets anything else."""
-    return (_found or _find())[1]
+    return (_found or _find()).plain
+
+
+def scalar_encoder() -> Encode:
+    """The same for fields that are all `SCALARS`."""
+    return (_found or _find()).scalars
 
 
 def _find() -> Encoders:
@@ -85,18 +101,17 @@ def _by_msgspec() -> Encoders:
         return encode_any(fields if _has_no_bytes(fields.values()) else in_words(fields))
 
     def plain(fields: Mapping[str, object]) -> bytes:
-        values = fields.values()
-        if not _SCALARS.issuperset(map(type, values)) and not _has_no_bytes(values):
+        if not _has_no_bytes(fields.values()):
             raise TypeError("JSON has no bytes")
         return encode_plain(fields)
 
-    return with_words_for_bytes, plain
+    return Encoders(with_words_for_bytes, plain, encode_plain)
 
 
 def _has_no_bytes(values: Iterable[object]) -> bool:
     for value in values:
         kind = type(value)
-        if kind in _SCALARS:
+        if kind in SCALARS:
             continue
         if kind is dict or isinstance(value, Mapping):
             if not _has_no_bytes(value.values()):  # type: ignore[attr-defined]  # either has them
@@ -112,7 +127,8 @@ def _has_no_bytes(values: Iterable[object]) -> bool:
 def _by_orjson() -> Encoders:
     orjson = import_module("orjson")
 
-    return partial(orjson.dumps, default=represent, option=orjson.OPT_NON_STR_KEYS), orjson.dumps
+    encode_any: Encode = partial(orjson.dumps, default=represent, option=orjson.OPT_NON_STR_KEYS)
+    return Encoders(encode_any, orjson.dumps, orjson.dumps)
 
 
 def _in_json(fields: object) -> bytes:
@@ -139,7 +155,9 @@ def _without_halves(line: bytes) -> bytes:
 
 
 _HALF = re.compile(rb"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f])|(?<!\\ud[89ab][0-9a-f][0-9a-f])\\ud[c-f]")
-_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+SCALARS = frozenset((str, int, float, bool, type(None)))
+"""Types whose values JSON has, and nobody's code is called for."""
 
 
 def represent(value: object) -> object:
@@ -226,4 +244,4 @@ def _refuse(value: object) -> object:
 
 _TO_JSON = _json_writer(represent)
 _PLAIN_TO_JSON = _json_writer(None)
-_BY_JSON = _in_json, _plain_in_json
+_BY_JSON = Encoders(_in_json, _plain_in_json, _plain_in_json)

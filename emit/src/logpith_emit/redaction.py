@@ -477,7 +477,7 @@ _DIGIT_BYTES = bytes(ord("0" if byte in _DIGITS else " " if byte in b" -" else "
 # Programs say much the same again and again, so shapes are remembered. Tests hold all this against the rules.
 _CLASSES = {"0": "0123456789", "h": "acdefACDEF", "b": "bB", "-": "-", "!": ":=@<", ".": "./+"}
 _CLASS_OF = {letter: kind for kind, letters in _CLASSES.items() for letter in letters}
-_SHAPE_BYTES = bytes(
+SHAPE_BYTES = bytes(
     ord(_CLASS_OF.get(chr(byte), "w" if mark == ord("w") else " ")) for byte, mark in enumerate(_WORD_BYTES)
 )
 _NUMBERS_OF_SHAPE = bytes.maketrans(b"-", b" ")
@@ -563,7 +563,9 @@ class Redactor:
         """
         self.rules = tuple(rules)
         self._has_default_rules = self.rules == DEFAULT_RULES
-        self._clean_shapes: dict[bytes, int] = {}
+        self.clean_shapes: dict[bytes, int] = {}
+        """Flat lines of JSON that were clean, translated by `SHAPE_BYTES`, and how many fields they had."""
+
         self._compile = compile_pattern
         self._own_blank = blank
         self._own_placeholder = placeholder
@@ -604,15 +606,15 @@ class Redactor:
     def is_clean_line(self, line: bytes, fields: int) -> bool:
         """Whether no rule can match a value of a flat line of JSON, whose so many names are plain: none is a secret's
         or has any of `:=@<`. Told in less than 1 µs of nearly every line. When not, one need not."""
-        shape = line.translate(_SHAPE_BYTES)
-        if self._clean_shapes.get(shape) == fields:
+        shape = line.translate(SHAPE_BYTES)
+        if self.clean_shapes.get(shape) == fields:
             return True
         if not self._has_default_rules or not _has_no_sign(line, shape, fields):
             return not self._candidates(line.decode(), None)
         if not _may_be_a_scheme(shape) and len(shape) <= _LONGEST_SHAPE:
-            if len(self._clean_shapes) >= _MOST_SHAPES:
-                self._clean_shapes.clear()
-            self._clean_shapes[shape] = fields
+            if len(self.clean_shapes) >= _MOST_SHAPES:
+                self.clean_shapes.clear()
+            self.clean_shapes[shape] = fields
         return True
 
     def redact_fields(self, fields: Mapping[str, object]) -> dict[str, object]:

@@ -178,6 +178,9 @@ class DurableWriter(SpoolWriter):
 
     # ── what differs in writing ───────────────────────────────────────────────────────────────────────────────
 
+    def _grant(self, current: OpenSegment, left_bytes: int) -> None:
+        """Nothing: each record is kept in memory, too."""
+
     def _put(self, payload: Data, kind: int) -> int:
         with self._lock:  # so that sequences stand in order
             current = self._current

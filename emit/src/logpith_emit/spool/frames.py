@@ -26,6 +26,7 @@ DROPPED_KIND = 0xFFFF_FFFF
 """The kind of frame in which a writer says that it dropped records before it; `dropped_in` reads it."""
 
 _HEAD = Struct("<4sIQII")
+pack_head = _HEAD.pack
 _CRC = Struct("<I")
 HEADER_BYTES = _HEAD.size + _CRC.size
 _WINDOW_BYTES = 1 << 18

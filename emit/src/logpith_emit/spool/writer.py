@@ -13,11 +13,20 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.disk import Appending, Data
 from logpith_emit.errors import BadArgument, Refused, Unavailable
-from logpith_emit.spool.frames import DROPPED_KIND, HEADER_BYTES, MAX_PAYLOAD_BYTES, dropped_in, head_of
+from logpith_emit.spool.frames import (
+    DROPPED_KIND,
+    HEADER_BYTES,
+    MAGIC,
+    MAX_PAYLOAD_BYTES,
+    dropped_in,
+    head_of,
+    pack_head,
+)
 from logpith_emit.spool.place import load_places, place_files
 from logpith_emit.spool.room import NO_SPACE, Room
 from logpith_emit.spool.segment import Segment
@@ -27,6 +36,7 @@ if TYPE_CHECKING:
 
 _LOOK_EVERY_S = 0.02
 _LOOK_FOR_FILE_EVERY_NS = 1_000_000_000
+_monotonic_ns = SYSTEM_CLOCK.monotonic_ns
 
 
 @dataclass(slots=True)
@@ -46,9 +56,14 @@ class OpenSegment:
         self.segment = segment
         self.salt = segment.salt
         self.file = file
+        self.write = file.write
         self.tally = tally
         self.busy: list[None] = []
         """One entry for each write to it that goes on right now."""
+        self.granted_bytes = 0
+        """What it was allowed to grow by without asking for room, when that was last looked at."""
+        self.quick_bytes = 0
+        """What is left of that."""
 
 
 class SpoolWriter:
@@ -95,13 +110,46 @@ class SpoolWriter:
             Unavailable: there is no room, or the disk refuses, and overflow is `block`.
             Refused: the payload is larger than 256 MiB or the spool's limit, or the writer is closed.
         """
+        current = self._current
+        size_bytes = HEADER_BYTES + len(payload)
+        if (
+            current is not None
+            and size_bytes < current.quick_bytes
+            and 0 <= kind < DROPPED_KIND
+            and _monotonic_ns() < self._look_ns
+        ):
+            # Nearly every record: nothing to look at, and as few steps as there can be, since each waits for memory.
+            current.busy.append(None)  # so nobody closes it before this is gone again
+            try:
+                if current is self._current:
+                    sequence = next(self._sequences)
+                    head = pack_head(MAGIC, len(payload), sequence, kind, crc32(payload, current.salt))
+                    current.write(head + crc32(head, current.salt).to_bytes(4, "little") + payload)
+                    # Without a lock two threads may lose an addition: sizes are looked up anew for each file, and a
+                    # count is then short by one.
+                    current.quick_bytes -= size_bytes
+                    current.tally.records += 1
+                    return sequence
+            except OSError as error:
+                self._settle(current)
+                return self._write_elsewhere(payload, kind, error)
+            finally:
+                current.busy.pop()
+                if current is not self._current:
+                    self._let_go(current)
+        return self._append_looking(payload, kind)
+
+    def _append_looking(self, payload: Data, kind: int) -> int:
+        """As `append`, where something is to be looked at: the payload, the file, the room."""
         if len(payload) > self._most_bytes:
             raise Refused(f"A record of {len(payload)} bytes is too large for a spool", remedy="Split it")
         if not 0 <= kind < DROPPED_KIND:
             raise BadArgument(f"{kind} is no kind of frame", remedy=f"Use 0 to {DROPPED_KIND - 1}")
         if self._closed:
             raise Refused("The spool is closed", remedy="Append inside the with block")
-        if SYSTEM_CLOCK.monotonic_ns() >= self._look_ns:
+        if self._current is not None:
+            self._settle(self._current)
+        if _monotonic_ns() >= self._look_ns:
             self._look_for_file()
         try:
             if self._untold or self._room.is_spilling or HEADER_BYTES + len(payload) > self._room.left_bytes:
@@ -111,8 +159,12 @@ class SpoolWriter:
         except OSError as error:
             sequence = self._write_elsewhere(payload, kind, error)
         current = self._current
-        if current is not None and current.file.size_bytes >= self._room.segment_bytes:
-            self._end(current)
+        if current is not None:
+            left_bytes = self._room.segment_bytes - current.file.size_bytes
+            if left_bytes <= 0:
+                self._end(current)
+            else:
+                self._grant(current, left_bytes)
         return sequence
 
     def roll(self) -> Segment | None:
@@ -144,6 +196,17 @@ class SpoolWriter:
             self._tell_dropped()
         return self._put(payload, kind)
 
+    def _grant(self, current: OpenSegment, left_bytes: int) -> None:
+        """Lets the current file grow by so much without asking, where there is room for it and nothing to be told."""
+        if not (self._closed or self._untold or self._room.is_spilling):
+            current.granted_bytes = current.quick_bytes = min(left_bytes, self._room.left_bytes)
+
+    def _settle(self, current: OpenSegment) -> None:
+        """Takes what it has grown by meanwhile off the room; the next record asks again."""
+        grown_bytes = current.granted_bytes - current.quick_bytes
+        current.granted_bytes = current.quick_bytes = 0
+        self._room.left_bytes -= grown_bytes
+
     def _put(self, payload: Data, kind: int) -> int:
         """Writes a record into the current file, with one write."""
         current = self._current or self._begin()
@@ -157,8 +220,6 @@ class SpoolWriter:
             current.busy.pop()
             if current is not self._current:
                 self._let_go(current)
-        # Without a lock two threads may lose an addition: a count is then short by one, and sizes are looked up anew
-        # for each file.
         self._room.left_bytes -= HEADER_BYTES + len(payload)
         if kind == DROPPED_KIND:
             current.tally.notices.update(json.loads(bytes(payload)))
@@ -216,7 +277,7 @@ class SpoolWriter:
     def _look_for_file(self) -> None:
         """Ends the current file if somebody has removed it: what is written to it nobody would ever read. What was, is
         counted, though a reader may have had some of it: how far readers were is gone with the folder."""
-        self._look_ns = SYSTEM_CLOCK.monotonic_ns() + _LOOK_FOR_FILE_EVERY_NS
+        self._look_ns = _monotonic_ns() + _LOOK_FOR_FILE_EVERY_NS
         current = self._current
         if current is None:
             return
@@ -257,10 +318,10 @@ class SpoolWriter:
             self._end()
 
     def _wait_for_room(self, size_bytes: int) -> None:
-        until_ns = SYSTEM_CLOCK.monotonic_ns() + int(self.spool.block_s * 1e9)
+        until_ns = _monotonic_ns() + int(self.spool.block_s * 1e9)
         never = threading.Event()
         while not self._room.find(size_bytes + self._notice_bytes):
-            left_s = (until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9
+            left_s = (until_ns - _monotonic_ns()) / 1e9
             if left_s <= 0:
                 raise Unavailable(
                     f"The spool {self.spool.folder} is full ({self.spool.limit_bytes} bytes)",
@@ -337,6 +398,8 @@ class SpoolWriter:
 
     def _drop(self, reason: str, records: int = 1) -> int:
         with self._lock:
+            if self._current is not None:
+                self._settle(self._current)  # the next record tells it
             self.dropped[reason] += records
             self._untold[reason] += records
         if records:
