@@ -194,6 +194,8 @@ def _status(told: argparse.Namespace) -> int:
             sys.stdout.write(f"No program has logged to {default_folder()}\n")
     for spool, status in found if not told.json else []:
         sys.stdout.write(f"{spool.folder.name}  {line_of(status)}\n")
+        if status.shipped.caution:
+            sys.stdout.write(f"    careful: {status.shipped.caution}\n")
         if status.shipped.last_error:
             sys.stdout.write(
                 f"    last error {_moment(status.shipped.last_error_ns)}: {status.shipped.last_error}\n"

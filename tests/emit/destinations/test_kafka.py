@@ -14,8 +14,9 @@ from confluent_kafka import admin
 
 from delivering import delivering
 from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from logpith_emit.command import main
 from logpith_emit.destinations import ALL_WRITTEN, destination_of
-from logpith_emit.destinations.kafka import KafkaDestination
+from logpith_emit.destinations.kafka import KafkaDestination, _options
 from logpith_emit.entry import LogEntry, shown
 from logpith_emit.errors import BadArgument, Unavailable
 from logpith_emit.secret import Secret
@@ -100,6 +101,41 @@ def test_a_topic_is_made_when_it_is_first_written_to(kafka):
         assert live.write(numbered(10)) == ALL_WRITTEN
 
     assert len(kafka.read(topic, 10)) == 10
+
+
+def test_in_the_profile_latency_all_comes_from_a_broker_that_is_well_and_nobody_acknowledges_it(
+    tmp_path, given, told, capsys
+):
+    destination = KafkaDestination(**given, profile="latency")
+    with delivering(tmp_path / "spool", destination) as quick:
+        said = quick.say(300)
+        quick.wait()
+        while len(told()) < len(said):  # which nobody has waited for
+            pass
+        assert sorted(told()) == sorted(said)
+
+    (warning,) = quick.warnings
+    assert "nobody notices what is lost" in warning[0]
+    main(["status", "--folder", str(quick.spool.folder)])
+    assert "careful: nobody acknowledges" in capsys.readouterr().out
+    options = _options(destination)
+    assert {name: options[name] for name in ("acks", "linger.ms", "compression.type")} == {
+        "acks": 0,
+        "linger.ms": 0,
+        "compression.type": "none",
+    }
+
+
+def test_what_is_said_of_compression_counts_in_each_profile(given):
+    for profile, usual in (("safe", "zstd"), ("latency", "none")):
+        assert _options(KafkaDestination(**given, profile=profile))["compression.type"] == usual
+        chosen = KafkaDestination(**given, profile=profile, compression="lz4")
+        assert _options(chosen)["compression.type"] == "lz4"
+
+
+def test_unless_it_is_told_otherwise_all_replicas_acknowledge():
+    assert _options(KafkaDestination())["acks"] == "all"
+    assert KafkaDestination().caution == ""
 
 
 def test_a_message_has_the_record_its_key_and_its_id(given, read):

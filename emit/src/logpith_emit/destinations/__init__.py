@@ -217,6 +217,11 @@ class Destination:
                 remedy="Gather for a shorter time",
             )
 
+    @property
+    def caution(self) -> str:
+        """What somebody should know who chose such settings: on stderr when it begins, and in the status."""
+        return ""
+
     @abstractmethod
     def open(self) -> AbstractContextManager[LiveDestination]:
         """The live destination."""

@@ -36,6 +36,21 @@ _SERVER = re.compile(r"(?:[A-Za-z_]+://)?(?:[^\s:/@\[\]]+|\[[0-9A-Fa-f:.%]+\])(?
 # wait for the others, so that they go in few, well compressed batches.
 _LINGER_MS = 50
 
+_PROFILES: Mapping[str, Mapping[str, Any]] = {
+    "safe": {
+        "acks": "all",
+        "enable.idempotence": True,
+        "compression.type": "zstd",
+        "linger.ms": _LINGER_MS,
+    },
+    "latency": {
+        "acks": 0,
+        "enable.idempotence": False,
+        "compression.type": "none",
+        "linger.ms": 0,
+    },
+}
+
 # Brokers take 1,048,588 bytes by default.
 _MOST_BATCH_BYTES = 1_000_000
 
@@ -81,8 +96,13 @@ class KafkaDestination(Destination):
     topic: str = "mcp-logs"
     """Where records go. Brokers that may not make it must have it."""
 
-    compression: Literal["zstd", "lz4", "snappy", "gzip", "none"] = "zstd"
-    """How messages are made smaller; brokers before 2.1 know no zstd."""
+    profile: Literal["safe", "latency"] = "safe"
+    """What counts: `safe`, that all replicas have a record before it counts as sent; `latency`, that it is on its way
+    at once. Then nobody acknowledges it, so that nobody notices when it is lost."""
+
+    compression: Literal["zstd", "lz4", "snappy", "gzip", "none"] | None = None
+    """How messages are made smaller; else by zstd, which brokers before 2.1 do not know, and not at all in the profile
+    `latency`."""
 
     most_record_bytes: int = 32 << 20
     """Larger records are refused without asking; of smaller ones the topic's own limit decides."""
@@ -132,6 +152,14 @@ class KafkaDestination(Destination):
             raise BadArgument(
                 "PLAIN tells the password to whoever listens", remedy="Set tls = true, or insecure = true"
             )
+
+    @property
+    def caution(self) -> str:
+        return (
+            "nobody acknowledges what is sent, so nobody notices what is lost (profile 'latency')"
+            if self.profile == "latency"
+            else ""
+        )
 
     @property
     def servers(self) -> str:
@@ -322,10 +350,7 @@ def _options(settings: KafkaDestination) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bootstrap.servers": settings.servers,
         "client.id": "logpith-emit",
-        "acks": "all",
-        "enable.idempotence": True,
-        "compression.type": settings.compression,
-        "linger.ms": _LINGER_MS,
+        **_PROFILES[settings.profile],
         "batch.size": min(settings.batch_bytes, _MOST_BATCH_BYTES),
         "message.max.bytes": settings.most_record_bytes + _FRAME_BYTES,
         # The same key comes to the same partition as from a program in Java.
@@ -343,6 +368,8 @@ def _options(settings: KafkaDestination) -> dict[str, Any]:
         "security.protocol": ("sasl_" if settings.username else "")
         + ("ssl" if settings.tls else "plaintext"),
     }
+    if settings.compression is not None:
+        options["compression.type"] = settings.compression
     if settings.username:
         options |= {
             "sasl.mechanisms": settings.mechanism,

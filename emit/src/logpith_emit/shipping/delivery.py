@@ -234,7 +234,11 @@ class Delivery:
                 raise _Stopped
             return False
         self.shipped = load_shipped(self.spool, self.name) or self.shipped
-        self.shipped.begin(os.getpid(), self.destination.type)
+        with _somebody_elses():
+            caution = self.destination.caution
+        self.shipped.begin(os.getpid(), self.destination.type, caution)
+        if caution:
+            self._warn(f"{self.name}: {caution}", "Take other settings where every record counts")
         self._saved = {}
         return True
 

@@ -36,6 +36,9 @@ class Shipped:
     type: str = ""
     """What kind of destination it is."""
 
+    caution: str = ""
+    """What somebody should know of its settings."""
+
     state: State = "ended"
     """`gathering` while it waits for more records, `retrying` after a failure, `dead` after several; `elsewhere` where
     another process delivers."""
@@ -78,9 +81,9 @@ class Shipped:
     position: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Where in the spool all this was so, as a reader tells it."""
 
-    def begin(self, pid: int, kind: str) -> None:
+    def begin(self, pid: int, kind: str, caution: str) -> None:
         """A process begins to deliver."""
-        self.pid, self.type, self.state = pid, kind, "delivering"
+        self.pid, self.type, self.caution, self.state = pid, kind, caution, "delivering"
 
     def count_error(self, told: str, now_ns: int) -> None:
         """Something failed."""
