@@ -9,6 +9,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from logpith_emit.logger import settings_of
 from logpith_emit.prometheus import to_prometheus
 from logpith_emit.shipping import Shipper, Status, forget, status_of
 from logpith_emit.shipping.metrics import families_of
+from logpith_emit.shipping.trial import try_out
 from logpith_emit.spool import DROPPED_KIND, Spool, dropped_in
 
 DONE, LEFT, ERROR = 0, 1, 2
@@ -35,7 +37,7 @@ not bring before they ended waits in the spool; the next start of the program br
 
 Settings are those of the programs: LOGPITH_EMIT_… in the environment, and the file that LOGPITH_EMIT_SETTINGS names.
 
-Exit codes: 0 all is delivered, 1 something waits or was refused, 2 error.
+Exit codes: 0 all is delivered, 1 something waits, was refused, or cannot be delivered, 2 error.
 """
 
 
@@ -57,11 +59,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="logpith-emit", description=_TOLD, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    where = argparse.ArgumentParser(add_help=False)
-    where.add_argument("--folder", type=Path, help="one spool; else those of all services of this user")
-    where.add_argument(
+    by = argparse.ArgumentParser(add_help=False)
+    by.add_argument(
         "--settings", type=Path, metavar="FILE", help="a file of TOML; else LOGPITH_EMIT_SETTINGS"
     )
+    where = argparse.ArgumentParser(add_help=False, parents=[by])
+    where.add_argument("--folder", type=Path, help="one spool; else those of all services of this user")
 
     ship = commands.add_parser(
         "ship", parents=[where], help="bring what is there to the destinations, and what comes"
@@ -81,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
         help="for Prometheus, as its textfile collector reads it; exit code 0",
     )
     status.set_defaults(run=_status)
+
+    check = commands.add_parser(
+        "check", parents=[by], help="write a record to each destination, and tell which of them take it"
+    )
+    check.set_defaults(run=_check, folder=None)
 
     forgotten = commands.add_parser(
         "forget", parents=[where], help="let files no longer wait for a destination that is gone"
@@ -174,7 +182,7 @@ def _next(signals: SimpleQueue[str], timeout_s: float) -> str:
         return ""
 
 
-# ── status, forget ──────────────────────────────────────────────────────────────────────────────────────────
+# ── status, check, forget ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _status(told: argparse.Namespace) -> int:
@@ -241,6 +249,23 @@ def _as_json(spool: Spool, status: Status) -> Mapping[str, object]:
         "oldest": _moment(status.oldest_ns) if status.oldest_ns else None,
         **{name: value for name, value in vars(status.shipped).items() if name != "position"},
     }
+
+
+def _check(told: argparse.Namespace) -> int:
+    _, destinations = _wanted(told)
+    with ThreadPoolExecutor(len(destinations)) as at_once:
+        trials = at_once.map(lambda one: try_out(one, SYSTEM_CLOCK), destinations.values())
+        code = DONE
+        for (name, destination), trial in zip(destinations.items(), trials, strict=True):
+            if trial.problem:
+                code = LEFT
+                sys.stdout.write(f"{name} ({destination.type})  {trial.problem}\n    {trial.remedy}\n")
+            else:
+                took = f"took a record in {trial.took_s * 1e3:,.0f} ms"
+                sys.stdout.write(f"{name} ({destination.type})  {took}\n")
+            if destination.caution:
+                sys.stdout.write(f"    careful: {destination.caution}\n")
+    return code
 
 
 def _moment(time_ns: int) -> str:

@@ -13,7 +13,7 @@ import os
 import re
 import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
@@ -88,11 +88,11 @@ class Shipper:
         _end_all(ended, deadline_s)
         self.start()
 
-    def flush(self, timeout_s: float) -> bool:
-        """Whether all that was there is delivered everywhere; waits for that."""
+    def flush(self, timeout_s: float, names: Collection[str] | None = None) -> bool:
+        """Whether all that was there is delivered everywhere, or to these destinations; waits for that."""
         until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
         with self._lock:
-            running = list(self._running.values())
+            running = [one for name, one in self._running.items() if names is None or name in names]
         return all(one.flush((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9) for one in running)
 
     def close(self, deadline_s: float) -> bool:
@@ -113,6 +113,12 @@ class Shipper:
         """What became of the records, by destination."""
         with self._lock:
             return {name: delivery.shipped for name, delivery in self._running.items()}
+
+    @property
+    def next_try_s(self) -> Mapping[str, float]:
+        """In how long each destination that was not there is tried again; 0 while it is tried."""
+        with self._lock:
+            return {name: delivery.next_try_s for name, delivery in self._running.items()}
 
     def _wait_for_all(self) -> None:
         """Files wait for each destination from now on, so that none misses what is said before it begins."""

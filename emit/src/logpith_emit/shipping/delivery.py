@@ -138,6 +138,7 @@ class Delivery:
         """What was written down last."""
         self._saved_ns = -_SAVE_EVERY_NS
         self._thread: threading.Thread | None = None
+        self._next_try_ns = 0
         _DELIVERIES.add(self)
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────
@@ -176,6 +177,11 @@ class Delivery:
             wanted = self._hurries_to = self._passes_begun + 1
             self._nudge()
             return self._wake.wait_for(lambda: self._passes_ended >= wanted, timeout_s)
+
+    @property
+    def next_try_s(self) -> float:
+        """In how long it tries again; 0 while it does."""
+        return max(0.0, (self._next_try_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9)
 
     def _nudge(self) -> None:
         self._nudges += 1
@@ -234,7 +240,7 @@ class Delivery:
                 raise _Stopped
             return False
         self.shipped = load_shipped(self.spool, self.name) or self.shipped
-        with _somebody_elses():
+        with somebody_elses():
             caution = self.destination.caution
         self.shipped.begin(os.getpid(), self.destination.type, caution)
         if caution:
@@ -254,7 +260,7 @@ class Delivery:
         failures = 0
         while True:
             try:
-                with _somebody_elses():
+                with somebody_elses():
                     opening = self.destination.open()
                     live = opening.__enter__()
                 break
@@ -267,7 +273,7 @@ class Delivery:
             yield live
         finally:
             try:
-                with _somebody_elses():
+                with somebody_elses():
                     opening.__exit__(None, None, None)
             except Exception as error:  # noqa: BLE001 - as above
                 self._count_failure(error)
@@ -284,7 +290,7 @@ class Delivery:
             with self._wake:
                 self._passes_begun += 1
                 begun = self._passes_begun
-            with _somebody_elses():  # which is asked for each record whether it wants it
+            with somebody_elses():  # which is asked for each record whether it wants it
                 taken = self._take(reader)
             if taken.records:
                 self.shipped.state, self.shipped.in_flight = "delivering", len(taken.said)
@@ -415,7 +421,7 @@ class Delivery:
             # One that is taken for dead is asked with one record whether it is back.
             asked = left[:1] if failures >= FAILURES_TO_OPEN else left
             try:
-                with _somebody_elses():
+                with somebody_elses():
                     written = live.write(asked)
                     refused = [
                         (record, str(written.refused[record.id]))
@@ -428,7 +434,7 @@ class Delivery:
                         if record.id in written.again and record.id not in written.refused
                     ]
             except Refused as error:
-                self.shipped.count_error(_told_of(error), self._clock.now_ns())
+                self.shipped.count_error(told_of(error), self._clock.now_ns())
                 if len(asked) == 1:
                     taken.refuse(asked[0], error.problem)
                 else:
@@ -523,11 +529,11 @@ class Delivery:
 
     def _count_failure(self, error: Exception, records: int = 0) -> None:
         self.shipped.retried += records
-        self.shipped.count_error(_told_of(error), self._clock.now_ns())
+        self.shipped.count_error(told_of(error), self._clock.now_ns())
         if isinstance(error, LogpithError):
             self._warn(f"{self.name}: {error.problem}", error.remedy)
         else:
-            self._warn(f"{self.name}: {_told_of(error)}", "The records wait in the spool")
+            self._warn(f"{self.name}: {told_of(error)}", "The records wait in the spool")
         if SYSTEM_CLOCK.monotonic_ns() - self._saved_ns >= _SAVE_EVERY_NS:
             self._save()
 
@@ -556,6 +562,7 @@ class Delivery:
         pause_s *= 0.5 + random.random() / 2  # noqa: S311 - so that many programs do not come back at once
         if isinstance(error, Unavailable):
             pause_s = max(pause_s, error.retry_after_s)
+        self._next_try_ns = SYSTEM_CLOCK.monotonic_ns() + int(pause_s * 1e9)
         self._wait(pause_s)
 
     def _wait(self, pause_s: float) -> None:
@@ -600,7 +607,7 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def _somebody_elses() -> Iterator[None]:
+def somebody_elses() -> Iterator[None]:
     """Around code that is none of ours: some libraries raise what is no Exception, and a destination may call
     `sys.exit`, neither of which shall end a thread of ours without a word."""
     try:
@@ -611,7 +618,7 @@ def _somebody_elses() -> Iterator[None]:
         raise RuntimeError(f"{type(error).__name__}: {error}") from error
 
 
-def _told_of(error: Exception) -> str:
+def told_of(error: Exception) -> str:
     if isinstance(error, LogpithError):
         return str(error)
     try:
