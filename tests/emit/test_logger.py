@@ -60,7 +60,7 @@ def test_a_record_says_what_was_said_and_by_whom(log, said):
     }
 
 
-@pytest.mark.parametrize("name", ["trace", "debug", "info", "warning", "error", "critical"])
+@pytest.mark.parametrize("name", ["trace", "debug", "info", "warn", "warning", "error", "critical"])
 def test_each_level_has_its_name(tmp_path, name):
     emitter = Emitter(EmitSettings(folder=tmp_path, level="trace"))
 

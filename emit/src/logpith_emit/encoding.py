@@ -190,6 +190,8 @@ def in_words(fields: Mapping[str, object]) -> Mapping[str, object]:
 def _said(value: object, text: str | None) -> str:
     try:
         said = repr(value) if text is None else text
+    except RecursionError:
+        said = f"<{type(value).__name__} nested too deep to be shown>"
     except Exception as error:  # noqa: BLE001 - a repr of somebody else's
         said = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
     return said if len(said) <= MOST_REPR else f"{said[:MOST_REPR]}…"

@@ -74,6 +74,8 @@ class Logger:
         if emitter.least <= WARN:
             emitter.emit(WARN, message, {**self._fields, **fields} if self._fields else fields, self.name)
 
+    warn = warning
+
     def error(self, message: str, /, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if emitter.least <= ERROR:
