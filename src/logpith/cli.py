@@ -1203,6 +1203,11 @@ _COMMANDS: Mapping[str, Command] = {
                 Option(name="once", doc="End when all is delivered that is there."),
                 Option(name="timeout", value="S", doc="How long --once may take (default: 60)."),
                 Option(
+                    name="wait",
+                    value="S",
+                    doc="How long --once waits for destinations that are not there (default: 10).",
+                ),
+                Option(
                     name="folder", value="D", doc="One spool (default: those of all services of this user)."
                 ),
                 Option(

@@ -24,10 +24,11 @@ from logpith_emit.logger import settings_of
 from logpith_emit.prometheus import to_prometheus
 from logpith_emit.shipping import Shipper, Status, forget, status_of
 from logpith_emit.shipping.metrics import families_of
+from logpith_emit.shipping.once import ship_once
 from logpith_emit.shipping.trial import try_out
 from logpith_emit.spool import DROPPED_KIND, Spool, dropped_in
 
-DONE, LEFT, ERROR = 0, 1, 2
+DONE, LEFT, ERROR, INTERRUPTED = 0, 1, 2, 130
 
 _TELL_EVERY_NS = 60 * 1_000_000_000
 
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         sys.stderr.write(f"logpith-emit: {error}\n")
         return ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -72,6 +75,13 @@ def _parser() -> argparse.ArgumentParser:
     ship.add_argument("--once", action="store_true", help="end when all is delivered that is there")
     ship.add_argument(
         "--timeout", type=float, default=60.0, metavar="S", help="how long --once may take (default: 60)"
+    )
+    ship.add_argument(
+        "--wait",
+        type=float,
+        default=10.0,
+        metavar="S",
+        help="how long --once waits for destinations that are not there (default: 10)",
     )
     ship.set_defaults(run=_ship)
 
@@ -112,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
 def _ship(told: argparse.Namespace) -> int:
     settings, destinations = _wanted(told)
     if told.once:
-        return _ship_once(_spools(told, settings), destinations, told.timeout)
+        return _ship_once(_spools(told, settings), destinations, told.timeout, told.wait)
     with _signals() as signals:
         shippers: dict[Path, Shipper] = {}
         said = ""
@@ -135,15 +145,10 @@ def _ship(told: argparse.Namespace) -> int:
     return DONE if all(ended) else LEFT
 
 
-def _ship_once(spools: Sequence[Spool], destinations: Mapping[str, Destination], timeout_s: float) -> int:
-    until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
-    shippers = [Shipper(spool, destinations, warn=_warn) for spool in spools]
-    for shipper in shippers:
-        shipper.start()
-    for shipper in shippers:
-        shipper.flush((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9)
-    for shipper in shippers:
-        shipper.close(0.0)
+def _ship_once(
+    spools: Sequence[Spool], destinations: Mapping[str, Destination], timeout_s: float, wait_s: float
+) -> int:
+    ship_once(spools, destinations, timeout_s=timeout_s, wait_s=wait_s, warn=_warn, say=_say)
     left = [(spool, status) for spool in spools for status in status_of(spool) if status.name in destinations]
     for spool, status in left:
         sys.stdout.write(f"{spool.folder.name}  {line_of(status)}\n")
