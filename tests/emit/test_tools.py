@@ -520,7 +520,7 @@ JSON = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(arguments=st.dictionaries(st.text(), JSON, max_size=4), result=JSON)
 def test_whatever_is_given_and_comes_back_is_told_in_one_record(emitter, arguments, result):
     told = []

@@ -1,4 +1,8 @@
-"""Each real server takes something from a real client, dies, and still has it when it is started again."""
+"""Each real server takes something from a real client, dies, and still has it when it is started again.
+
+Those that run on Java take seconds to start, so that only `-m crash` asks that of them here. `emit/destinations` kills
+Elasticsearch and Kafka in every run, with a destination in the midst of its writing.
+"""
 
 import json
 import socket
@@ -8,14 +12,17 @@ import confluent_kafka
 import msgspec
 import obstore
 import psycopg
+import pytest
 import redis
 from obstore.store import S3Store
 
 
+@pytest.mark.crash
 def test_elasticsearch_keeps_what_it_acknowledged(elasticsearch):
     assert kept_over_death(elasticsearch, "kept") == {"body": "kept"}
 
 
+@pytest.mark.crash
 def test_opensearch_keeps_what_it_acknowledged(opensearch):
     assert kept_over_death(opensearch, "kept") == {"body": "kept"}
 
@@ -88,6 +95,7 @@ def test_redis_keeps_what_it_acknowledged(redis_server):
         assert [fields for _, fields in client.xrange("told")] == [{"body": "kept"}]
 
 
+@pytest.mark.crash
 def test_kafka_keeps_what_it_acknowledged(kafka):
     def tell(body):
         producer = confluent_kafka.Producer({"bootstrap.servers": kafka.address, "enable.idempotence": True})

@@ -324,14 +324,14 @@ def named(programs):
 
 @pytest.mark.parametrize("program", named(PROGRAMS))
 def test_after_a_power_cut_what_was_promised_is_there_exactly_once(program, tmp_path):
-    check_cuts(program, tmp_path, states_per_cut=5)
+    check_cuts(program, tmp_path, states_per_cut=3)
 
 
 def test_what_a_killed_process_had_not_synced_is_synced_before_anybody_builds_on_it(tmp_path):
     check = Checker()
     for sync, site in enumerate(syncs_of(reopened, tmp_path / "once"), 1):
         if site.endswith((" replace_file", " _sync_unlocked")):
-            check_killed(reopened, sync, tmp_path / f"{sync}", check, states_per_cut=3)
+            check_killed(reopened, sync, tmp_path / f"{sync}", check, states_per_cut=2)
 
 
 def test_a_store_that_is_opened_after_a_cut_survives_another_cut(tmp_path):
