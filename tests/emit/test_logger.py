@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -424,3 +425,12 @@ def test_where_nothing_of_the_settings_can_be_read_records_go_where_they_would(t
 
     assert [record["service"] for record in said_in(tmp_path / "spool")] == ["shop"]
     assert "There is no settings file" in capsys.readouterr().err
+
+
+def test_a_folder_may_be_told_as_text(tmp_path, monkeypatch):
+    monkeypatch.setattr("logpith_emit.logger._EMITTER", None)
+
+    with closing(configure(folder=str(tmp_path))):
+        get_logger("shop").info("x")
+
+    assert said_in(tmp_path)[0]["message"] == "x"

@@ -99,7 +99,7 @@ class Emitter:
         self.settings = settings
         self.service = settings.service or _script_name()
         # A program may go to another folder later.
-        self.folder = (settings.folder or default_folder() / folder_name(self.service)).absolute()
+        self.folder = Path(settings.folder or default_folder() / folder_name(self.service)).absolute()
         self.spool = Spool(folder=self.folder, limit_bytes=settings.limit_bytes, overflow=settings.overflow)
         self.least = level_of(settings.level)
         self.lost: Counter[str] = Counter()

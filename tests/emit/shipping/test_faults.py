@@ -739,12 +739,6 @@ def test_a_dead_destination_takes_no_memory(tmp_path):
     assert grown_with_a_dead_destination(tmp_path / "spool", 20_000) < 1 << 20
 
 
-@pytest.mark.crash
-@pytest.mark.timeout(1_800)
-def test_a_dead_destination_takes_no_memory_over_many_records(tmp_path):
-    assert grown_with_a_dead_destination(tmp_path / "spool", 300_000) < 1 << 20
-
-
 # ── any mixture ─────────────────────────────────────────────────────────────────────────────────────────────
 
 MIXED = st.lists(

@@ -15,7 +15,7 @@ from logpith_emit.emitter import EmitSettings, Emitter, folder_name
 from logpith_emit.errors import BadArgument
 from logpith_emit.logger import Logger
 from logpith_emit.shipping import status_of
-from logpith_emit.spool import Spool
+from logpith_emit.spool import DROPPED_KIND, Spool
 
 
 def messages(path):
@@ -163,3 +163,50 @@ def test_wrong_settings_of_the_environment_do_not_stop_a_program(tmp_path):
 
 
 __all__ = ["FileDestination", "signal", "sqlite3"]
+
+
+SAYS_FOR_LONG = """
+import json, sys
+from resource import RUSAGE_SELF, getrusage
+import logpith_emit
+
+records, folder = int(sys.argv[1]), sys.argv[2]
+dead = {"type": "http", "url": "http://127.0.0.1:9/logs"}
+emitter = logpith_emit.configure(folder=folder, limit_bytes=1 << 25, drain_s=0.1, destinations={"dead": dead})
+log = logpith_emit.get_logger("shop")
+for number in range(records):
+    log.info(f"call {number} answered", call_id=f"CA{number:08d}", duration_ms=number % 310)
+    if number == records // 10:
+        early = getrusage(RUSAGE_SELF).ru_maxrss
+late = getrusage(RUSAGE_SELF).ru_maxrss
+emitter.close()
+print(json.dumps([late - early, dict(emitter.dropped)]))
+"""
+
+
+def assert_all_kept_or_counted(folder, records):
+    """In a program that says so many records while its destination is dead, and takes no more memory for that."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SAYS_FOR_LONG, str(records), str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    grown_kib, dropped = json.loads(ended.stdout)
+    spool = Spool(folder=folder)
+    kept = sum(frame.kind != DROPPED_KIND for segment in spool.segments() for frame in spool.read(segment))
+
+    assert grown_kib < 4 * 1024
+    assert set(dropped) <= {"drop_oldest"}
+    assert kept + dropped.get("drop_oldest", 0) == records
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell what a process takes so")
+def test_what_a_dead_destination_does_not_take_is_kept_or_counted(tmp_path):
+    assert_all_kept_or_counted(tmp_path, 200_000)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(1_800)
+def test_ten_million_records_for_a_dead_destination_are_kept_or_counted(tmp_path):
+    assert_all_kept_or_counted(tmp_path, 10_000_000)
