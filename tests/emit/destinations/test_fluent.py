@@ -37,6 +37,9 @@ class Receiver:
     shared_key: str = ""
     password: str = ""
     acknowledges: bool = True
+    silent: set = field(default_factory=set)
+    """Tags of which it acknowledges nothing."""
+
     name: str = "receiver"
     tls: ssl.SSLContext | None = None
     chunks: list = field(default_factory=list)
@@ -68,7 +71,7 @@ class Receiver:
             assert option["size"] == len(taken)
             assert len(b64decode(option["chunk"], validate=True)) == 16
             self.chunks.append((tag, taken, option))
-            if self.acknowledges:
+            if self.acknowledges and tag not in self.silent:
                 connection.sendall(msgpack.packb({"ack": option["chunk"]}))
 
     def _knows(self, connection, coming):
@@ -202,6 +205,49 @@ def test_a_batch_is_named_and_timed_to_the_nanosecond(receiver):
         [0, {"record_id": "7f-3", "timestamp": 9_999_999_999_000_000_000, "message": "c"}],
     ]
     assert option["chunk"] == again["chunk"] != other["chunk"]
+
+
+def tagged(*tags):
+    """Records with those tags, whose messages tell their numbers."""
+    return [
+        Outgoing(
+            f"7f-{number}",
+            json.dumps({"message": f"{number}"} | ({} if tag is None else {"tag": tag})).encode(),
+        )
+        for number, tag in enumerate(tags)
+    ]
+
+
+def test_a_record_goes_under_its_own_tag_where_that_is_wanted_and_plain(receiver):
+    odd = ["Audit", "../../etc", "a b", "", ".", "a..b", "a\n", 7, ["a"], "x" * 65]
+    records = tagged("audit.login", None, "audit.login", "x-1_y", *odd)
+    with destination_to(receiver.port, by_tag=True).open() as live:
+        assert live.write(records) == ALL_WRITTEN
+    with destination_to(receiver.port).open() as live:
+        assert live.write(records) == ALL_WRITTEN
+
+    *by_tag, (tag, all_of_them, _) = receiver.chunks
+    told = {tag: [record["message"] for _, record in entries] for tag, entries, _ in by_tag}
+    assert told == {
+        "logpith.audit.login": ["0", "2"],
+        "logpith": ["1", *(str(4 + number) for number in range(len(odd)))],
+        "logpith.x-1_y": ["3"],
+    }
+    assert (tag, len(all_of_them)) == ("logpith", len(records))
+
+
+def test_what_one_tag_has_acknowledged_does_not_come_again_for_another(receiver):
+    receiver.silent.add("logpith.b")
+    records = tagged("a", "b", "a", "c")
+    with destination_to(receiver.port, by_tag=True, timeout_s=0.2).open() as live:
+        written = live.write(records)
+        assert written.again == {"7f-1", "7f-3"}
+        with pytest.raises(Unavailable, match="did not acknowledge"):
+            live.write([records[1], records[3]])
+        receiver.silent.clear()
+        assert live.write([records[1], records[3]]) == ALL_WRITTEN
+
+    assert [tag for tag, _, _ in receiver.chunks].count("logpith.a") == 1
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

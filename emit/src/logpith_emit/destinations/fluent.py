@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import socket
 import ssl
 from base64 import b64encode
@@ -28,6 +29,7 @@ from logpith_emit.secret import Secret, without_password
 
 _MOST_ANSWER_BYTES = 1 << 16
 _EVENT_TIME = 0
+_OWN_TAG = re.compile(r"(?=.{1,64}\Z)[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,10 @@ class FluentDestination(Destination):
 
     tag: str = "logpith"
     """By which it is said there where records go on to."""
+
+    by_tag: bool = False
+    """Whether a record that has a `tag` of its own goes under that, too: `logpith.audit`. Such tags are of small
+    letters, digits, `_`, `-` and `.`; what has another one goes without."""
 
     tls: bool = False
     """Whether it is spoken to over TLS."""
@@ -129,23 +135,42 @@ class _Forward:
         self._connection: _Connection | None = None
 
     def write(self, records: Sequence[Outgoing]) -> Written:
+        until_ns = SYSTEM_CLOCK.monotonic_ns() + int(self._settings.timeout_s * 1e9)
         refused: dict[str, str] = {}
-        entries: list[bytes] = []
+        by_tag: dict[str, list[tuple[Outgoing, bytes]]] = {}
         for record in records:
             try:
-                entries.append(self._pack([self._time(record), {"record_id": record.id, **record.fields}]))
+                entry = self._pack([self._time(record), {"record_id": record.id, **record.fields}])
+                by_tag.setdefault(self._tag_of(record), []).append((record, entry))
             except Refused as error:
                 refused[record.id] = error.problem
             except ValueError as error:  # where JSON may be nested deeper than this
                 refused[record.id] = f"it cannot be packed: {error}"
-        if entries:
-            # The same records have the same name whenever they come again.
-            chunk = b64encode(bytes.fromhex(key_of(records))).decode()
-            option = {"chunk": chunk, "size": len(entries)}
-            self._send(self._pack([self._settings.tag, b"".join(entries), option]), chunk.encode())
-        return Written(refused=refused)
+        left = {record.id for entries in by_tag.values() for record, _ in entries}
+        for number, (tag, entries) in enumerate(by_tag.items()):
+            try:
+                self._send_entries(tag, entries, until_ns)
+            except Unavailable:
+                if not number:
+                    raise
+                break  # what was acknowledged before need not come again
+            left -= {record.id for record, _ in entries}
+        return Written(refused=refused, again=frozenset(left))
 
     query = write_only
+
+    def _tag_of(self, record: Outgoing) -> str:
+        own = record.fields.get("tag") if self._settings.by_tag else None
+        # It becomes a part of names there, of files even: nothing else may be in it.
+        is_plain = isinstance(own, str) and _OWN_TAG.fullmatch(own)
+        return f"{self._settings.tag}.{own}" if is_plain else self._settings.tag
+
+    def _send_entries(self, tag: str, entries: Sequence[tuple[Outgoing, bytes]], until_ns: int) -> None:
+        # The same records have the same name whenever they come again.
+        chunk = b64encode(bytes.fromhex(key_of([record for record, _ in entries]))).decode()
+        option = {"chunk": chunk, "size": len(entries)}
+        packed = b"".join(entry for _, entry in entries)
+        self._send(self._pack([tag, packed, option]), chunk.encode(), until_ns)
 
     def _time(self, record: Outgoing) -> object:
         """Seconds and nanoseconds in an extension of its own, which ends in 2106; the record has its time, too."""
@@ -154,9 +179,8 @@ class _Forward:
             return 0
         return self._msgpack.ExtType(_EVENT_TIME, seconds.to_bytes(4, "big") + nanoseconds.to_bytes(4, "big"))
 
-    def _send(self, message: bytes, chunk: bytes) -> None:
+    def _send(self, message: bytes, chunk: bytes, until_ns: int) -> None:
         """Returns when a chunk is acknowledged."""
-        until_ns = SYSTEM_CLOCK.monotonic_ns() + int(self._settings.timeout_s * 1e9)
         was_kept = self._connection is not None
         try:
             with self._in_our_errors():
