@@ -31,7 +31,7 @@ def encode(fields: Mapping[str, object]) -> bytes:
     try:
         return fastest()(fields)
     except Exception:  # noqa: BLE001 - whatever an object of somebody else's raises while it is written
-        return _written(_TO_JSON(_in_words(fields, 0, frozenset()), 0))
+        return "".join(_TO_JSON(_in_words(fields, 0, frozenset()), 0)).encode("ascii")
 
 
 class Encoders(NamedTuple):
@@ -132,15 +132,12 @@ def _by_orjson() -> Encoders:
 
 
 def _in_json(fields: object) -> bytes:
-    return _without_halves(_written(_TO_JSON(fields, 0)))
+    return _without_halves("".join(_TO_JSON(fields, 0)).encode("ascii"))
 
 
 def _plain_in_json(fields: object) -> bytes:
-    return _without_halves(_written(_PLAIN_TO_JSON(fields, 0)))
-
-
-def _written(pieces: Iterable[str]) -> bytes:
-    return "".join(pieces).encode("ascii")
+    line = "".join(_PLAIN_TO_JSON(fields, 0)).encode("ascii")
+    return _without_halves(line) if b"\\ud" in line else line
 
 
 def _without_halves(line: bytes) -> bytes:
@@ -149,7 +146,7 @@ def _without_halves(line: bytes) -> bytes:
     Raises:
         ValueError: one may be.
     """
-    if b"\\ud" in line and _HALF.search(line) is not None:
+    if _HALF.search(line) is not None:
         raise ValueError("half of a character")
     return line
 
