@@ -48,6 +48,7 @@ _PATIENCE_S = 60.0
 
 _FILE_HANDLER = "file_handler"
 _OURS = ("logpith", "logpith_orjson", "logpith_json")
+_BARE = "bare_write"
 _PEERS = ("queue_handler", "loguru", "loguru_enqueue", "structlog", "opentelemetry", "logfire")
 _SENDING = ("opentelemetry", "logfire")
 _DISABLED = ("logpith_disabled", "file_handler_disabled")
@@ -68,7 +69,7 @@ def measure(setting: Setting) -> Iterator[Row]:
 
 
 def _calls(setting: Setting, rounds: int, url: str) -> Iterator[Row]:
-    ways = (_FILE_HANDLER, *_OURS, *_PEERS, *_DISABLED)
+    ways = (_FILE_HANDLER, *_OURS, _BARE, *_PEERS, *_DISABLED)
     with ExitStack() as running:
         programs = _programs(setting, running, {way: (way, url if way in _SENDING else "") for way in ways})
         setting.say(f"  {rounds} rounds of paced calls, {len(programs)} ways")
@@ -81,8 +82,9 @@ def _calls(setting: Setting, rounds: int, url: str) -> Iterator[Row]:
             for way in programs
             if way in (_FILE_HANDLER, *_OURS)
         }
-    for way in _OURS:
-        yield _row(f"paced call, {way}", taken[way], "FileHandler", taken[_FILE_HANDLER])
+    for way in (*_OURS, _BARE):
+        if way in taken:
+            yield _row(f"paced call, {way}", taken[way], "FileHandler", taken[_FILE_HANDLER])
     for way in _PEERS:
         if way in taken:
             yield _row(f"paced call, logpith against {way}", taken["logpith"], way, taken[way])
