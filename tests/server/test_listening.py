@@ -238,6 +238,7 @@ def test_one_store_has_one_server(tmp_path, alone, monkeypatch, capsys):
     assert code == 2
     assert said_why.startswith("logpith: ")
     assert "Traceback" not in said_why
+    assert "serving at" not in said_why
 
 
 def test_it_is_served_with_tls(tmp_path, alone, certificate):
@@ -278,6 +279,7 @@ def test_what_it_cannot_do_safely_it_does_not_start(tmp_path, alone, monkeypatch
     assert code == 2
     assert told in said_why
     assert "Traceback" not in said_why
+    assert "serving at" not in said_why
 
 
 ANSWERS = '[[server.tokens]]\nname = "edge"\ntoken = "${EDGE_TOKEN}"\n'

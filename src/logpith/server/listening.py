@@ -164,6 +164,7 @@ def serving(app: ASGIApp, live: Live, listening: Listening) -> Iterator[int]:
 
 
 def _config(app: ASGIApp, listening: Listening) -> uvicorn.Config:
+    tls = tls_context(listening)
     return uvicorn.Config(
         app,
         host=listening.host,
@@ -181,24 +182,28 @@ def _config(app: ASGIApp, listening: Listening) -> uvicorn.Config:
         timeout_keep_alive=IDLE_LIMIT_S,
         timeout_graceful_shutdown=END_LIMIT_S,
         h11_max_incomplete_event_size=MOST_HEADER_BYTES,
-        ssl_context_factory=_tls(listening) if listening.certificate else None,
+        ssl_context_factory=None if tls is None else lambda _config, _default: tls,
     )
 
 
-def _tls(listening: Listening) -> Any:
-    def make(_config: uvicorn.Config, _default: Any) -> ssl.SSLContext:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        try:
-            context.load_cert_chain(str(listening.certificate), str(listening.key))
-        except OSError as error:
-            raise Refused(
-                "the certificate or its key cannot be read",
-                remedy="Name PEM files that belong together with --tls-cert and --tls-key",
-            ) from error
-        return context
+def tls_context(listening: Listening) -> ssl.SSLContext | None:
+    """How TLS is spoken; None without.
 
-    return make
+    Raises:
+        Refused: the certificate or its key cannot be read.
+    """
+    if listening.certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(str(listening.certificate), str(listening.key))
+    except OSError as error:
+        raise Refused(
+            "the certificate or its key cannot be read",
+            remedy="Name PEM files that belong together with --tls-cert and --tls-key",
+        ) from error
+    return context
 
 
 class _ImpatientProtocol(H11Protocol):

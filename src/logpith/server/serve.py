@@ -20,7 +20,7 @@ from logpith.server.here import ANY, address_told
 from logpith.server.hosts import LOOPBACK, AllowedHosts
 from logpith.server.http import HttpSettings, make_app
 from logpith.server.leaving import end_without_threads
-from logpith.server.listening import Listening, Server, check_listening, open_socket
+from logpith.server.listening import Listening, Server, check_listening, open_socket, tls_context
 from logpith.server.playing import Player, playing
 from logpith.server.running import Running, running_on_store
 from logpith.server.tokens import ADMIN, Tokens, kept_token
@@ -85,6 +85,7 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
     folder = Path(environment.get(DATA_VARIABLE) or data_dir())
     listening = _listening(settings, options)
     check_listening(listening, has_tokens=not options.no_token, insecure=options.insecure_listen)
+    tls_context(listening)  # a mistake is told before anything is opened
     kept_in = settings.store.folder
     with full_disk_told(kept_in), ExitStack() as until_the_end:
         bound = until_the_end.enter_context(open_socket(listening))
