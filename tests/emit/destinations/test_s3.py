@@ -98,6 +98,18 @@ def test_a_batch_that_comes_again_replaces_itself(bucket):
     assert sorted(bucket.messages) == sorted(f"record {number}" for number in range(1, 11))
 
 
+def test_what_is_said_now_and_then_is_one_object_in_the_end(bucket, tmp_path):
+    with delivering(tmp_path / "spool", S3Destination(**bucket.given)) as quiet:
+        said = quiet.say(2)
+        while quiet.shipped.state != "gathering":
+            pass
+        said += quiet.say(2) + quiet.say(1)
+        assert bucket.keys == []
+
+    assert sorted(bucket.messages) == sorted(said)
+    assert len(bucket.keys) == 1
+
+
 def test_the_login_may_stand_in_the_environment(bucket, s3, monkeypatch):
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "horse")
