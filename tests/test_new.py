@@ -3,11 +3,16 @@
 import json
 import os
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
+import sysconfig
 import tomllib
+from contextlib import closing
 from itertools import combinations
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +27,7 @@ from logpith_emit.errors import BadArgument, NotFound, Refused
 from logpith_emit.secret import Secret
 from logpith_emit.unified import ServerConfig, create_log_destination
 from logpith_emit.unified.config import read_dotenv
+from mcp_client import client
 
 pytest.importorskip("copier")
 
@@ -169,9 +175,8 @@ def test_the_settings_of_every_variant_load_and_describe_its_destinations(projec
         assert config.log_level == variant["log_level"]
 
 
-@pytest.mark.parametrize("answers", [{}, EVERYTHING], ids=["by default", "with everything"])
-def test_the_tests_of_a_project_pass(answers, tmp_path):
-    project = make(tmp_path / "project", answers)
+def test_the_tests_of_a_project_pass_where_it_is_made(tmp_path):
+    project = make(tmp_path / "project")
 
     done = subprocess.run(
         [
@@ -389,20 +394,177 @@ def test_without_copier_it_says_what_to_install(tmp_path, monkeypatch):
         make(tmp_path / "made")
 
 
+# ── What is made installs, and says hello ───────────────────────────────────────────────────────────────────
+
+HELLO = """
+
+from logpith_emit import logged_tool  # noqa: E402
+
+
+@logged_tool
+def hello(name: str) -> str:
+    return f"hello, {name}"
+
+
+TOOLS = (*TOOLS, hello)
+"""
+"""A tool of one's own, written as its README says."""
+
+NOBODY = {
+    "kafka_bootstrap_servers": "127.0.0.1:9",
+    "elasticsearch_hosts": "http://127.0.0.1:9",
+    "postgres_dsn": "postgresql://127.0.0.1:9/logs",
+    "convex_endpoint_url": "http://127.0.0.1:9/logs",
+}
+"""Addresses where nobody answers."""
+
+CLIENTS = {"kafka": "confluent_kafka", "postgres": "psycopg"}
+"""What a destination needs beside the standard library."""
+
+KEPT = {"project_name": "My MCP Server", "include_admin_ui": "yes", "production_log_destination": "postgres"}
+FORMS = {
+    "cookiecutter.json": json.dumps(COOKIECUTTER),
+    "replay.json": json.dumps({"cookiecutter": {**KEPT, "_template": "x"}}),
+    "config.yaml": "default_context:\n" + "".join(f"  {name}: '{value}'\n" for name, value in KEPT.items()),
+    "answers.json": json.dumps(KEPT),
+    "answers.yaml": "".join(f"{name}: '{value}'\n" for name, value in KEPT.items()),
+    "answers.toml": "".join(f"{name} = '{value}'\n" for name, value in KEPT.items()),
+    ".answers.json": None,
+}
+"""Files of answers; the last is that of another project."""
+
+
+def with_hello(folder, answers, **how):
+    """A project with a tool more, whose production is nobody."""
+    production = answers.get("production_log_destination", "none")
+    nobody = {name: NOBODY[name] for name in PRIVATE.get(production, ()) if name in NOBODY}
+    project = make(folder, {**answers, **nobody}, **how)
+    with (project / "src" / "my_mcp_server" / "tools.py").open("a") as tools:
+        tools.write(HELLO)
+    return project
+
+
+def installed(project, venv, *how, extras="test"):
+    """The Python of a new environment that has the project."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-compile", *how]
+    subprocess.run([*pip, f"{project}[{extras}]"], check=True)
+    return python
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory):
+    """The options with which pip takes all that a project may need from a folder, where it was fetched once."""
+    folder = tmp_path_factory.mktemp("wheels")
+    wanted = ["hatchling>=1.27", "mcp>=2.3,<3", "pytest>=8.3", f"{ROOT / 'emit'}[all-destinations]"]
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--wheel-dir", folder, *wanted]
+    subprocess.run(command, check=True)
+    # What asks for a newer Python than this is the same but for its asking.
+    return ["--no-index", "--find-links", folder, "--ignore-requires-python"]
+
+
+def check_installed(python, project, folder, monkeypatch):
+    """Its tests pass; its server, started as a host does, says hello; and who looks for that call finds it."""
+    for name in [name for name in os.environ if name.startswith("PYTEST_")]:
+        monkeypatch.delenv(name)
+    folder.mkdir()
+    monkeypatch.setenv("XDG_DATA_HOME", str(folder))
+    monkeypatch.setenv("no_proxy", "*")
+    answers = json.loads((project / ANSWERS_FILE).read_text())
+    tests = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", folder / "tests"]
+
+    done = subprocess.run(tests, cwd=project, capture_output=True, text=True, check=False)
+    with client(folder, argv=[str(python.with_name("my-mcp-server")), "--folder", str(project)]) as host:
+        told = host.call("hello", name="you")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"\d+ passed", done.stdout)
+    assert told["content"][0]["text"] == "hello, you"
+    is_local = answers["local_log_destination"] == "sqlite"
+    if is_local:
+        with closing(sqlite3.connect(folder / "logpith" / "emit" / "logs.db")) as kept:
+            assert kept.execute("SELECT tool_name, status FROM unified_logs").fetchall() == [("hello", "ok")]
+    if answers["production_log_destination"] != "none":
+        status = [python, "-m", "logpith_emit", "status", "--json"]
+        waits = json.loads(subprocess.run(status, capture_output=True, check=False).stdout)
+        assert [one["waiting"] for one in waits if one["name"] == "production"] == [1]
+    if answers["include_admin_ui"] == "yes":
+        assert ("<td>hello<td>ok" in page_of(python, project)) == is_local
+
+
+def page_of(python, project):
+    """What its page shows."""
+    admin = [python.with_name("my-mcp-server-admin"), "--folder", project, "--port", "0"]
+    with subprocess.Popen(admin, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            with urlopen(process.stdout.readline().strip(), timeout=60) as answer:
+                page = answer.read().decode()
+        finally:
+            process.send_signal(signal.SIGINT)
+    assert process.returncode == 130
+    return page
+
+
+def test_a_project_with_everything_installs_and_says_hello(tmp_path, monkeypatch):
+    """In an environment that sees this one, so that nothing is fetched; `-m crash` installs every variant alone."""
+    project = with_hello(tmp_path / "project", EVERYTHING)
+    venv = tmp_path / "venv"
+    seen = venv / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    seen.mkdir(parents=True)
+    (seen / "seen.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+
+    python = installed(project, venv, "--no-deps", "--no-index", "--no-build-isolation")
+
+    check_installed(python, project, tmp_path / "data", monkeypatch)
+
+
 @pytest.mark.crash
 @pytest.mark.timeout(900)
-def test_a_project_installs_with_the_client_of_its_destination_alone_and_its_tests_pass(tmp_path):
-    """Minutes of downloads, so on demand."""
-    project = make(tmp_path / "project", {**EVERYTHING, "production_log_destination": "none"})
-    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / "bin" / "python"
-    install = [python, "-m", "pip", "install", "--quiet", ROOT / "emit", f"{project}[test,kafka]"]
-    subprocess.run(install, check=True)
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: "-".join(variant[name] for name in CHOICES))
+def test_every_variant_installs_alone_and_says_hello(variant, wheels, tmp_path, monkeypatch):
+    project = with_hello(tmp_path / "project", variant)
 
-    loaded = (
-        "import confluent_kafka, importlib.util as u; raise SystemExit(u.find_spec('psycopg') is not None)"
-    )
-    assert subprocess.run([python, "-c", loaded], check=False).returncode == 0
-    assert subprocess.run([python, "-m", "pytest", "-q"], cwd=project, check=False).returncode == 0
-    for command in ("my-mcp-server", "my-mcp-server-admin"):
-        subprocess.run([python.with_name(command), "--help"], check=True)
+    python = installed(project, tmp_path / "venv", *wheels)
+
+    production = variant["production_log_destination"]
+    assert clients_of(python) == ({CLIENTS[production]} if production in CLIENTS else set())
+    check_installed(python, project, tmp_path / "data", monkeypatch)
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("extra", [*PRIVATE, "all-destinations"])
+def test_every_extra_brings_the_clients_of_its_destinations_alone(extra, wheels, tmp_path, monkeypatch):
+    project = with_hello(tmp_path / "project", {"include_admin_ui": "yes"})
+
+    python = installed(project, tmp_path / "venv", *wheels, extras=f"test,{extra}")
+
+    wanted = CLIENTS.values() if extra == "all-destinations" else [CLIENTS[extra]] if extra in CLIENTS else ()
+    assert clients_of(python) == {*wanted}
+    check_installed(python, project, tmp_path / "data", monkeypatch)
+
+
+def clients_of(python):
+    asked = f"import importlib.util as u; print(*filter(u.find_spec, {[*CLIENTS.values()]}))"
+    return {*subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.split()}
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", FORMS)
+def test_every_form_of_answers_gives_a_project_that_installs_and_says_hello(
+    name, wheels, tmp_path, monkeypatch
+):
+    file = tmp_path / name
+    if name == ANSWERS_FILE:
+        file = make(tmp_path / "another", EVERYTHING) / name
+    else:
+        file.write_text(FORMS[name])
+    production = "kafka" if name in (ANSWERS_FILE, "cookiecutter.json") else "postgres"
+    project = with_hello(tmp_path / "project", {"production_log_destination": production}, file=file)
+
+    python = installed(project, tmp_path / "venv", *wheels)
+
+    assert clients_of(python) == {CLIENTS[production]}
+    check_installed(python, project, tmp_path / "data", monkeypatch)
