@@ -154,6 +154,43 @@ def test_a_dead_destination_delays_no_other_and_loses_nothing(spool, told):
     assert shipper.close(SOON_S)
 
 
+def test_one_that_is_too_slow_for_many_at_once_gets_fewer(spool):
+    """As over a line on which a batch takes longer than `timeout_s`."""
+
+    def takes_seven(records):
+        if len(records) > 7:
+            raise Unavailable("It did not answer in time", remedy="Wait")
+
+    said = say(spool, 1_000)
+    slow = Scripted(act=takes_seven)
+    shipper = shipper_of(spool, {"slow": slow})
+    shipper.start()
+
+    assert shipper.flush(SOON_S)
+    assert shipper.close(SOON_S)
+    assert slow.records == said
+    assert len(slow.writes) < 500
+
+
+def test_one_that_is_back_soon_gets_as_many_as_it_should(spool):
+    fails = iter([True] * 8)
+
+    def comes_back(_records):
+        if next(fails, False):
+            raise Unavailable("The server is down", remedy="Start it")
+
+    said = say(spool, 1_000)
+    back = Scripted(act=comes_back, batch_records=100)
+    shipper = shipper_of(spool, {"back": back})
+    shipper.start()
+
+    assert shipper.flush(SOON_S)
+    assert shipper.close(SOON_S)
+    assert back.records == said
+    assert [len(write) for write in back.writes[:10]] == [100] * 5 + [1] * 4 + [2]
+    assert len(back.writes[-1]) == 100
+
+
 def test_what_was_not_delivered_waits_for_the_next_process(spool, ship):
     def never(_records):
         raise Unavailable("down", remedy="wait")

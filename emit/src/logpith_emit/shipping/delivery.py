@@ -5,7 +5,7 @@ nothing; a program that ended leaves its records to the next one, or to `logpith
 only one delivers to a destination at a time, for all of them.
 
     spool ──► batch ──► write ──► place saved, files that all are done with removed
-               │          ├─ Unavailable: again, later and later; after five times only one record is tried at first
+               │          ├─ Unavailable: again, later and later; after five times one record, then more and more
                │          ├─ Refused: one by one; those that are refused alone become dead letters
                │          └─ too old: dropped, counted, and told in a record of its own
                └─ less than fits: more is gathered as long as `gather_s`, unless somebody waits for the end
@@ -45,7 +45,7 @@ LOCK = ".lock"
 
 FAILURES_TO_OPEN = 5
 """After so many failures in a row a destination is taken for dead: until it answers again it gets one record at a
-time, and seldom."""
+time, and seldom. Then it gets more each time as long as it takes them: it may be too slow for all at once."""
 
 _LOOK_EVERY_S = 0.2
 _TAKE_OVER_EVERY_S = 1.0
@@ -139,6 +139,8 @@ class Delivery:
         self._saved_ns = -_SAVE_EVERY_NS
         self._thread: threading.Thread | None = None
         self._next_try_ns = 0
+        self._most: int | None = None
+        """How many records it gets at once since it was taken for dead; None as many as it should."""
         _DELIVERIES.add(self)
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────
@@ -418,8 +420,7 @@ class Delivery:
         failures = 0
         while left:
             self._stop_if_late()
-            # One that is taken for dead is asked with one record whether it is back.
-            asked = left[:1] if failures >= FAILURES_TO_OPEN else left
+            asked = left[: self._most]
             try:
                 with somebody_elses():
                     written = live.write(asked)
@@ -445,6 +446,7 @@ class Delivery:
                 continue
             except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
                 failures += 1
+                self._ask_for(failures)
                 self._fail(failures, error, len(asked))
                 self._wait_to_retry(failures, error)
                 left = self._without_aged(left, taken)
@@ -456,10 +458,20 @@ class Delivery:
             self.shipped.state = "delivering"
             left = again + left[len(asked) :]
             failures = 0 if len(again) < len(asked) else failures + 1
+            self._ask_for(failures)
             if again:
                 self.shipped.retried += len(again)
                 self._wait_to_retry(max(failures, 1), None)
                 left = self._without_aged(left, taken)
+
+    def _ask_for(self, failures: int) -> None:
+        """Settles how many records it gets at once, after so many failures in a row."""
+        if failures >= FAILURES_TO_OPEN:
+            self._most = 1  # which asks whether it is back
+        elif self._most is not None:
+            self._most = max(self._most // 2, 1) if failures else self._most + self._most // 2 + 1
+            if self._most >= self.destination.batch_records:
+                self._most = None
 
     def _without_aged(self, records: list[Outgoing], taken: _Taken) -> list[Outgoing]:
         """Those that have not become too old while they were tried, and a record that tells of the others."""
