@@ -580,3 +580,27 @@ def test_who_waits_for_nothing_is_told_nothing(words, monkeypatch):
         pass
 
     assert heard.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["grep", "no", "route", "app.log"], "there is no file route. "),
+        (["grep", "no", "route", "app.log"], "If that belongs to the PATTERN, quote it: 'no route'"),
+        (["search", "no", "route", "app.log"], "If that belongs to the QUERY, quote it: 'no route'"),
+        (
+            ["fetch", "e12@3f9a", "app.log"],
+            "'e12@3f9a' is no whole ref. Copy one as it is shown: e12@3f9ac21b",
+        ),
+        (["overview", ""], "a path is empty. "),
+        (["grep", "a", ""], "a path is empty. "),
+    ],
+)
+def test_what_a_shell_has_made_of_words_is_told(words, told, tmp_path, monkeypatch, capsys):
+    (tmp_path / "app.log").write_text("2026-11-20 10:00:00 INFO a: no route to host\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LOGPITH_DATA_DIR", str(tmp_path / "data"))
+
+    assert main(words) == 2
+
+    assert told in capsys.readouterr().err

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from logpith import __version__
 from logpith.memory import share_one_allocator
-from logpith_emit.errors import BadArgument, LogpithError, nearest
+from logpith_emit.errors import BadArgument, LogpithError, NotFound, nearest
 
 if TYPE_CHECKING:
     import ast
@@ -386,7 +386,13 @@ def _assign_words(
         if name == "refs":
             given[name] = [word for word in left if looks_like_ref(word)]
             left = [word for word in left if not looks_like_ref(word)]
+            if cut := [word for word in left if re.fullmatch(r"e\d+@\w*", word) and not _names_source(word)]:
+                raise BadArgument(
+                    f"{cut[0]!r} is no whole ref", remedy="Copy one as it is shown: e12@3f9ac21b"
+                )
         elif argument.many:
+            if "" in left:  # as of a variable that is not set; the working directory is `.`
+                raise BadArgument("a path is empty", remedy="Name a file, a folder or a glob")
             given[name], left = left, []
         elif left and not (name == "query" and _names_source(left[0])):
             given[name] = left.pop(0)
@@ -434,7 +440,10 @@ def _run_tool(tool: type[Tool], words: Sequence[str]) -> int:
                 return extra.run(question, desk, parsed.options)
         from logpith.app import ask  # noqa: PLC0415 - what answers need is loaded by the first question
 
-        answer = ask(question, desk)
+        try:
+            answer = ask(question, desk)
+        except NotFound as error:
+            raise _perhaps_unquoted(question, error) from error
     show_answer(
         answer,
         question,
@@ -443,6 +452,19 @@ def _run_tool(tool: type[Tool], words: Sequence[str]) -> int:
         asked=asked,
     )
     return FOUND if answer.found else NOTHING
+
+
+def _perhaps_unquoted(question: Tool, error: NotFound) -> NotFound:
+    """The error, and what to do where the shell has taken a text of several words apart: `grep no route app.log`."""
+    name, sources = question.positional[0], question.sources
+    first = str(getattr(question, name, ""))
+    is_text = name in {"pattern", "query", "statement"} and bool(first)
+    if not is_text or not sources[1:] or _names_source(sources[0]) or not _names_source(sources[-1]):
+        return error
+    quoted = shlex.quote(f"{first} {sources[0]}")
+    return NotFound(
+        error.problem, remedy=f"{error.remedy}. If that belongs to the {_word_for(name)}, quote it: {quoted}"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

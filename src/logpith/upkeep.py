@@ -195,7 +195,7 @@ def report_segments(settings: StoreSettings) -> Report:
     entries = sorted(manifest.segments, key=lambda entry: (entry.day, entry.kind, entry.start_ns, entry.id))
     records = sum(entry.records for entry in entries)
     size = size_in_words(sum(entry.size_bytes for entry in entries))
-    told = [f"{len(entries):,} segments, {records:,} records, {size}."]
+    told = [f"{_counted(len(entries), 'segment')}, {_counted(records, 'record')}, {size}."]
     told += [f"{count:,} records went: {reason}." for reason, count in sorted(manifest.dropped.items())]
     rows = [
         {
@@ -262,14 +262,18 @@ def report_check(settings: StoreSettings, now_ns: int, *, repair: bool = False) 
     )
 
 
+def _counted(number: int, name: str) -> str:
+    return f"{number:,} {name}{'s' * (number != 1)}"
+
+
 def _checked_in_words(checked: Checked, folder: Path) -> Iterable[str]:
     yield from checked.repaired
     for finding in checked.findings:
         yield f"{finding.kind:<8} {finding.place}: {finding.problem}"
     spooled = f", and {checked.spooled:,} records in the spool" if checked.spooled else ""
     yield (
-        f"{checked.segments:,} segments with {checked.records:,} records "
-        f"({size_in_words(checked.size_bytes)}) are good{spooled}."
+        f"{_counted(checked.segments, 'segment')} with {_counted(checked.records, 'record')} "
+        f"({size_in_words(checked.size_bytes)}): all good{spooled}."
     )
     if checked.is_written:
         yield "The store is being written, so what lies about was not looked at."
@@ -322,7 +326,7 @@ def report_created(
     snapshot = created.snapshot
     told = [
         f"snapshot {snapshot.name} in {place.told}: {_size(snapshot)}; "
-        f"{created.copied:,} segments ({size_in_words(created.copied_bytes)}) were copied, the others were there."
+        f"{_counted(created.copied, 'segment')} ({size_in_words(created.copied_bytes)}) copied, the others were there."
     ]
     told += [f"left out: segment {name}: {problem}" for name, problem in snapshot.left_out.items()]
     if copied.left_out:
@@ -448,7 +452,8 @@ def _progress(progress: Progress | None) -> Told | None:
 
 
 def _size(snapshot: Snapshot) -> str:
-    return f"{snapshot.records:,} records in {len(snapshot.segments):,} segments, {size_in_words(snapshot.size_bytes)}"
+    held = f"{_counted(snapshot.records, 'record')} in {_counted(len(snapshot.segments), 'segment')}"
+    return f"{held}, {size_in_words(snapshot.size_bytes)}"
 
 
 def _snapshot_json(snapshot: Snapshot, place: Place) -> Mapping[str, Json]:

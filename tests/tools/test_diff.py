@@ -205,3 +205,15 @@ def test_differences_that_are_not_shown_are_counted(answer):
     assert len(told.items) == 40
     assert told.omitted.items > 0
     assert told.omitted.reason == "limit"
+
+
+def test_who_names_two_files_is_told_how_to_compare_them(tmp_path):
+    for name in ("old.log", "new.log"):
+        (tmp_path / name).write_text(log(60))
+    both = {"sources": [str(tmp_path / "old.log"), str(tmp_path / "new.log")]}
+
+    told = ask(build(tools()["log_diff"], both), Desk())
+    asked = compare(tmp_path, ["new.log"], "old.log")
+
+    assert "give one of them as `baseline`" in told.summary
+    assert "`baseline`" not in asked.summary

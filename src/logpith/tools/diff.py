@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_TOLD = 40
 _MOST_PROVEN = 5
+_TWO = 2
 _TEMPLATE_WIDTH = 140
 _EVIDENCE_WIDTH = 180
 
@@ -75,7 +76,8 @@ class DiffTool(FilteredTool):
         differences.sort(key=lambda one: (-_weight(sides, one, severity[one.group]), one.group))
         items, evidence = _items(sides, tally, differences[:_MOST_TOLD], severity, quoter)
         return Answer(
-            summary=_summary(sides, totals, growth, differences, groups=int(((before + now) > 0).sum())),
+            summary=_summary(sides, totals, growth, differences, groups=int(((before + now) > 0).sum()))
+            + self._of_two_files(),
             items=items,
             evidence=evidence,
             coverage=selection.coverage(quoter),
@@ -83,6 +85,12 @@ class DiffTool(FilteredTool):
             next=_next_calls(items, evidence),
             found=bool(differences),
         )
+
+    def _of_two_files(self) -> str:
+        """What to tell who names two files, and perhaps wants one compared with the other."""
+        if len(self.sources) != _TWO or self.baseline != "previous" or self.since or self.until:
+            return ""
+        return " Both are read as one log; to compare them with each other, give one of them as `baseline`."
 
     def _sides(self, desk: Desk) -> Sides:
         """What is to be compared.
