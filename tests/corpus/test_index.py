@@ -364,6 +364,15 @@ def test_a_text_that_could_not_be_told_whole_keeps_its_trouble(tmp_path):
     assert told(again) == told(first)
 
 
+TELLING = """
+import sys
+def tell(event, args):
+    if event == "tempfile.mkdtemp" and "draft-" in args[0]:
+        print("begun", flush=True)
+sys.addaudithook(tell)
+"""
+"""What lets a process say that it begins to write an index."""
+
 BUILD = """
 import os, sys
 from logpith.corpus import columns, index
@@ -379,11 +388,10 @@ def test_two_processes_may_build_the_same_index_and_one_may_be_killed(tmp_path, 
     path = tmp_path / "app.log"
     path.write_text("\n".join(lines_of(12, 60_000)) + "\n")
     command = [sys.executable, "-c", BUILD, str(path)]
-    killed = subprocess.Popen(command, stdout=subprocess.PIPE)
+    telling = [sys.executable, "-c", TELLING + BUILD, str(path)]
+    killed = subprocess.Popen(telling, stdout=subprocess.PIPE)
     both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
-    home = cache.cache_dir() / "indexes"
-    while killed.poll() is None and not list(home.glob("draft-*")):
-        pass
+    assert killed.stdout.readline() == b"begun\n"
     killed.kill()
     killed.communicate()
 
