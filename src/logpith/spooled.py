@@ -17,6 +17,7 @@ from logpith.files.packing import line_of_frame
 from logpith.query import parse
 from logpith.query.match import Value, matcher
 from logpith.quote import Quoter, decode
+from logpith.scan.kernel import is_compiled
 from logpith.timerange import format_ns
 from logpith_emit.destinations import Outgoing
 from logpith_emit.errors import Refused
@@ -27,7 +28,7 @@ from logpith_emit.spool.segment import segment_named
 
 TEXT_WIDTH = 4_000
 
-_MOST_BYTES_TO_ASK = 32 << 20
+_MOST_BYTES_TO_ASK, _MOST_BYTES_BEFORE_COMPILING = 32 << 20, 256 << 20
 
 
 class SpooledRecord:
@@ -121,8 +122,9 @@ def _lines_of(path: Path) -> Iterator[bytes]:
 
 
 def are_soon_asked(paths: Sequence[Path], query: str) -> bool:
-    """Whether `last_spooled` takes less long than a corpus, even if that must be compiled first."""
-    return not query.strip() or sum(_stat(path)[1] for path in paths) <= _MOST_BYTES_TO_ASK
+    """Whether `last_spooled` takes less long than a corpus, which may have to be compiled first."""
+    most_bytes = _MOST_BYTES_TO_ASK if is_compiled() else _MOST_BYTES_BEFORE_COMPILING
+    return not query.strip() or sum(_stat(path)[1] for path in paths) <= most_bytes
 
 
 def _changed_ns(path: Path) -> int:

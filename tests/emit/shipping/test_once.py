@@ -51,13 +51,13 @@ def spools(tmp_path):
     return both
 
 
-def ship(spools, *, wait_s=0.2, **destinations):
+def ship(spools, *, wait_s=0.2, timeout_s=NEVER_S, **destinations):
     """What is said, and how many records wait afterwards by destination."""
     said, warned = [], []
     ship_once(
         spools,
         destinations,
-        timeout_s=NEVER_S,
+        timeout_s=timeout_s,
         wait_s=wait_s,
         warn=lambda problem, _: warned.append(problem),
         say=said.append,
@@ -89,6 +89,13 @@ def test_who_is_not_there_is_given_up_and_all_else_goes(spools):
         r"far failed \d+ times?, and is tried again (now|in \d+\.\d s); 60 records wait", said[0]
     )
     assert said[-1].startswith("far is given up: 60 records wait, ")
+
+
+def test_when_the_time_is_up_it_ends(spools):
+    said, waiting = ship(spools, wait_s=NEVER_S, timeout_s=0.2, far=Asked(write=away, **QUICK))
+
+    assert waiting == {"far": 60}
+    assert said[-1].startswith("the 0.2 s of --timeout are over for far: 60 records wait, ")
 
 
 def test_who_comes_back_in_time_gets_all(spools):
