@@ -54,10 +54,12 @@ def ship_once(
             if left and all(one.failed_for_s >= wait_s for one in left):
                 break
             teller.tell(left)
+        is_late = SYSTEM_CLOCK.monotonic_ns() >= until_ns
         for name, ones in _by_name(left).items():
-            say(
-                f"{name} is given up: {_waiting(ones)}, for the next start of the program, or of this command"
+            why = (
+                f"the {timeout_s:g} s of --timeout are over for {name}" if is_late else f"{name} is given up"
             )
+            say(f"{why}: {_waiting(ones)}, for the next start of the program, or of this command")
     finally:
         for shipper in shippers:
             shipper.close(0.0)
