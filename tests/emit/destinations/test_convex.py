@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from delivering import delivering
-from fault_proxy import Answer, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import Answer, BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing, destination_of
 from logpith_emit.destinations.convex import KEYS, ConvexDestination
 from logpith_emit.entry import LogEntry
@@ -240,6 +240,8 @@ def test_of_single_records_those_before_a_failure_do_not_come_again(app):
 FAULTS = (
     Refuse(),
     Hang(),
+    BlackHole(),
+    Slow(20),
     CutRequest(0),
     CutRequest(500),
     CutResponse(0),

@@ -21,6 +21,7 @@ from fault_proxy import (
     Garbage,
     Hang,
     Refuse,
+    Slow,
     fault_proxy,
 )
 from logpith_emit.destinations import ALL_WRITTEN, Wanted, destination_of
@@ -545,6 +546,7 @@ FAULTS = (
     Refuse(),
     Hang(),
     BlackHole(),
+    Slow(20),
     Garbage(),
     Garbage(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
     CutRequest(10),

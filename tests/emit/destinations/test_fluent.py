@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing
 from logpith_emit.destinations.fluent import FluentDestination
 from logpith_emit.entry import entry_of
@@ -455,6 +455,7 @@ FAULTS = (
     Refuse(),
     Hang(),
     BlackHole(),
+    Slow(20),
     CutRequest(0),
     CutRequest(100),
     CutResponse(0),

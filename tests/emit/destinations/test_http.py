@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from delivering import delivering
-from fault_proxy import Answer, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import Answer, BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN
 from logpith_emit.destinations.http import HttpDestination
 from logpith_emit.entry import entry_of
@@ -178,6 +178,8 @@ def test_it_comes_again_when_a_server_says_so(intake):
 FAULTS = (
     Refuse(),
     Hang(),
+    BlackHole(),
+    Slow(20),
     CutRequest(0),
     CutRequest(300),
     CutResponse(0),

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka import admin
 
 from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.command import main
 from logpith_emit.destinations import ALL_WRITTEN, destination_of
 from logpith_emit.destinations.kafka import KafkaDestination, _options
@@ -232,6 +232,7 @@ FAULTS = (
     Refuse(),
     Hang(),
     BlackHole(),
+    Slow(20),
     CutRequest(0),
     CutRequest(1_000),
     CutResponse(0),

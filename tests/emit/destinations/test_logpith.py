@@ -4,6 +4,18 @@ import json
 
 import pytest
 
+from delivering import delivering
+from fault_proxy import (
+    Answer,
+    BlackHole,
+    CutRequest,
+    CutResponse,
+    Garbage,
+    Hang,
+    Refuse,
+    Slow,
+    fault_proxy,
+)
 from http_door import READER, TOKENS, WRITER, opened
 from logpith.server.running import store_folder
 from logpith_emit.destinations.logpith import LogpithDestination
@@ -93,3 +105,37 @@ def test_a_server_that_comes_later_gets_everything(folder, tmp_path, stored):
         assert shipper.flush(SOON_S)
         assert len(stored()) == 100
     assert shipper.close(SOON_S)
+
+
+FAULTS = (
+    Refuse(),
+    Hang(),
+    BlackHole(),
+    Slow(20),
+    CutRequest(0),
+    CutRequest(300),
+    CutResponse(0),
+    CutResponse(12),
+    Garbage(),
+    Answer(401),
+    Answer(429),
+    Answer(500),
+)
+
+
+def test_whatever_goes_wrong_all_is_stored(folder, tmp_path, stored):
+    with opened(folder) as door, fault_proxy(door.port, http=True) as proxy:
+        destination = LogpithDestination(
+            url=proxy.url, token=Secret(WRITER), timeout_s=0.5, first_retry_s=0.001, most_retry_s=0.002
+        )
+        with delivering(tmp_path, destination) as delivery:
+            said = delivery.say(1)
+            delivery.wait()
+            for fault in FAULTS:
+                proxy.fault = fault
+                said += delivery.say(3)
+                delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
+                proxy.fault = None
+                delivery.wait()
+
+                assert list(dict.fromkeys(json.loads(line)["message"] for line in stored())) == said, fault

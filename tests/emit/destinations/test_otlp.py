@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from delivering import delivering
-from fault_proxy import Answer, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import Answer, BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing
 from logpith_emit.destinations.otlp import OtlpDestination
 from logpith_emit.encoding import encode
@@ -313,6 +313,8 @@ def test_what_the_collector_cannot_read_is_refused(collector):
 FAULTS = (
     Refuse(),
     Hang(),
+    BlackHole(),
+    Slow(20),
     CutRequest(0),
     CutRequest(600),
     CutResponse(0),

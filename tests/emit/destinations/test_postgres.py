@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.destinations import Outgoing, Wanted, destination_of
 from logpith_emit.destinations.postgres import PostgresDestination
 from logpith_emit.entry import FIELDS, LogEntry
@@ -325,6 +325,7 @@ FAULTS = (
     Refuse(),
     Hang(),
     BlackHole(),
+    Slow(20),
     CutRequest(0),
     CutRequest(50_000),
     Garbage(),

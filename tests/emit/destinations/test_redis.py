@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing, Wanted
 from logpith_emit.destinations.redis import RedisDestination
 from logpith_emit.entry import LogEntry, shown
@@ -165,6 +165,7 @@ FAULTS = (
     Refuse(),
     Hang(),
     BlackHole(),
+    Slow(20),
     CutRequest(50_000),
     CutRequest(0),
     CutResponse(0),

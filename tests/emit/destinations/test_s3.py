@@ -10,7 +10,7 @@ import zstandard
 from obstore.store import S3Store
 
 from delivering import delivering
-from fault_proxy import Answer, CutRequest, CutResponse, Garbage, Hang, Refuse, fault_proxy
+from fault_proxy import Answer, BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing
 from logpith_emit.destinations.s3 import S3Destination
 from logpith_emit.entry import entry_of
@@ -206,6 +206,8 @@ def test_certificates_that_are_not_there_can_be_mended(bucket):
 FAULTS = (
     Refuse(),
     Hang(),
+    BlackHole(),
+    Slow(20),
     CutRequest(0),
     CutRequest(600),
     CutResponse(0),

@@ -34,6 +34,7 @@ from logpith_emit.encoding import encode
 from logpith_emit.errors import LogpithError, NotFound, Refused, Unavailable
 from logpith_emit.shipping.age import Age
 from logpith_emit.shipping.dead_letters import DeadLetters
+from logpith_emit.shipping.pace import Pace
 from logpith_emit.shipping.shipped import Shipped, State, further, load_shipped, save_shipped
 from logpith_emit.spool import DROPPED_KIND, Damage, Frame, Segment, Spool, SpoolReader, dropped_in
 
@@ -139,8 +140,7 @@ class Delivery:
         self._saved_ns = -_SAVE_EVERY_NS
         self._thread: threading.Thread | None = None
         self._next_try_ns = 0
-        self._most: int | None = None
-        """How many records it gets at once since it was taken for dead; None as many as it should."""
+        self._pace = Pace(destination.batch_records)
         _DELIVERIES.add(self)
 
     # ── from outside ──────────────────────────────────────────────────────────────────────────────────────────
@@ -420,7 +420,7 @@ class Delivery:
         failures = 0
         while left:
             self._stop_if_late()
-            asked = left[: self._most]
+            asked = left[: self._pace.most]
             try:
                 with somebody_elses():
                     written = live.write(asked)
@@ -446,7 +446,7 @@ class Delivery:
                 continue
             except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises, the program goes on
                 failures += 1
-                self._ask_for(failures)
+                self._pace.failed(is_dead=failures >= FAILURES_TO_OPEN)
                 self._fail(failures, error, len(asked))
                 self._wait_to_retry(failures, error)
                 left = self._without_aged(left, taken)
@@ -458,20 +458,14 @@ class Delivery:
             self.shipped.state = "delivering"
             left = again + left[len(asked) :]
             failures = 0 if len(again) < len(asked) else failures + 1
-            self._ask_for(failures)
+            if failures:
+                self._pace.failed(is_dead=failures >= FAILURES_TO_OPEN)
+            else:
+                self._pace.went(was_all=not left)
             if again:
                 self.shipped.retried += len(again)
                 self._wait_to_retry(max(failures, 1), None)
                 left = self._without_aged(left, taken)
-
-    def _ask_for(self, failures: int) -> None:
-        """Settles how many records it gets at once, after so many failures in a row."""
-        if failures >= FAILURES_TO_OPEN:
-            self._most = 1  # which asks whether it is back
-        elif self._most is not None:
-            self._most = max(self._most // 2, 1) if failures else self._most + self._most // 2 + 1
-            if self._most >= self.destination.batch_records:
-                self._most = None
 
     def _without_aged(self, records: list[Outgoing], taken: _Taken) -> list[Outgoing]:
         """Those that have not become too old while they were tried, and a record that tells of the others."""
