@@ -21,6 +21,7 @@ import pytest
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
+from http_door import NO_TLS
 from logpith.answer import TOKEN_BYTES
 from logpith.store.reader import StoreReader
 from logpith.store.segment import segment_table
@@ -52,7 +53,7 @@ def serving(folder, *words):
 async def over_http(address):
     headers = {"authorization": f"Bearer {TOKEN}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=120, trust_env=False) as http,
+        httpx2.AsyncClient(headers=headers, timeout=120, trust_env=False, verify=NO_TLS) as http,
         mcp.Client(streamable_http_client(f"{address}/mcp", http_client=http)) as agent,
     ):
         yield agent

@@ -8,7 +8,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from http_door import ADMIN, NDJSON, READER, TOKENS, WRITER, ndjson, opened, said
+from http_door import ADMIN, NDJSON, NO_TLS, READER, TOKENS, WRITER, ndjson, opened, said
 from logpith.server.guard import GuardSettings
 
 ROLE_OF = {"log_reader": READER, "log_writer": WRITER, "log_admin": ADMIN}
@@ -36,7 +36,7 @@ def status_of(door, method, path, token=None, **headers):
     if method == "WEBSOCKET":
         return socket_status(door, path, headers)
     with (
-        httpx2.Client(base_url=door.url, timeout=60, trust_env=False) as client,
+        httpx2.Client(base_url=door.url, timeout=60, trust_env=False, verify=NO_TLS) as client,
         client.stream(method, path, headers=headers) as response,
     ):
         return response.status_code

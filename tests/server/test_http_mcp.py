@@ -7,7 +7,7 @@ import mcp
 import pytest
 from mcp.client.streamable_http import streamable_http_client
 
-from http_door import GATEWAY_ONLY, NDJSON, READER, WRITER, ndjson, opened, said
+from http_door import GATEWAY_ONLY, NDJSON, NO_TLS, READER, WRITER, ndjson, opened, said
 from logpith.server.toolsets import choose_tools, instructions
 
 OLD, NEW = "legacy", "auto"
@@ -30,7 +30,7 @@ def asked(door, questions, *, token=READER, mode=NEW):
     async def run():
         headers = {"authorization": f"Bearer {token}"}
         async with (
-            httpx2.AsyncClient(headers=headers, timeout=120, trust_env=False) as http,
+            httpx2.AsyncClient(headers=headers, timeout=120, trust_env=False, verify=NO_TLS) as http,
             mcp.Client(streamable_http_client(f"{door.url}/mcp", http_client=http), mode=mode) as agent,
         ):
             listed = await agent.list_tools()
@@ -93,7 +93,9 @@ def test_two_agents_at_once_do_not_see_each_other(door):
     async def run():
         async def ask(token):
             headers = {"authorization": f"Bearer {token}"}
-            async with httpx2.AsyncClient(headers=headers, timeout=120, trust_env=False) as http:
+            async with httpx2.AsyncClient(
+                headers=headers, timeout=120, trust_env=False, verify=NO_TLS
+            ) as http:
                 transport = streamable_http_client(f"{door.url}/mcp", http_client=http)
                 async with mcp.Client(transport) as agent:
                     answers = [await agent.call_tool("log_overview", {}) for _ in range(5)]

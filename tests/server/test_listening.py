@@ -10,7 +10,7 @@ import threading
 import httpx2
 import pytest
 
-from http_door import ADMIN, NDJSON, READER, ndjson, opened, said
+from http_door import ADMIN, NDJSON, NO_TLS, READER, ndjson, opened, said
 from logpith.cli import main
 from logpith.server import listening
 from logpith.server.listening import Listening, check_listening, open_socket
@@ -175,7 +175,10 @@ class Served:
 
     def client(self, token=None, **more):
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return httpx2.Client(base_url=self.url, headers=headers, timeout=120, trust_env=False, **more)
+        given = {"base_url": self.url, "headers": headers, "timeout": 120, "trust_env": False}
+        if self.url.startswith("http:"):
+            given["verify"] = NO_TLS
+        return httpx2.Client(**{**given, **more})
 
 
 @pytest.fixture
