@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,6 +103,13 @@ def test_binary_is_refused_by_name(logpith, tmp_path):
     (tmp_path / "data.bin").write_bytes(bytes(range(256)) * 500)
 
     assert "binary" in error_of(logpith("data.bin", folder=tmp_path))
+
+
+def test_of_a_zip_it_is_said_that_it_is_to_be_unpacked(logpith, tmp_path):
+    with zipfile.ZipFile(tmp_path / "logs.zip", "w") as archive:
+        archive.writestr("app.log", "2026-11-20 10:00:00 INFO a: b\n" * 9)
+
+    assert "Unpack it first: zip is not read" in error_of(logpith("logs.zip", folder=tmp_path))
 
 
 def test_a_line_of_60_megabytes_is_one_line(logpith, tmp_path):

@@ -32,6 +32,7 @@ MOST_LINE_BYTES = 128 << 20
 _NEWLINE = 10
 # With so many bytes at its beginning a file is known again: a first line, its time among them.
 _FIRST_BYTES = 256
+_ZIP = b"PK\x03\x04"
 _NOTHING = np.empty(0, np.uint8)
 
 
@@ -111,7 +112,9 @@ class TextFile:
             file.seek(0)
             kind = kind_of(head, file)
         if kind.is_binary:
-            raise Refused(f"{path} is binary, not text", remedy="Name a text log, packed or not")
+            is_zip = first_bytes.startswith(_ZIP)
+            remedy = "Unpack it first: zip is not read" if is_zip else "Name a text log, packed or not"
+            raise Refused(f"{path} is binary, not text", remedy=remedy)
         identity = Identity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
         return cls(path, roots, name or str(path), identity, kind.packing, kind.is_archive, first_bytes)
 
