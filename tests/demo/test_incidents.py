@@ -53,13 +53,14 @@ def lines_of(folder, name):
     return (folder / name).read_text().splitlines()
 
 
+ISO = "as ISO 8601 has it"
 STAMPS = (
     (re.compile(r'"time":(\d+)'), None),
     (
         re.compile(r"(?:^|\"timestamp\": \")(\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.,]\d{3})"),
-        "%Y-%m-%d %H:%M:%S.%f",
+        ISO,
     ),
-    (re.compile(r"^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)"), "%Y/%m/%d %H:%M:%S"),
+    (re.compile(r"^(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d)"), ISO),
     (re.compile(r"\[(\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d) \+0000\]"), "%d/%b/%Y:%H:%M:%S"),
 )
 
@@ -70,8 +71,10 @@ def stamp(line):
         if found := pattern.search(line):
             if layout is None:
                 return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=int(found[1]))
-            text = found[1].replace("T", " ").replace(",", ".")
-            return datetime.strptime(text, layout).replace(tzinfo=UTC)
+            if layout == ISO:
+                text = found[1].replace(",", ".").replace("/", "-")
+                return datetime.fromisoformat(text).replace(tzinfo=UTC)  # much faster than strptime
+            return datetime.strptime(found[1], layout).replace(tzinfo=UTC)
     if found := re.match(r"([A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d) voice-1 ", line):
         # Only the day's end and the evening before it: the year is known.
         return datetime.strptime(f"2026 {found[1]}", "%Y %b %d %H:%M:%S").replace(tzinfo=UTC)
