@@ -12,7 +12,7 @@ import pytest
 from logpith import tail
 from logpith.cli import main
 from logpith.files.roots import Roots
-from logpith.tail import FollowedFile, FollowedSpool, follow
+from logpith.tail import FollowedFile, FollowedSpools, follow
 from logpith_emit.spool import Spool
 
 
@@ -75,7 +75,7 @@ def test_nothing_that_matches_is_told_by_the_exit_code(log):
     assert main(["tail", "-q", "nothing_of_that_kind", str(log)]) == 1
 
 
-@pytest.mark.parametrize("words", [["tail", "-n", "x", "f"], ["tail", "-q", "level>=", "f"], ["tail", "-f"]])
+@pytest.mark.parametrize("words", [["tail", "-n", "x", "f"], ["tail", "-q", "level>=", "f"], ["tail", "-n", "-1"]])
 def test_a_wrong_call_says_what_is_right(words, capsys):
     assert main(words) == 2
     assert capsys.readouterr().err.startswith("logpith: ")
@@ -174,16 +174,17 @@ def test_what_programs_say_by_logpith_emit_is_followed_across_processes(tmp_path
     spool = Spool(folder=tmp_path / "shop")
     with spool.open() as before:
         before.append(b'{"level":"info","message":"before"}', 1)
+    later = Spool(folder=tmp_path / "later")
     rounds = iter(["one", "two", "three", None])
 
     def wait():
         text = next(rounds)
         if text is not None:
-            with spool.open() as writer:
+            with (later if text == "three" else spool).open() as writer:
                 writer.append(b'{"level":"error","message":"%b"}' % text.encode(), 1)
         return text is not None
 
-    shown = list(follow([FollowedSpool(spool.folder)], "level:error", wait))
+    shown = list(follow([FollowedSpools(tmp_path)], "level:error", wait))
 
     assert [json.loads(one.record.text)["message"] for one in shown] == ["one", "two", "three"]
 
@@ -215,9 +216,31 @@ def test_without_a_path_it_shows_every_line_of_a_program_that_was_killed(tmp_pat
 def test_where_no_program_has_logged_it_says_what_to_do(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
 
-    assert main(["tail", "-f"]) == 2
+    assert main(["tail"]) == 2
 
     assert "no program has logged by logpith-emit. Write logpith tail PATH…" in capsys.readouterr().err
+
+
+def test_where_all_was_brought_elsewhere_it_says_that(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    folder = tmp_path / "logpith" / "emit" / "shop"
+    folder.mkdir(parents=True)
+    (folder / "local.shipped").write_text("")
+
+    assert main(["tail"]) == 2
+
+    assert "was brought to its destinations. Ask there" in capsys.readouterr().err
+
+
+def test_a_spool_may_be_named_by_its_folder_or_its_files(tmp_path, capsys):
+    spool = Spool(folder=tmp_path / ".spool")
+    with spool.open() as writer:
+        writer.append(b'{"level":"info","message":"said"}', 1)
+    (spool.folder / "local.shipped").write_text('{"what no program": "said"}')
+
+    for word in (spool.folder, spool.segments()[0].path):
+        assert main(["tail", str(word)]) == 0
+        assert capsys.readouterr().out == '{"level":"info","message":"said"}\n'
 
 
 def test_the_last_records_of_several_files_are_the_last_in_time(tmp_path, capsys):

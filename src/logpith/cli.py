@@ -818,11 +818,11 @@ def _tail(parsed: Parsed) -> int:
     from logpith.files.roots import Roots  # noqa: PLC0415 - as above
     from logpith.files.text import TextFile  # noqa: PLC0415 - as above
     from logpith.quote import Quoter  # noqa: PLC0415 - as above
-    from logpith.spooled import are_soon_asked, last_spooled, spooled, wanted_by  # noqa: PLC0415 - as above
+    from logpith.spooled import are_soon_asked, last_spooled, spool_folders, spooled, wanted_by  # noqa: PLC0415 - as above
     from logpith.tail import (  # noqa: PLC0415 - as above
         Followed,
         FollowedFile,
-        FollowedSpool,
+        FollowedSpools,
         as_json,
         as_line,
         follow,
@@ -839,19 +839,17 @@ def _tail(parsed: Parsed) -> int:
     colour = sys.stdout.isatty() and "no-color" not in parsed.options and not os.environ.get("NO_COLOR")
     follows = "follow" in parsed.options
     words: Sequence[str] = parsed.words
-    spools: list[Path] = []
-    if not words and (follows or not _is_piped_into()):
-        if not (spools := spooled(default_folder())):
-            raise BadArgument(
-                "there is nothing to read: no path is named, and no program has logged by logpith-emit",
-                remedy="Write logpith tail PATH…",
-            )
-        words = [str(path) for path in spools]
+    is_about_programs = not words and (follows or not _is_piped_into())
+    folders = [default_folder()] if is_about_programs else spool_folders(words)
     # Before the files are read: what is said meanwhile is rather shown twice than never.
-    folders = sorted({path.parent for path in spools})
-    files: list[Followed] = [FollowedSpool(folder) for folder in folders] if follows else []
+    files: list[Followed] = [FollowedSpools(folder) for folder in folders] if follows else []
+    spools = [path for folder in folders for path in spooled(folder)]
     several = False
-    if spools and are_soon_asked(spools, query):
+    if is_about_programs and not spools:
+        _tell_of_no_spool(folders[0], follows=follows)
+    elif spools:
+        words = [str(path) for path in spools]
+    if folders and are_soon_asked(spools, query):
         quoter = Quoter()
         found = last_spooled(spools, wanted_by(query, now_ns()), int(str(count)))
         records = [record.shown(quoter) for record in found]
@@ -864,7 +862,7 @@ def _tail(parsed: Parsed) -> int:
                 for source in corpus.sources
                 if follows and isinstance(source.text, TextFile) and source.text.seekable
             ]
-            several = len(corpus.sources) > 1 and not spools
+            several = len(corpus.sources) > 1 and not folders
 
     def show(record: Evidence) -> None:
         text = (
@@ -886,6 +884,26 @@ def _tail(parsed: Parsed) -> int:
         if shown.record:
             show(shown.record)
     return FOUND if records else NOTHING
+
+
+def _tell_of_no_spool(folder: Path, *, follows: bool) -> None:
+    """Says that no program is waited for, or raises what to do where nobody waits."""
+    from logpith.spooled import was_brought  # noqa: PLC0415 - as above
+
+    if follows:
+        sys.stderr.write(
+            "logpith: nothing is spooled by logpith-emit yet; it is shown as soon as a program logs\n"
+        )
+        return
+    if was_brought(folder):
+        raise NotFound(
+            "there is nothing to read: all that programs have logged by logpith-emit was brought to its destinations",
+            remedy="Ask there, or write logpith tail PATH…",
+        )
+    raise BadArgument(
+        "there is nothing to read: no path is named, and no program has logged by logpith-emit",
+        remedy="Write logpith tail PATH…",
+    )
 
 
 def _ship(parsed: Parsed) -> int:

@@ -96,6 +96,25 @@ def spooled(base: Path) -> list[Path]:
     return sorted(found, key=lambda path: (_changed_ns(path), path.name))
 
 
+def spool_folders(words: Sequence[str]) -> list[Path]:
+    """The folders of the spools that these words name, all of them, by a folder or by files in it; none where a word
+    names something else."""
+    paths = [Path(word) for word in words]
+    folders = [path if path.is_dir() else path.parent for path in paths]
+    are_spools = all(
+        any(segment_named(path, name.name) for name in path.glob("*.spool"))
+        if path.is_dir()
+        else segment_named(path.parent, path.name) is not None and path.exists()
+        for path in paths
+    )
+    return list(dict.fromkeys(folders)) if are_spools else []
+
+
+def was_brought(base: Path) -> bool:
+    """Whether something was said below a folder and brought to destinations."""
+    return any(base.glob("**/*.shipped"))
+
+
 def last_spooled(paths: Sequence[Path], wanted: Wanted, count: int) -> list[SpooledRecord]:
     """The last records of some files that are wanted, in order of time; one that tells no time is as old as the one
     before it. Of `paths`, oldest first, only those are read that may hold some."""

@@ -28,10 +28,10 @@ from logpith.files.roots import Roots
 from logpith.files.text import TextStream
 from logpith.quote import Quoter
 from logpith.scan.tally import time_ranks
-from logpith.spooled import TEXT_WIDTH, SpooledRecord, wanted_by
+from logpith.spooled import TEXT_WIDTH, SpooledRecord, spooled, wanted_by
 from logpith.timerange import now_ns
 from logpith_emit.errors import LogpithError
-from logpith_emit.spool import Spool
+from logpith_emit.spool import Spool, SpoolReader
 
 WAIT_S = 0.25
 """How long to wait before looking again whether something came."""
@@ -134,20 +134,26 @@ class FollowedFile:
         return lines
 
 
-class FollowedSpool:
-    """What the programs of a service say by logpith-emit, while it is followed."""
+class FollowedSpools:
+    """What programs say by logpith-emit to spools below a folder while it is followed; spools that come later, too."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, base: Path) -> None:
         """From what is said from now on."""
-        self.path = folder
-        # One that never commits: nothing waits for it, and it removes nothing.
-        self._reader = Spool(folder=folder).reader("tail")
-        for _ in self._reader.read():
+        self.path = base
+        self._readers: dict[Path, SpoolReader] = {}
+        for _ in self._read_on():
             pass
 
     def news(self) -> tuple[list[bytes], str]:
         """The records that have come since, and how many were dropped."""
-        return [line_of_frame(frame) for _, frame in self._reader.read()], ""
+        return list(self._read_on()), ""
+
+    def _read_on(self) -> Iterator[bytes]:
+        for folder in sorted({*self._readers, *(path.parent for path in spooled(self.path))}):
+            if folder not in self._readers:
+                # One that never commits: nothing waits for it, and it removes nothing.
+                self._readers[folder] = Spool(folder=folder).reader("tail")
+            yield from (line_of_frame(frame) for _, frame in self._readers[folder].read())
 
     def matching(self, lines: Sequence[bytes], query: str) -> list[Evidence]:
         """The records among such lines that match."""
