@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 
 import loguru
 import pytest
@@ -115,15 +116,16 @@ def test_structlog_comes_with_its_events(emitter, said):
         raise ValueError("gone")
     except ValueError:
         log.error("again", exc_info=True)
+        log.error("once more", exc_info=sys.exc_info())
 
-    first, second = said()
+    first, second, third = said()
     assert (first["message"], first["level"], first["user_id"], first["reason"]) == (
         "it failed",
         "error",
         7,
         "quota",
     )
-    assert second["error_type"] == "ValueError"
+    assert second["error_type"] == third["error_type"] == "ValueError"
     assert given[0]["event"] == "it failed"
 
 

@@ -293,8 +293,9 @@ ENDINGS = {
     "sys.exit": ("sys.exit(3)", 3),
     "os._exit": ("os._exit(4)", 4),
     "SIGTERM": ("os.kill(os.getpid(), signal.SIGTERM)", -signal.SIGTERM),
+    "SIGINT": ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
     "SIGKILL": ("os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
-    "thread": ("threading.Thread(target=log.info, args=['late']).start()", 0),
+    "thread": (f"threading.Thread(target=log.info, args=['said'], kwargs={{'number': {COUNT}}}).start()", 0),
 }
 
 
@@ -312,7 +313,7 @@ def test_every_record_is_there_however_a_program_ends(tmp_path, ending):
     assert run(PROGRAM + last, tmp_path).returncode == code
 
     numbers = [record["number"] for record in said_in(tmp_path) if record["message"] == "said"]
-    assert numbers == list(range(COUNT))
+    assert numbers == list(range(COUNT + (ending == "thread")))
 
 
 def test_forked_children_and_threads_say_theirs_once(tmp_path):
