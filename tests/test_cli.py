@@ -604,3 +604,10 @@ def test_what_a_shell_has_made_of_words_is_told(words, told, tmp_path, monkeypat
     assert main(words) == 2
 
     assert told in capsys.readouterr().err
+
+
+def test_help_may_stand_before_a_command(capsys):
+    assert main(["help", "search"]) == main(["search", "--help"]) == 0
+    first, second = capsys.readouterr().out.split("Usage: ")[1:]
+
+    assert first == second

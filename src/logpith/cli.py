@@ -214,6 +214,8 @@ def _run(words: list[str]) -> int:
         return FOUND
     if words[:1] == ["--help"] or words[:1] == ["-h"] or words == ["help"]:
         return _show(_help_for_all())
+    if words[:1] == ["help"] and words[1:2] and words[1] in {*_tools(), *_COMMANDS}:
+        words = [words[1], "--help"]
     if not words and not _is_piped_into():
         return _show(_help_for_all())
     name, words = _command_first(words)

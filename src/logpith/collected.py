@@ -236,12 +236,12 @@ class StoreDesk(Desk):
 
     def _unknown(self, name: str, known: Iterable[str]) -> NotFound:
         offered = sorted({_shown(one) for one in (*known, *self._settings.groups)})
-        told = ", ".join(offered[:_MOST_OFFERED]) or "none that has a name"
+        told = f"The sources are {', '.join(offered[:_MOST_OFFERED])}" if offered else "No source is known"
         more = f" and {len(offered) - _MOST_OFFERED} more" if len(offered) > _MOST_OFFERED else ""
         what = "neither a source nor a file" if self._files else "no source"
         return NotFound(
             f"there is {what} named '{_shown(name)}'",
-            remedy=f"{nearest(name, offered)} The sources are {told}{more}".strip(),
+            remedy=f"{nearest(name, offered)} {told}{more}".strip(),
         )
 
     def _part(self, corpus: Corpus, wanted: Collected) -> Corpus:
