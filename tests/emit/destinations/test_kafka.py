@@ -134,7 +134,8 @@ def test_what_is_said_of_compression_counts_in_each_profile(given):
 
 
 def test_unless_it_is_told_otherwise_all_replicas_acknowledge():
-    assert _options(KafkaDestination())["acks"] == "all"
+    options = _options(KafkaDestination())
+    assert (options["acks"], options["enable.idempotence"]) == ("all", True)
     assert KafkaDestination().caution == ""
 
 

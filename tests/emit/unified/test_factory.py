@@ -122,7 +122,14 @@ def test_each_setting_comes_to_its_destination(config):
         "kafka", kafka_bootstrap_servers="one:1,two:2", kafka_topic="t", log_retry_delay_ms=200
     )
     search = production("elasticsearch", elasticsearch_hosts=["one:1"], elasticsearch_index_prefix="p")
-    rows = production("postgres", postgres_dsn="postgresql://u:hunter2@h/d", postgres_table="t")
+    rows = production(
+        "postgres",
+        postgres_dsn="postgresql://u:hunter2@h/d",
+        postgres_table="t",
+        postgres_pool_min_size=3,
+        postgres_pool_max_size=4,
+        postgres_timeout_seconds=5,
+    )
     convex = production(
         "convex", convex_endpoint_url="https://h/in", convex_api_key="hunter2", convex_timeout_seconds=3
     )
@@ -135,6 +142,7 @@ def test_each_setting_comes_to_its_destination(config):
     )
     assert (tuple(search.hosts), search.index_prefix) == (("one:1",), "p")
     assert (rows.dsn.reveal(), rows.table) == ("postgresql://u:hunter2@h/d", "t")
+    assert (rows.pool_min_size, rows.pool_max_size, rows.timeout_s) == (3, 4, 5)
     assert (convex.endpoint_url, convex.api_key.reveal(), convex.timeout_s) == ("https://h/in", "hunter2", 3)
     assert (convex.server_name, convex.server_version) == ("shop", "unknown")
     assert (local.retention_days, local.path.name) == (7, "logs.db")

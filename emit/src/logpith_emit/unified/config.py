@@ -29,7 +29,14 @@ _OWN = ("name", "version")
 
 _SECRETS = ("postgres_dsn", "convex_api_key")
 _LISTS = ("kafka_bootstrap_servers", "elasticsearch_hosts")
-_LEAST = {"log_retention_days": 0, "log_retry_attempts": 1, "log_retry_delay_ms": 0}
+_LEAST = {
+    "log_retention_days": 0,
+    "log_retry_attempts": 1,
+    "log_retry_delay_ms": 0,
+    "postgres_pool_min_size": 1,
+    "postgres_pool_max_size": 1,
+}
+_MORE_THAN_0 = ("postgres_timeout_seconds", "convex_timeout_seconds")
 
 Level = Literal["TRACE", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 Kind = Literal["sqlite", "kafka", "elasticsearch", "postgres", "convex"]
@@ -88,6 +95,15 @@ class ServerConfig:
     postgres_table: str = "unified_logs"
     """The table, or `schema.table`."""
 
+    postgres_pool_min_size: int = 2
+    """Connections that stay open once they were needed: one to write, the others for those who ask."""
+
+    postgres_pool_max_size: int = 10
+    """Connections at most."""
+
+    postgres_timeout_seconds: float = 60.0
+    """How long a command may take."""
+
     convex_endpoint_url: str | None = None
     """The address of the HTTP action; must be given for `convex`."""
 
@@ -107,11 +123,12 @@ class ServerConfig:
                     f"{name} must be at least {least}, not {getattr(self, name)}",
                     remedy="Leave it out for its default",
                 )
-        if self.convex_timeout_seconds <= 0:
-            raise BadArgument(
-                f"convex_timeout_seconds must be more than 0, not {self.convex_timeout_seconds}",
-                remedy="Leave it out for its default",
-            )
+        for name in _MORE_THAN_0:
+            if getattr(self, name) <= 0:
+                raise BadArgument(
+                    f"{name} must be more than 0, not {getattr(self, name)}",
+                    remedy="Leave it out for its default",
+                )
 
     def __setattr__(self, name: str, value: object) -> None:
         """A secret is one from then on, and a list in a text becomes one."""

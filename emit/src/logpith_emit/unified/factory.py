@@ -90,7 +90,14 @@ def _elasticsearch(config: ServerConfig) -> Mapping[str, object]:
 
 def _postgres(config: ServerConfig) -> Mapping[str, object]:
     dsn = {} if config.postgres_dsn is None else {"dsn": config.postgres_dsn.reveal()}
-    return {"type": "postgres", "table": config.postgres_table, **dsn}
+    return {
+        "type": "postgres",
+        "table": config.postgres_table,
+        "pool_min_size": config.postgres_pool_min_size,
+        "pool_max_size": config.postgres_pool_max_size,
+        "timeout_s": config.postgres_timeout_seconds,
+        **dsn,
+    }
 
 
 def _convex(config: ServerConfig) -> Mapping[str, object]:
