@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tarfile
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,8 +16,10 @@ from logpith.pipeline import stages_of
 from logpith.settings import Settings
 from logpith.stages import Outcome, Stage
 from logpith.store import StoreLimits, open_store
+from logpith_emit.destinations.file import FileDestination
 from logpith_emit.disk import Disk
 from logpith_emit.errors import NotFound, Refused
+from logpith_emit.testing import numbered
 from stores import lines_in, rows_in, snapshot_of
 
 NOW_NS = 1_795_212_000 * 10**9
@@ -62,6 +65,18 @@ def test_a_second_run_stores_nothing_and_one_after_that_only_what_was_appended(t
     assert (second.records, second.files, second.known) == (0, 0, 1)
     assert (third.records, third.files, third.known) == (7, 1, 0)
     assert stored(tmp_path) == sorted(lines(0, 507))
+
+
+def test_the_files_of_a_program_that_logs_by_logpith_emit_are_all_there(tmp_path):
+    folder = tmp_path / "logs"
+    with FileDestination(path=folder / "shop.ndjson", rotate_bytes=5_000).open() as live:
+        for at in range(20):
+            live.write(numbered(10, first=at * 10 + 1))
+    assert len(list(folder.glob("*.gz"))) > 3
+
+    assert put(tmp_path, folder).records == 200
+    said = [json.loads(line)["message"] for line in stored(tmp_path)]
+    assert sorted(said) == sorted(f"record {number}" for number in range(1, 201))
 
 
 @pytest.mark.parametrize("pack", [False, True])

@@ -82,6 +82,45 @@ def test_an_old_file_is_put_aside(path):
     assert [len(text_of(one).splitlines()) for one in sorted(path.parent.iterdir())] == [1, 2]
 
 
+def test_a_file_grows_old_also_where_each_run_of_a_program_is_short(path):
+    clock = ManualClock(numbered(1)[0].timestamp)
+    settings = FileDestination(path=path, rotate_s=60, compression="none")
+    for number in range(1, 9):
+        writer = FileWriter(settings, clock=clock)
+        writer.write(numbered(1, first=number))
+        writer.close()
+        clock.advance(20_000_000_000)
+
+    assert [len(text_of(one).splitlines()) for one in sorted(path.parent.iterdir())] == [2, 3, 3]
+
+
+def test_a_file_that_does_not_say_when_it_was_begun_is_as_old_as_its_last_line(path):
+    path.parent.mkdir()
+    path.write_bytes(b"somebody else's\n")
+    clock = ManualClock(path.stat().st_mtime_ns + 59_000_000_000)
+    writer = FileWriter(FileDestination(path=path, rotate_s=60, compression="none"), clock=clock)
+    writer.write(numbered(1))
+    assert len(list(path.parent.iterdir())) == 1
+
+    clock.advance(1_000_000_000)
+    writer.write(numbered(1, first=2))
+    writer.close()
+
+    assert len(list(path.parent.iterdir())) == 2
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_batch_is_synced_before_it_counts_as_written_unless_told(path, monkeypatch, sync):
+    lines_at_sync = []
+    monkeypatch.setattr(os, "fsync", lambda _: lines_at_sync.append(len(path.read_bytes().splitlines())))
+
+    with FileDestination(path=path, sync=sync).open() as live:
+        live.write(numbered(3))
+        live.write(numbered(2, first=4))
+
+    assert lines_at_sync == ([3, 5] if sync else [])
+
+
 def test_a_file_that_somebody_moved_is_begun_anew(path):
     with FileDestination(path=path).open() as live:
         live.write(numbered(1))

@@ -123,8 +123,14 @@ class FileWriter:
         )
         self._descriptor = os.open(path, flags, 0o600)
         size_bytes = self._without_torn_line(os.fstat(self._descriptor).st_size)
-        self._begun_ns = os.fstat(self._descriptor).st_mtime_ns if size_bytes else self._clock.now_ns()
+        self._begun_ns = self._since() if size_bytes else self._clock.now_ns()
         return size_bytes
+
+    def _since(self) -> int:
+        """When a file that is there was begun: its first record tells, whoever has written that; else its last one."""
+        os.lseek(self._descriptor, 0, os.SEEK_SET)
+        first, _, _ = os.read(self._descriptor, _COPY_BYTES).partition(b"\n")
+        return Outgoing("", first).timestamp or os.fstat(self._descriptor).st_mtime_ns
 
     def _without_torn_line(self, size_bytes: int) -> int:
         """Takes away what a process wrote of a line before it was killed; that record comes again."""
