@@ -250,3 +250,12 @@ def test_more_hits_than_there_may_be_are_brought_down_to_the_most_and_the_answer
 
 def test_as_many_hits_as_there_may_be_are_no_reason_to_warn(answer):
     assert answer("search_logs", TEXT, query="request", limit=200).coverage.lowered == ()
+
+
+def test_where_a_period_has_nothing_records_without_a_time_are_told(answer):
+    told = answer(
+        "search_logs", '{"level": "error", "msg": "mine"}\n' * 3, query="mine", since="2026-11-20T13:00"
+    )
+
+    assert told.summary.endswith(" 3 records say no time, so no period has them.")
+    assert "no time" not in answer("search_logs", TEXT, query="mine").summary

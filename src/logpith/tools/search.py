@@ -174,7 +174,11 @@ class SearchTool(FilteredTool):
         if not len(corpus):
             return "There are no lines here."
         if not total:
-            return f"{none_of(len(corpus))}{when}."
+            undated = corpus.undated if when else 0
+            many = f"{undated:,} record{'s say' if undated != 1 else ' says'}"
+            return f"{none_of(len(corpus))}{when}." + f" {many} no time, so no period has them." * bool(
+                undated
+            )
         order = "nearest in meaning first" if self.meaning else "newest first"
         folded = f"{hits:,} hits" if hits != 1 else "1 hit"
         told = f"{total:,} match{'es' * (total != 1)} in {folded}{when}, {order}"
