@@ -91,7 +91,8 @@ def test_a_file_grows_old_also_where_each_run_of_a_program_is_short(path):
         writer.close()
         clock.advance(20_000_000_000)
 
-    assert [len(text_of(one).splitlines()) for one in sorted(path.parent.iterdir())] == [2, 3, 3]
+    sizes = [len(text_of(one).splitlines()) for one in sorted(path.parent.iterdir())]
+    assert sizes == [2, 3, 3], "the one that is written first, then those before it"
 
 
 def test_a_file_that_does_not_say_when_it_was_begun_is_as_old_as_its_last_line(path):

@@ -25,6 +25,7 @@ from logpith_emit.disk import Disk
 from logpith_emit.errors import Unavailable
 
 _COPY_BYTES = 1 << 20
+_MOMENT = "%Y%m%d-%H%M%S"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,10 +128,17 @@ class FileWriter:
         return size_bytes
 
     def _since(self) -> int:
-        """When a file that is there was begun: its first record tells, whoever has written that; else its last one."""
+        """When a file that is there was begun: as its first record says, but not before another was put aside, for a
+        record may come late. One that does not say is as old as what was written last."""
         os.lseek(self._descriptor, 0, os.SEEK_SET)
         first, _, _ = os.read(self._descriptor, _COPY_BYTES).partition(b"\n")
-        return Outgoing("", first).timestamp or os.fstat(self._descriptor).st_mtime_ns
+        said_ns = Outgoing("", first).timestamp or os.fstat(self._descriptor).st_mtime_ns
+        names = map(self._aside.fullmatch, self._disk.names(self._settings.path.parent))
+        last = max((found[1] for found in names if found is not None), default="")
+        if not last:
+            return said_ns
+        moment = datetime.strptime(last[:15], _MOMENT).replace(tzinfo=UTC)
+        return max(said_ns, int(moment.timestamp()) * 1_000_000_000)
 
     def _without_torn_line(self, size_bytes: int) -> int:
         """Takes away what a process wrote of a line before it was killed; that record comes again."""
@@ -162,9 +170,9 @@ class FileWriter:
         moment = datetime.fromtimestamp(self._clock.now_ns() // 1_000_000_000, UTC)
         names = set(self._disk.names(path.parent))
         number = 1
-        while {f"{path.name}.{moment:%Y%m%d-%H%M%S}-{number}{end}" for end in ("", ".gz")} & names:
+        while {f"{path.name}.{moment:{_MOMENT}}-{number}{end}" for end in ("", ".gz")} & names:
             number += 1
-        aside = path.with_name(f"{path.name}.{moment:%Y%m%d-%H%M%S}-{number}")
+        aside = path.with_name(f"{path.name}.{moment:{_MOMENT}}-{number}")
         self._disk.rename(path, aside)
         if self._settings.compression == "gzip":
             packed = aside.with_name(f"{aside.name}.gz")
