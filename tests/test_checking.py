@@ -195,3 +195,11 @@ def test_the_command_tells_by_its_exit_code(check, tmp_path, monkeypatch, capsys
 
     assert main(["check", "some.toml"]) == 2
     assert "--config some.toml" in capsys.readouterr().err
+
+
+def test_settings_without_sources_say_so(check):
+    found = check("")
+
+    assert found["sources"].is_ok
+    assert found["sources"].told.startswith("none; ")
+    assert "sources" not in check(SETTINGS)

@@ -76,6 +76,10 @@ def check_settings(
         yield from _listening(found)
     for name in found.settings.sources:
         yield _tried(f"sources.{name}", lambda name=name: _read_source(found, name, now_ns))  # type: ignore[misc]  # as above
+    if not found.settings.sources:
+        yield Finding(
+            place="sources", told="none; questions are about the files that they name, and what was brought"
+        )
     are_stages_good = True
     for at in range(len(found.settings.stages)):
         stage = _tried(f"stages[{at}]", lambda at=at: _open_stage(found, at))  # type: ignore[misc]  # as above

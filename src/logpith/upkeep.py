@@ -592,7 +592,8 @@ def _sent(
 
 
 def _ingested_in_words(done: Ingested, kept: StoreSettings, now_ns: int, *, is_kept: bool) -> Iterator[str]:
-    yield f"{done.records:,} records of {_files(done.files)} are stored."
+    are = "is" if done.records == 1 else "are"
+    yield f"{_counted(done.records, 'record')} of {_files(done.files)} {are} stored."
     if done.known:
         yield f"{_files(done.known)} had nothing new."
     yield from _changes_in_words(done)
@@ -616,7 +617,7 @@ def _changes_in_words(done: Ingested | Restaged) -> Iterator[str]:
     if done.dead:
         yield f"{done.dead:,} of them are dead letters: search source:dead_letter shows them."
     for reason, count in sorted(done.dropped.items()):
-        yield f"{count:,} records were dropped: {reason}."
+        yield f"{_counted(count, 'record')} {'was' if count == 1 else 'were'} dropped: {reason}."
 
 
 def _files(count: int) -> str:
