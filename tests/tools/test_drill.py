@@ -204,3 +204,19 @@ def test_parts_without_a_row_of_their_own_are_said_without_naming_a_row_that_a_b
     assert len(parts_of(cut)) < 3
     assert "5 parts, of which 3 are counted together" in told.summary
     assert "`" not in cut.summary
+
+
+@pytest.mark.parametrize(
+    "secret", ["hunter2", "hunterzwei", "mail me at a.b@shop.example", "4111111111111111"]
+)
+def test_a_secret_in_the_text_hides_none_of_the_values(answer, secret):
+    text = "".join(
+        f"2026-11-20T10:00:{i % 60:02d}Z WARN worker[{i % 7}] job {i} slow password={secret}\n"
+        for i in range(140)
+    )
+    found = answer("log_cluster", text).items[0]["id"]
+
+    told = answer("log_cluster_drill", text, cluster_id=found, max_clusters=20, budget=20_000)
+
+    assert {part["text"]: part["count"] for part in parts_of(told)} == dict.fromkeys("0123456", 20)
+    assert secret not in str(told)

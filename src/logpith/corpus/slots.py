@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from logpith.corpus.bodies import bodies
 from logpith.corpus.fields import read_fields
+from logpith.corpus.masking import without_secrets
 from logpith.corpus.selection import Selection
 from logpith.corpus.view import fields_in
 from logpith.query.fields import column_named, column_spelled
@@ -81,7 +82,9 @@ def _by_slots(selection: Selection, template: Template) -> list[Split]:
     codes = np.full((count, len(selection)), -1, np.int32)
     # Bodies come in the order of the records, one for each.
     for place, (_, body) in enumerate(bodies(selection.corpus, selection.records)):
-        for slot, value in enumerate(match(body) or ()):
+        # The samples that templates are mined from hold no secrets.
+        values = match(body) or match(without_secrets(body))
+        for slot, value in enumerate(values or ()):
             if value:
                 codes[slot, place] = places[slot].setdefault(value, len(places[slot]))
     return [
