@@ -331,3 +331,20 @@ def test_a_snapshot_of_a_damaged_store_says_so(folder, run):
     assert code == 1
     assert "left out: segment" in out
     assert Disk().names(folder / "data" / "snapshots" / "snapshots") == ["first.json"]
+
+
+def test_files_that_a_source_reads_too_are_told(folder, run):
+    for name in ("app.log", "other.log"):
+        write(folder / name, 5)
+    settings = folder / "logpith.toml"
+    before = settings.read_text() if settings.exists() else ""
+    settings.write_text(
+        before + '\n[sources.apps]\ntype = "file"\npaths = ["app*"]\n[sources.odd]\ntype = "file"\n'
+    )
+
+    code, both, _ = run("ingest", "*.log")
+    _, other, _ = run("ingest", "other.log")
+
+    assert code == 0
+    assert "1 file is read by the source apps, too, which stores the same records once more." in both
+    assert "too" not in other

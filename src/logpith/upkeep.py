@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from logpith.corpus.rollups import plans
 from logpith.corpus.select import read_query
 from logpith.corpus.selection import period_of
 from logpith.corpus.store_corpus import StoreCorpus
+from logpith.files.finding import find_files
+from logpith.files.roots import Roots
 from logpith.ingest import Ingested, ingest
-from logpith.pipeline import redaction_key, stages_of
+from logpith.pipeline import redaction_key, source_named, stages_of
 from logpith.progress import Progress, size_in_words
 from logpith.quote import show_hidden
 from logpith.restaging import Restaged, restage
@@ -23,6 +25,7 @@ from logpith.scan.timestamps import NO_TIME
 from logpith.sending import Server, send
 from logpith.settings import FILE_NAME, Found, Settings, StoreSettings
 from logpith.settings_copy import copy_settings
+from logpith.sources.file import FileSource
 from logpith.store import Store, StoreLimits, open_store
 from logpith.store.check import Checked, check_store, repair_store
 from logpith.store.classes import classify_by
@@ -45,7 +48,7 @@ from logpith.store.reader import StoreReader
 from logpith.store.retention import Plan, Policy, plan_in_words, plan_retention, plan_rows
 from logpith.timerange import NS_PER_D, format_ns
 from logpith_emit.disk import Disk
-from logpith_emit.errors import NotFound, Refused, Unavailable
+from logpith_emit.errors import LogpithError, NotFound, Refused, Unavailable
 
 SNAPSHOTS_FOLDER = "snapshots"
 """Beside the store: where copies go that are told no other place."""
@@ -516,6 +519,7 @@ def report_ingested(
                 store.drop({one.entry.id: one.reason for one in plan.removals}, now_ns, cut_ns=plan.cut_ns)
                 told += plan_in_words(plan, policy)
             copy_manifest(store)
+    told += _collected_too(settings, paths) if done.files else []
     data: Json = {
         "records": done.records,
         "dead_letters": done.dead,
@@ -589,6 +593,28 @@ def _sent(
             remedy="What was stored stays, and is not stored twice: try again. Where the server is elsewhere, name it "
             "with --server; its token is that of LOGPITH_TOKEN",
         ) from error
+
+
+def _collected_too(settings: Settings, words: Sequence[str]) -> Iterator[str]:
+    """Which sources read the same files: each keeps its own account of what it has stored."""
+    ours = _files_named(words)
+    for name in settings.sources:
+        with suppress(LogpithError):  # which those are told who collect
+            source = source_named(settings, name)
+            twice = ours & _files_named(source.paths) if isinstance(source, FileSource) else set()
+            if twice:
+                yield (
+                    f"{_files(len(twice))} {'is' if len(twice) == 1 else 'are'} read by the source "
+                    f"{show_hidden(name)}, too, which stores the same records once more."
+                )
+
+
+def _files_named(words: Sequence[str]) -> set[Path]:
+    found: set[Path] = set()
+    for word in words:
+        with suppress(LogpithError):
+            found |= {path.resolve() for path in find_files([word], Roots()).paths}
+    return found
 
 
 def _ingested_in_words(done: Ingested, kept: StoreSettings, now_ns: int, *, is_kept: bool) -> Iterator[str]:
