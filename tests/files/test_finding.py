@@ -103,3 +103,16 @@ def test_a_file_in_a_folder_that_may_not_be_searched_is_left_to_be_told_when_it_
             Roots().open(found.paths[0])
     finally:
         (folder / "logs").chmod(0o755)
+
+
+def test_of_a_spool_only_what_programs_have_said_is_read(folder):
+    for name in ("1-2-00000001.spool", "far.place", "far.lock", "far.shipped", "far.dead.ndjson"):
+        (folder / "logs" / "deep" / name).write_text("x\n")
+    (folder / "logs" / "birth.place").write_text("a log of somebody's\n")
+
+    found = find_files([str(folder / "logs")], Roots())
+
+    assert {name.rpartition("/")[2] for name in names(found, folder)} == {
+        *("a.log", "b.log", "c.log", "birth.place"),
+        *("1-2-00000001.spool", "far.dead.ndjson"),
+    }

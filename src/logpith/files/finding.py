@@ -120,6 +120,20 @@ def _files_below(folder: Path, skipped: list[str]) -> Iterator[Path]:
 
     for place, folders, files in os.walk(folder, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
+        accounts = _accounts(files)
         for name in sorted(files):
-            if not name.startswith("."):
+            if not name.startswith(".") and name not in accounts:
                 yield Path(place) / name
+
+
+def _accounts(files: Sequence[str]) -> set[str]:
+    """What stands beside a spool of logpith_emit and is no log: how far each of its readers is."""
+    there = set(files)
+    is_spool = any(name.endswith(".spool") for name in files)
+    readers = [name.removesuffix(".place") for name in files if name.endswith(".place")]
+    return {
+        f"{reader}{suffix}"
+        for reader in readers
+        if is_spool or f"{reader}.lock" in there
+        for suffix in (".place", ".lock", ".shipped")
+    }
