@@ -1,6 +1,7 @@
 """What all tests share: no test depends on how fast the machine is, and none writes outside its own folder."""
 
 import gc
+import os
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,11 @@ def pytest_addoption(parser):
     parser.addoption(
         "--golden", action="store_true", help="write the golden files anew, to be reviewed as a difference"
     )
+
+
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: some tests wait for servers and other programs to start."""
+    return (os.cpu_count() or 1) + 1
 
 
 def pytest_configure(config):
