@@ -148,13 +148,13 @@ def _ship(told: argparse.Namespace) -> int:
 def _ship_once(
     spools: Sequence[Spool], destinations: Mapping[str, Destination], timeout_s: float, wait_s: float
 ) -> int:
-    ship_once(spools, destinations, timeout_s=timeout_s, wait_s=wait_s, warn=_warn, say=_say)
+    refused = ship_once(spools, destinations, timeout_s=timeout_s, wait_s=wait_s, warn=_warn, say=_say)
     left = [(spool, status) for spool in spools for status in status_of(spool) if status.name in destinations]
     for spool, status in left:
         sys.stdout.write(f"{spool.folder.name}  {line_of(status)}\n")
     if not left:
         sys.stdout.write("Nothing was ever spooled.\n")
-    return LEFT if any(status.waiting for _, status in left) else DONE
+    return LEFT if refused or any(status.waiting for _, status in left) else DONE
 
 
 _END, _RELOAD = "end", "reload"

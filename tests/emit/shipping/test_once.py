@@ -16,6 +16,7 @@ from logpith_emit.shipping import Shipper, status_of
 from logpith_emit.shipping.once import ship_once
 from logpith_emit.spool import Spool
 from logpith_emit.testing import numbered
+from web_stand_in import reply, web_server
 
 NEVER_S = 3_600.0
 
@@ -139,3 +140,12 @@ def test_the_command_tells_what_it_waits_for_and_fails(tmp_path, spools, capsys)
     assert "logpith-emit: far: http://127.0.0.1:9/x cannot be reached: " in told.err
     assert "logpith-emit: far is given up: 30 records wait, " in told.err
     assert "30 waiting" in told.out
+
+
+def test_the_command_fails_once_where_records_are_refused(tmp_path, spools):
+    settings = tmp_path / "emit.toml"
+    with web_server(lambda handler, _: reply(handler, b"", 400)) as url:
+        settings.write_text(f'[destinations.far]\ntype = "http"\nurl = "{url}"\nmax_age_s = 0\n')
+        words = ["ship", "--once", "--settings", str(settings), "--folder", str(spools[0].folder)]
+
+        assert [main(words), main(words)] == [1, 0]

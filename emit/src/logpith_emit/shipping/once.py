@@ -4,7 +4,7 @@ waits for."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 
@@ -32,11 +32,13 @@ def ship_once(
     wait_s: float,
     warn: Warn,
     say: Say,
-) -> None:
-    """Returns when all is delivered that was there; or `timeout_s` has passed; or each destination that something is
-    left for has failed for `wait_s`, and took nothing meanwhile. What is left stays in the spools."""
+) -> int:
+    """How many records were refused. Returns when all is delivered that was there; or `timeout_s` has passed; or each
+    destination that something is left for has failed for `wait_s`, and took nothing meanwhile. What is left stays in the
+    spools."""
     until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
     shippers = [Shipper(spool, destinations, warn=warn) for spool in spools]
+    refused = _refused(spools, destinations)
     try:
         left = [_Left(shipper, name) for shipper in shippers for name in destinations]
         for shipper in shippers:
@@ -63,6 +65,13 @@ def ship_once(
     finally:
         for shipper in shippers:
             shipper.close(0.0)
+    return _refused(spools, destinations) - refused
+
+
+def _refused(spools: Sequence[Spool], names: Iterable[str]) -> int:
+    """How many records ever were."""
+    known = (load_shipped(spool, name) for spool in spools for name in names)
+    return sum(shipped.refused for shipped in known if shipped is not None)
 
 
 class _Left:
