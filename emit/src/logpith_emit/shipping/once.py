@@ -34,8 +34,8 @@ def ship_once(
     say: Say,
 ) -> int:
     """How many records were refused. Returns when all is delivered that was there; or `timeout_s` has passed; or each
-    destination that something is left for has failed for `wait_s`, and took nothing meanwhile. What is left stays in the
-    spools."""
+    destination that something is left for has failed for `wait_s`, and took nothing meanwhile. What is left stays in
+    the spools."""
     until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
     shippers = [Shipper(spool, destinations, warn=warn) for spool in spools]
     refused = _refused(spools, destinations)
