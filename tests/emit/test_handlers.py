@@ -43,12 +43,16 @@ def stdlib(emitter):
 
 @pytest.fixture
 def root():
-    """The root logger, which is afterwards as it was."""
+    """The root logger, which is afterwards as it was, and so are all others."""
     logger = logging.getLogger()
-    handlers, level = list(logger.handlers), logger.level
+    known = [logger, *(one for one in logger.manager.loggerDict.values() if isinstance(one, logging.Logger))]
+    before = [(one, list(one.handlers), one.propagate) for one in known]
+    level = logger.level
     yield logger
-    logger.handlers[:] = handlers
     logger.setLevel(level)
+    for one, handlers, propagates in before:
+        one.handlers[:] = handlers
+        one.propagate = propagates
 
 
 def test_the_standard_librarys_records_come_with_extra_and_place(stdlib, said):
@@ -166,4 +170,28 @@ def test_intercepting_leaves_one_place_for_all(guru, root, emitter, said, capsys
     guru.info("by loguru")
 
     assert [record["message"] for record in said()] == ["by the standard library", "by loguru"]
+    assert capsys.readouterr().err == ""
+
+
+@pytest.fixture
+def others():
+    """Two loggers that give nothing on; the first has a handler of its own."""
+    server, silent = logging.getLogger("uvicorn_of_a_test"), logging.getLogger("silent_of_a_test")
+    server.addHandler(logging.StreamHandler())
+    server.propagate = silent.propagate = False
+    yield server, silent
+    for one in (server, silent):
+        one.handlers.clear()
+        one.propagate = True
+
+
+def test_intercepting_takes_over_servers_that_have_handlers_of_their_own(others, root, emitter, said, capsys):
+    server, silent = others
+    silent.handlers[:] = [logging.NullHandler()]  # for pytest gives handlers to whatever gives nothing on
+
+    intercept(emitter=emitter)
+    server.getChild("error").info("started")
+    silent.error("x")
+
+    assert [record["message"] for record in said()] == ["started"]
     assert capsys.readouterr().err == ""

@@ -113,14 +113,27 @@ class LogpithProcessor:
         return event
 
 
+def take_over(handler: logging.Handler, level: int) -> None:
+    """Brings what loggers of the standard library say to this handler alone, also such as have handlers of their own:
+    those of servers do. Those that are kept silent stay so."""
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    for logger in list(root.manager.loggerDict.values()):
+        own = getattr(logger, "handlers", ())  # a name that stands for those below it has none
+        speaking = [one for one in own if not isinstance(one, logging.NullHandler)]
+        if isinstance(logger, logging.Logger) and speaking:
+            for one in speaking:
+                logger.removeHandler(one)
+            logger.propagate = True
+    root.addHandler(handler)
+    root.setLevel(level)
+
+
 def intercept(*, emitter: Emitter | None = None) -> None:
     """Takes over the standard library's logging and, where the program has loaded it, Loguru: what they said to other
     places comes to the spool alone."""
-    root = logging.getLogger()
-    for handler in list(root.handlers):
-        root.removeHandler(handler)
-    root.addHandler(LogpithHandler(emitter=emitter))
-    root.setLevel(logging.NOTSET)
+    take_over(LogpithHandler(emitter=emitter), logging.NOTSET)
     loguru = sys.modules.get("loguru")
     if loguru is not None:
         loguru.logger.remove()

@@ -19,7 +19,7 @@ from logpith_emit.context import context_now
 from logpith_emit.emitter import EmitSettings, Emitter, spelt_out
 from logpith_emit.entry import LogEntry, entry_of, fields_of
 from logpith_emit.errors import BadArgument
-from logpith_emit.handlers import LogpithHandler, loguru_sink
+from logpith_emit.handlers import LogpithHandler, loguru_sink, take_over
 from logpith_emit.logger import use_emitter
 from logpith_emit.redaction import Redactor
 from logpith_emit.severity import BANDS, DEBUG, INFO, band, severity_number
@@ -89,12 +89,8 @@ class UnifiedLogger:
         emitter.least = feeder.least
         use_emitter(emitter)
         level = _PYTHON[band(feeder.least)]
-        root = logging.getLogger()
-        for handler in list(root.handlers):
-            root.removeHandler(handler)
         cls._handler = LogpithHandler(emitter=emitter)
-        root.addHandler(cls._handler)
-        root.setLevel(level)
+        take_over(cls._handler, level)
         loguru = sys.modules.get("loguru")
         if loguru is not None:
             loguru.logger.remove()
