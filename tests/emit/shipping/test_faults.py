@@ -1162,7 +1162,13 @@ def kill_shippers(tmp_path, kills, seed):
             "batch_records": batch,
             "retention_days": 0,
         },
-        "file": {"type": "file", "path": str(tmp_path / "out.ndjson"), "batch_records": batch},
+        # What is said here was said long ago, and would be put aside as too old.
+        "file": {
+            "type": "file",
+            "path": str(tmp_path / "out.ndjson"),
+            "batch_records": batch,
+            "rotate_s": 0,
+        },
     }
     argv = [sys.executable, "-c", SHIPS, str(folder), json.dumps(tables)]
     said = 0
