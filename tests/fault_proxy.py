@@ -337,9 +337,10 @@ class FaultProxy:
         while True:
             self._wait_while_silent(connection)
             if select.select([source], [], [], LOOK_S)[0] and not self._is_silent():
-                if isinstance(self._fault, Slow):
-                    piece = source.recv(per_look(self._fault))
-                    self._let_pass(connection, len(piece), self._fault)
+                fault = self._fault  # which somebody may change meanwhile
+                if isinstance(fault, Slow):
+                    piece = source.recv(per_look(fault))
+                    self._let_pass(connection, len(piece), fault)
                     return piece
                 return source.recv(PIECE_BYTES)
 
