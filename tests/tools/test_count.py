@@ -179,3 +179,12 @@ def test_what_has_no_row_of_its_own_is_said_without_naming_a_row_that_a_budget_m
     assert said in whole.summary
     assert whole.summary == cut.summary
     assert "other" not in cut.summary
+
+
+def test_a_field_that_no_record_has_is_told(answer):
+    text = '{"level": "info", "msg": "a", "client": "x"}\n' * 5
+
+    told = answer("log_count", text, by=["levle"])
+
+    assert "None of 5 sampled records has a field named 'levle'." in told.summary
+    assert "sampled" not in answer("log_count", text, by=["client", "service"]).summary

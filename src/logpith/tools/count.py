@@ -77,6 +77,7 @@ class CountTool(FilteredTool):
         from logpith.corpus.rollups import roll
         from logpith.corpus.select import read_query, unknown_fields
         from logpith.corpus.selection import check_filter, period_of, select_records
+        from logpith.query import Exists, all_of
 
         aggregates = self._checked()
         check_filter(self.query, self.since, self.until)
@@ -95,6 +96,8 @@ class CountTool(FilteredTool):
             read = read_fields(selection, [*self.by, *(aggregate.of for aggregate in aggregates)])
             fields, values = read[: len(self.by)], read[len(self.by) :]
             groups = group_records(matched, fields)
+        if nowhere := [name for name, one in zip(self.by, fields, strict=True) if (one.codes < 0).all()]:
+            notes = (*notes, *unknown_fields(corpus, all_of(map(Exists, nowhere))))
         items = _items(corpus, matched, fields, groups, aggregates, values, self.top, quoter, weights)
         summary = _summary(len(corpus), matched, self.by, fields, groups, self.top, weights)
         return Answer(
