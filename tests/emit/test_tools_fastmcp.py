@@ -1,4 +1,4 @@
-"""FastMCP, where it is installed, makes of a logged tool what it makes of any other, and its calls are told."""
+"""FastMCP, which .ci/run installs beside all else, makes of a logged tool what it makes of any other, and its calls are told."""
 
 import asyncio
 import json
