@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -10,6 +12,11 @@ from collections import defaultdict
 
 import pytest
 
+from logpith_emit.clock import ManualClock
+from logpith_emit.command import main
+from logpith_emit.destinations.http import HttpDestination
+from logpith_emit.secret import Secret
+from logpith_emit.shipping import Shipper
 from logpith_emit.spool import Spool
 from logpith_emit.testing import numbered
 from web_stand_in import reply, web_server
@@ -112,3 +119,33 @@ def test_destinations_are_switched_on_and_off_by_a_signal_and_nothing_is_lost(tm
     assert while_it_was_off == 50
     assert intake.told("one") == [f"record {number}" for number in range(1, 101)]
     assert intake.told("two") == [f"record {number}" for number in range(51, 101)]
+
+
+def test_the_status_tells_how_much_waits_since_when_and_why(tmp_path, capsys):
+    spool = Spool(folder=tmp_path / "shop")
+    with spool.open() as writer:
+        for record in numbered(3):
+            writer.append(record.text, 1)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # and nobody listens
+        destination = HttpDestination(
+            url=f"http://127.0.0.1:{closed.getsockname()[1]}/",
+            token=Secret("correct-horse"),
+            first_retry_s=0.001,
+            most_retry_s=0.002,
+        )
+        shipper = Shipper(spool, {"away": destination}, warn=lambda *_: None, clock=ManualClock())
+        shipper.start()
+        while shipper.shipped["away"].retried < 6:
+            shipper.flush(0.01)
+        shipper.close(0)
+
+    code = main(["status", "--folder", str(spool.folder)])
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert code == 1
+    assert re.fullmatch(
+        r"shop  away \(ended\): 3 waiting since 2026-03-14 09:26:53 UTC, 0 sent, \d+ retried", first
+    )
+    assert re.fullmatch(r"    last error [-\d]+ [:\d]+ UTC: .*cannot be reached.*", second)
+    assert "horse" not in second
