@@ -435,3 +435,30 @@ def test_a_folder_may_be_told_as_text(tmp_path, monkeypatch):
         get_logger("shop").info("x")
 
     assert said_in(tmp_path)[0]["message"] == "x"
+
+
+class RaisesWords:
+    def __str__(self):
+        raise ValueError
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (("took %d ms for %s", 31, "ann"), "took 31 ms for ann"),
+        (("%(a)s and %(b)s", {"a": 1, "b": 2}), "1 and 2"),
+        (("positional", 5), "positional 5"),
+        (("%d ms", "slow"), "%d ms 'slow'"),
+        (("%s %s", 1), "%s %s 1"),
+        (("%s", RaisesWords()), "%s <RaisesWords whose repr raises ValueError>"),
+        (("100 %",), "100 %"),
+    ],
+)
+def test_values_are_put_into_the_message_as_in_the_standard_library(log, said, told, message):
+    log.info(*told, user_id=7)
+    log.log(INFO, *told)
+
+    assert [record["message"] for record in said()] == [message, message]
+    assert said()[0]["user_id"] == 7

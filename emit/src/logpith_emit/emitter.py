@@ -395,7 +395,7 @@ def _shipper_of(emitter: Emitter) -> Shipper:
 
 
 def _script_name() -> str:
-    name = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
+    name = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-", "-c", "-m") else ""
     return name or "python"
 
 

@@ -184,6 +184,11 @@ def in_words(fields: Mapping[str, object]) -> Mapping[str, object]:
     }
 
 
+def shown(value: object) -> str:
+    """An object in words, whatever its `repr` does."""
+    return _said(value, None)
+
+
 def _said(value: object, text: str | None) -> str:
     try:
         said = repr(value) if text is None else text

@@ -2,6 +2,7 @@
 
 log = get_logger(__name__)
 log.info("call answered", call_id="CA16", duration_ms=31)
+log.info("took %d ms", 31)                values may be put in as in the standard library; fields can be asked for
 log.bind(user_id=7).warning("slow")
 
 with log.span("fetch", url=url):          one record when it ends: how long, and whether it failed
@@ -25,6 +26,7 @@ from typing import Any
 
 from logpith_emit.context import correlated
 from logpith_emit.emitter import EmitSettings, Emitter, destinations_of, level_of
+from logpith_emit.encoding import shown
 from logpith_emit.errors import LogpithError
 from logpith_emit.settings import load_settings
 from logpith_emit.severity import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
@@ -50,50 +52,59 @@ class Logger:
         """A logger whose records have these fields, too."""
         return Logger(self.name, {**self._fields, **fields}, self._own)
 
-    def log(self, severity: int, message: str, /, **fields: object) -> None:
+    def log(self, severity: int, message: str, /, *values: object, **fields: object) -> None:
         """Says something of a severity: OpenTelemetry's numbers, 1 to 24."""
-        self._say(severity, message, fields)
+        self._say(severity, message, values, fields)
 
-    def trace(self, message: str, /, **fields: object) -> None:
+    def trace(self, message: str, /, *values: object, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if emitter.least <= TRACE:
-            emitter.emit(TRACE, message, {**self._fields, **fields} if self._fields else fields, self.name)
+            said = worded(message, values) if values else message
+            emitter.emit(TRACE, said, {**self._fields, **fields} if self._fields else fields, self.name)
 
-    def debug(self, message: str, /, **fields: object) -> None:
+    def debug(self, message: str, /, *values: object, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if emitter.least <= DEBUG:
-            emitter.emit(DEBUG, message, {**self._fields, **fields} if self._fields else fields, self.name)
+            said = worded(message, values) if values else message
+            emitter.emit(DEBUG, said, {**self._fields, **fields} if self._fields else fields, self.name)
 
-    def info(self, message: str, /, **fields: object) -> None:
+    def info(self, message: str, /, *values: object, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if emitter.least <= INFO:
-            emitter.emit(INFO, message, {**self._fields, **fields} if self._fields else fields, self.name)
+            said = worded(message, values) if values else message
+            emitter.emit(INFO, said, {**self._fields, **fields} if self._fields else fields, self.name)
 
-    def warning(self, message: str, /, **fields: object) -> None:
+    def warning(self, message: str, /, *values: object, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if emitter.least <= WARN:
-            emitter.emit(WARN, message, {**self._fields, **fields} if self._fields else fields, self.name)
+            said = worded(message, values) if values else message
+            emitter.emit(WARN, said, {**self._fields, **fields} if self._fields else fields, self.name)
 
     warn = warning
 
-    def error(self, message: str, /, **fields: object) -> None:
+    def error(self, message: str, /, *values: object, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if emitter.least <= ERROR:
-            emitter.emit(ERROR, message, {**self._fields, **fields} if self._fields else fields, self.name)
+            said = worded(message, values) if values else message
+            emitter.emit(ERROR, said, {**self._fields, **fields} if self._fields else fields, self.name)
 
-    def critical(self, message: str, /, **fields: object) -> None:
+    def critical(self, message: str, /, *values: object, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if emitter.least <= FATAL:
-            emitter.emit(FATAL, message, {**self._fields, **fields} if self._fields else fields, self.name)
+            said = worded(message, values) if values else message
+            emitter.emit(FATAL, said, {**self._fields, **fields} if self._fields else fields, self.name)
 
-    def exception(self, message: str, /, **fields: object) -> None:
+    def exception(self, message: str, /, *values: object, **fields: object) -> None:
         """An error, with the exception that is being handled."""
-        self._say(ERROR, message, {**error_fields(sys.exc_info()[1]), **fields})
+        self._say(ERROR, message, values, {**error_fields(sys.exc_info()[1]), **fields})
 
-    def _say(self, severity: int, message: str, fields: Mapping[str, object]) -> None:
+    def _say(
+        self, severity: int, message: str, values: tuple[object, ...], fields: Mapping[str, object]
+    ) -> None:
         emitter = self._own or _EMITTER or the_emitter()
         if severity >= emitter.least:
-            emitter.emit(severity, message, {**self._fields, **fields} if self._fields else fields, self.name)
+            said = worded(message, values) if values else message
+            emitter.emit(severity, said, {**self._fields, **fields} if self._fields else fields, self.name)
 
     @contextmanager
     def span(self, name: str, /, **fields: object) -> Iterator[dict[str, Any]]:
@@ -114,7 +125,7 @@ class Logger:
 
     def _end_span(self, severity: int, name: str, began_ns: int, fields: Mapping[str, object]) -> None:
         duration_ms = round((time.monotonic_ns() - began_ns) / 1e6, 3)
-        self._say(severity, name, {**fields, "duration_ms": duration_ms})
+        self._say(severity, name, (), {**fields, "duration_ms": duration_ms})
 
 
 def get_logger(name: str = "", /, **fields: object) -> Logger:
@@ -210,6 +221,16 @@ def settings_of(environment: Mapping[str, str]) -> EmitSettings:
     told = environment.get(f"{PREFIX}_SETTINGS")
     files = (Path(told),) if told else ()
     return load_settings(EmitSettings, files, prefix=PREFIX, environment=environment).settings
+
+
+def worded(message: str, values: tuple[object, ...]) -> str:
+    """The message with values put in as the standard library does it: `log.info("took %d ms", 31)`. Where they do not
+    fit, they stand behind it."""
+    only = values[0] if len(values) == 1 else None
+    try:
+        return message % (only if isinstance(only, Mapping) and only else values)
+    except Exception:  # noqa: BLE001 - a wrong number of them, or a __str__ of somebody else's
+        return " ".join([str(message), *map(shown, values)])
 
 
 def error_fields(error: BaseException | None) -> dict[str, object]:
