@@ -274,6 +274,12 @@ _LOOSE_NAMES = (
     r"|subscription|storage|access[_.-]?secret)[_. -]?key(?:[_-]?id)?)"
 )
 
+# Names of fields alone: in a text `code` and `cookie` stand beside much else.
+_FIELD_NAMES = (
+    r"(?:^|_)(?:cvv2?|cvc2?|card_security_code|pass_?code|pass_?phrase|t?otp|pin_?code"
+    r"|(?:one_time|mfa|2fa|verification)_code|(?:set_)?cookie)$"
+)
+
 DEFAULT_RULES: tuple[Rule, ...] = (
     Rule(
         kind="private_key",
@@ -771,7 +777,12 @@ def _missing_quote(lead: str) -> str:
 def _kind_of_name(name: str) -> Literal["", "password", "token"]:
     if compile_own(_STRICT_NAMES + r"\d?$").search(name):
         return "password"
+    if compile_own(_FIELD_NAMES).search(_WORD_BORDER.sub("_", name).lower()):
+        return "password"
     return "token" if compile_own(_LOOSE_NAMES + r"\d?$").search(name) else ""
+
+
+_WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[. -]")
 
 
 def names_a_secret(name: str) -> bool:
