@@ -75,7 +75,9 @@ def test_nothing_that_matches_is_told_by_the_exit_code(log):
     assert main(["tail", "-q", "nothing_of_that_kind", str(log)]) == 1
 
 
-@pytest.mark.parametrize("words", [["tail", "-n", "x", "f"], ["tail", "-q", "level>=", "f"], ["tail", "-n", "-1"]])
+@pytest.mark.parametrize(
+    "words", [["tail", "-n", "x", "f"], ["tail", "-q", "level>=", "f"], ["tail", "-n", "-1"]]
+)
 def test_a_wrong_call_says_what_is_right(words, capsys):
     assert main(words) == 2
     assert capsys.readouterr().err.startswith("logpith: ")
