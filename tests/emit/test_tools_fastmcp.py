@@ -1,4 +1,5 @@
-"""FastMCP, which .ci/run installs beside all else, makes of a logged tool what it makes of any other, and its calls are told."""
+"""FastMCP, which .ci/run installs beside all else, makes of a logged tool what it makes of any other, and tells of its
+calls."""
 
 import asyncio
 import json
