@@ -78,6 +78,17 @@ def with_column(batch: Batch, name: str, column: Any) -> Batch:
     return batch.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
 
 
+def dated(batch: Batch) -> Batch:
+    """Records none of which tells a time, with the one at which they came: who sends such sends them as they happen.
+
+    OpenTelemetry has it so, too (logs data model, `ObservedTimestamp`). Where some tell a time, those that do not are
+    lines between them, of which nothing is known.
+    """
+    if not batch.num_rows or batch["timestamp"].null_count < batch.num_rows:
+        return batch
+    return with_column(batch, "timestamp", batch["observed_timestamp"])
+
+
 def empty_batch() -> Batch:
     """No record."""
     return pa.RecordBatch.from_pylist([], schema=SCHEMA)

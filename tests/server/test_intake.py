@@ -40,6 +40,22 @@ def test_an_array_holds_objects_and_texts():
     assert [wrong.index for wrong in brought.wrong] == [2, 3]
 
 
+def times_of(body, kind):
+    batches = read_records(body, kind).batches(service="", source="http", observed_ns=NOW)
+    return [time for batch in batches for time in batch["timestamp"].to_pylist()]
+
+
+def test_records_that_tell_no_time_happened_when_they_came():
+    assert times_of(b'{"msg":"a"}\n{"msg":"b"}', NDJSON[0]) == [NOW, NOW]
+    assert times_of(b"plain\nlines\n", TEXT) == [NOW, NOW]
+
+
+def test_where_some_tell_a_time_nothing_is_known_of_the_others():
+    at = '{"time":"2026-11-20T10:00:00Z","msg":"b"}'
+
+    assert times_of(f'{{"msg":"a"}}\n{at}'.encode(), NDJSON[0]) == [None, 1_795_168_800_000_000_000]
+
+
 def test_a_broken_array_has_no_records():
     with pytest.raises(Wrong) as wrong:
         read_records(b'[{"a":1}, ', JSON)

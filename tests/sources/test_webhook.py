@@ -211,3 +211,8 @@ def test_its_secret_is_shown_nowhere():
     with pytest.raises(Refused) as raised:
         source.deliver(b"x", {}, NOW)
     assert KEY.decode() not in repr(source) + str(raised.value)
+
+
+def test_a_call_that_tells_no_time_happened_when_it_came():
+    assert bring(b'{"CallStatus": "failed"}')["timestamp"].to_pylist() == [NOW]
+    assert bring(b'{"time": 1795168801, "CallStatus": "failed"}')["timestamp"].to_pylist() == [NOW + 10**9]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import msgspec
 import pyarrow as pa
 
-from logpith.batch import MOST_RECORDS, SCHEMA, Batch, extra_of
+from logpith.batch import MOST_RECORDS, SCHEMA, Batch, dated, extra_of
 from logpith.pipeline import Passed
 from logpith.server.replies import Wrong
 from logpith.server.running import Position, Running, of_service
@@ -70,7 +70,7 @@ class Brought:
             return
         found = LineReader(source, service=service).read_text(self.text, observed_ns)
         for batch, _ in found.parts(len(found)):
-            yield batch
+            yield dated(batch)
 
 
 @dataclass(frozen=True, kw_only=True)

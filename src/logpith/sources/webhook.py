@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from logpith import timerange
-from logpith.batch import MOST_RECORDS, Batch, empty_batch
+from logpith.batch import MOST_RECORDS, Batch, dated, empty_batch
 from logpith.sources import Delivery, Source
 from logpith.sources.reading import LineReader, attributes_of
 from logpith_emit.errors import BadArgument, Refused
@@ -125,7 +125,7 @@ class LiveWebhook:
         if len(lines) > MOST_RECORDS:
             raise Refused(f"{len(lines):,} records came at once", remedy=f"Send at most {MOST_RECORDS:,}")
         reader = LineReader(self._name, service=self._source.service, extra=self._attributes)
-        return reader.read_text(b"".join(line + b"\n" for line in lines), observed_ns).batch
+        return dated(reader.read_text(b"".join(line + b"\n" for line in lines), observed_ns).batch)
 
 
 def check_signature(
