@@ -22,17 +22,11 @@ import pytest
 from logpith import __version__
 from logpith.answer import to_json
 from logpith.app import ask
-from logpith.cli import (
-    COMPILING,
-    COMPILING_MORE,
-    EXIT_CODES,
-    EXTRAS,
-    Extra,
-    Option,
-    _told_of_compiling,
-    command_line,
-    main,
-)
+from logpith.cli import main
+from logpith.cli.answers import command_line
+from logpith.cli.extras import EXTRAS, Extra
+from logpith.cli.waiting import COMPILING, COMPILING_MORE, told_of_compiling
+from logpith.cli.words import EXIT_CODES, Option
 from logpith.scan import kernel
 from logpith.tools import tools
 
@@ -563,7 +557,7 @@ def test_who_waits_for_compiling_is_told_once(monkeypatch):
     heard = _Heard()
     monkeypatch.setattr(sys, "stderr", heard)
 
-    with _told_of_compiling(["search"]):
+    with told_of_compiling(["search"]):
         for _ in range(2):
             with kernel._compiling:
                 assert heard.has_text.wait(60)
@@ -576,7 +570,7 @@ def test_who_waits_for_nothing_is_told_nothing(words, monkeypatch):
     heard = _Heard()
     monkeypatch.setattr(sys, "stderr", heard)
 
-    with _told_of_compiling(words):
+    with told_of_compiling(words):
         pass
 
     assert heard.getvalue() == ""
