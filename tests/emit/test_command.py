@@ -12,6 +12,7 @@ from collections import defaultdict
 
 import pytest
 
+from logpith_emit import command
 from logpith_emit.clock import ManualClock
 from logpith_emit.command import main
 from logpith_emit.destinations.http import HttpDestination
@@ -119,6 +120,48 @@ def test_destinations_are_switched_on_and_off_by_a_signal_and_nothing_is_lost(tm
     assert while_it_was_off == 50
     assert intake.told("one") == [f"record {number}" for number in range(1, 101)]
     assert intake.told("two") == [f"record {number}" for number in range(51, 101)]
+
+
+def test_a_program_that_logs_for_the_first_time_is_shipped_too(tmp_path, intake):
+    def say(service, first):
+        with Spool(folder=tmp_path / "logpith" / "emit" / service).open() as writer:
+            for record in numbered(3, first=first):
+                writer.append(record.text, 1)
+
+    settings = tmp_path / "emit.toml"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOGPITH_EMIT_")}
+    with web_server(intake, keeps=True) as url:
+        settings.write_text("drain_s = 30\n" + TABLE.format(name="d", url=url))
+        say("shop", 1)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "logpith_emit", "ship", "--settings", settings],
+            env={**environment, "XDG_DATA_HOME": str(tmp_path)},
+        )
+        try:
+            intake.told("d", 3)
+            say("another", 4)
+            assert sorted(intake.told("d", 6)) == [f"record {number}" for number in range(1, 7)]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(SOON_S) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+def test_the_same_problem_is_told_once_a_minute(monkeypatch, capsys):
+    clock = ManualClock()
+    monkeypatch.setattr(command, "SYSTEM_CLOCK", clock)
+    monkeypatch.setattr(command, "_told_ns", {})
+
+    for problem in ("away", "away", "slow"):
+        command._warn(problem, "See to it")
+    clock.advance(59_000_000_000)
+    command._warn("away", "See to it")
+    assert capsys.readouterr().err.count("\n") == 2
+
+    clock.advance(1_000_000_000)
+    command._warn("away", "See to it")
+    assert capsys.readouterr().err.endswith("away. See to it\n")
 
 
 def test_the_status_tells_how_much_waits_since_when_and_why(tmp_path, capsys):
