@@ -14,8 +14,7 @@ from logpith.cli import main
 from logpith.store.reader import StoreReader
 from logpith.store.segment import segment_table
 from logpith.timerange import now_ns
-
-LOGPITH = [sys.executable, "-m", "logpith"]
+from typed import LOGPITH
 
 SETTINGS = """
 [sources.gateway]
