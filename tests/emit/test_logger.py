@@ -13,10 +13,12 @@ import pytest
 
 from logpith_emit import EmitSettings, correlated, logger
 from logpith_emit.clock import ManualClock
+from logpith_emit.destinations.memory import MemoryDestination
 from logpith_emit.emitter import RECORD_KIND, Emitter, default_folder
 from logpith_emit.errors import BadArgument
 from logpith_emit.logger import Logger, configure, error_fields, get_logger, settings_of
 from logpith_emit.severity import INFO
+from logpith_emit.shipping import Shipper
 from logpith_emit.spool import Spool
 
 
@@ -426,6 +428,64 @@ def test_where_nothing_of_the_settings_can_be_read_records_go_where_they_would(t
 
     assert [record["service"] for record in said_in(tmp_path / "spool")] == ["shop"]
     assert "There is no settings file" in capsys.readouterr().err
+
+
+SAYS = "from logpith_emit import get_logger; get_logger('x').info('said'); os.write(1, b'goes on')"
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [
+        ("os.environ['LOGPITH_EMIT_OVERFLOW'] = 'spill'", "a spill_folder go together"),
+        ("os.environ['LOGPITH_EMIT_SPILL_FOLDER'] = '/tmp'", "a spill_folder go together"),
+        ("sys.stderr.close(); sys.stderr = None", ""),
+        ("sys.stderr = open(os.devnull, 'w'); sys.stderr.close(); atexit.register(os._exit, 0)", ""),
+        ("sys.stderr = type('Window', (), {'write': str, 'flush': str})", ""),
+        ("del sys.argv", ""),
+        ("os.chdir(sys.argv[1]); os.rmdir(sys.argv[1])", ""),
+        (
+            "os.chdir(sys.argv[1]); os.rmdir(sys.argv[1]); os.environ['LOGPITH_EMIT_FOLDER'] = 'here'",
+            "a record was lost",
+        ),
+    ],
+)
+def test_a_program_goes_on_wherever_it_runs(tmp_path, program, told):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"import atexit, os, sys\n{program}\n{SAYS}", gone],
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "goes on"), done.stderr
+    assert told in done.stderr
+
+
+def test_what_a_spool_has_no_room_for_is_spilt_and_comes_to_its_destinations_all_the_same(tmp_path):
+    memory = MemoryDestination()
+    emitter = Emitter(
+        EmitSettings(
+            folder=tmp_path / "spools" / "shop",
+            limit_bytes=20_000,
+            overflow="spill",
+            spill_folder=tmp_path / "other",
+        )
+    )
+    log = Logger("x", {}, emitter)
+    for number in range(1_000):
+        log.info("x" * 50, number=number)
+    emitter.close()
+    assert emitter.dropped == {}
+    assert list((tmp_path / "other" / "shop").glob("*.spool"))
+
+    shipper = Shipper(emitter.spool, {"m": memory}, warn=lambda *_: None)
+    shipper.start()
+    assert shipper.close(30)
+    assert [record.fields["number"] for record in memory.records.values()] == list(range(1_000))
 
 
 def test_a_folder_may_be_told_as_text(tmp_path, monkeypatch):

@@ -18,7 +18,7 @@ from queue import Empty, SimpleQueue
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.destinations import Destination
-from logpith_emit.emitter import EmitSettings, default_folder, destinations_of, folder_name
+from logpith_emit.emitter import EmitSettings, default_folder, destinations_of, folder_name, spool_at
 from logpith_emit.errors import BadArgument, LogpithError
 from logpith_emit.logger import settings_of
 from logpith_emit.prometheus import to_prometheus
@@ -341,10 +341,7 @@ def _spools(told: argparse.Namespace, settings: EmitSettings) -> list[Spool]:
         folders = sorted(path for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
     if told.folder is not None and not told.folder.is_dir():
         raise BadArgument(f"There is no folder {told.folder}", remedy="Name the folder of a spool")
-    return [
-        Spool(folder=folder, limit_bytes=settings.limit_bytes, overflow=settings.overflow)
-        for folder in folders
-    ]
+    return [spool_at(folder, settings) for folder in folders]
 
 
 _told_ns: dict[str, int] = {}

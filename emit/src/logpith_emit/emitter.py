@@ -60,7 +60,17 @@ class EmitSettings:
     """What the spool may take on the disk."""
 
     overflow: Overflow = "drop_oldest"
-    """What happens when it takes that much."""
+    """What happens when it takes that much: `drop_oldest`, `drop_newest`, `block` the call for `block_s` at most, or
+    `spill` to `spill_folder`."""
+
+    block_s: float = 0.0
+    """How long a call waits for room, where it may; then the record is lost, and counted."""
+
+    spill_folder: Path | None = None
+    """Where `spill` goes on, on another disk best; each service has a folder of its own there."""
+
+    spill_limit_bytes: int = 1 << 30
+    """What it may take there."""
 
     console: bool | None = None
     """Whether lines for people are written to stderr, too; else where that is a terminal."""
@@ -99,8 +109,8 @@ class Emitter:
         self.settings = settings
         self.service = settings.service or _script_name()
         # A program may go to another folder later.
-        self.folder = Path(settings.folder or default_folder() / folder_name(self.service)).absolute()
-        self.spool = Spool(folder=self.folder, limit_bytes=settings.limit_bytes, overflow=settings.overflow)
+        self.folder = _absolute(Path(settings.folder or default_folder() / folder_name(self.service)))
+        self.spool = spool_at(self.folder, settings)
         self.least = level_of(settings.level)
         self.lost: Counter[str] = Counter()
         """Records that were said and not written, by reason; what the spool drops it counts itself."""
@@ -371,6 +381,31 @@ def folder_name(service: str) -> str:
     return quote(service, safe="")[:200].replace(".", "%2E", 1 if service.startswith(".") else 0)
 
 
+def spool_at(folder: Path, settings: EmitSettings) -> Spool:
+    """The spool that is in a folder, where programs log by these settings.
+
+    Raises:
+        BadArgument: it shall spill, and nobody says where to.
+    """
+    spills = settings.spill_folder
+    return Spool(
+        folder=folder,
+        limit_bytes=settings.limit_bytes,
+        overflow=settings.overflow,
+        block_s=settings.block_s,
+        spill_folder=None if spills is None else _absolute(Path(spills)) / folder.name,
+        spill_limit_bytes=settings.spill_limit_bytes,
+    )
+
+
+def _absolute(path: Path) -> Path:
+    """The same path where there is a working directory; a program goes on where that was removed."""
+    try:
+        return path.absolute()
+    except OSError:
+        return path
+
+
 def destinations_of(settings: EmitSettings) -> dict[str, Destination]:
     """The destinations of some settings, by name.
 
@@ -395,7 +430,8 @@ def _shipper_of(emitter: Emitter) -> Shipper:
 
 
 def _script_name() -> str:
-    name = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-", "-c", "-m") else ""
+    words = getattr(sys, "argv", None) or [""]  # which programs that embed Python need not have
+    name = Path(words[0]).stem if words[0] not in ("", "-", "-c", "-m") else ""
     return name or "python"
 
 

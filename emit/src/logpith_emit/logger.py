@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from logpith_emit.context import correlated
-from logpith_emit.emitter import EmitSettings, Emitter, destinations_of, level_of
+from logpith_emit.emitter import EmitSettings, Emitter, destinations_of, level_of, spool_at
 from logpith_emit.encoding import shown
 from logpith_emit.errors import LogpithError
 from logpith_emit.settings import load_settings
@@ -142,12 +142,20 @@ def configure(settings: EmitSettings | None = None, **fields: Any) -> Emitter:
     """
     made = Emitter(replace(settings or settings_of(os.environ), **fields))
     console = made.settings.console
-    if console or (console is None and sys.stderr is not None and sys.stderr.isatty()):
+    if console or (console is None and _is_terminal(sys.stderr)):
         from logpith_emit.console import console_for  # noqa: PLC0415 - which few programs have in earnest
 
         made.listeners = (console_for(sys.stderr),)
     use_emitter(made)
     return made
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Of what stands for stderr, which may be closed, None, or somebody's own."""
+    try:
+        return bool(stream.isatty())
+    except Exception:  # noqa: BLE001 - as above
+        return False
 
 
 def use_emitter(emitter: Emitter) -> None:
@@ -193,6 +201,11 @@ def _usable_settings(environment: Mapping[str, str]) -> EmitSettings:
     except LogpithError as error:
         _tell(error, "logging from info on")
         settings = replace(settings, level="info")
+    try:
+        spool_at(Path(), settings)
+    except LogpithError as error:
+        _tell(error, "dropping the oldest records")
+        settings = replace(settings, overflow="drop_oldest", spill_folder=None)
     return replace(settings, destinations=usable)
 
 
