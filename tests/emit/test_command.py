@@ -12,7 +12,6 @@ from collections import defaultdict
 
 import pytest
 
-from logpith_emit import command
 from logpith_emit.clock import ManualClock
 from logpith_emit.command import main
 from logpith_emit.destinations.http import HttpDestination
@@ -146,22 +145,6 @@ def test_a_program_that_logs_for_the_first_time_is_shipped_too(tmp_path, intake)
         finally:
             process.kill()
             process.wait()
-
-
-def test_the_same_problem_is_told_once_a_minute(monkeypatch, capsys):
-    clock = ManualClock()
-    monkeypatch.setattr(command, "SYSTEM_CLOCK", clock)
-    monkeypatch.setattr(command, "_told_ns", {})
-
-    for problem in ("away", "away", "slow"):
-        command._warn(problem, "See to it")
-    clock.advance(59_000_000_000)
-    command._warn("away", "See to it")
-    assert capsys.readouterr().err.count("\n") == 2
-
-    clock.advance(1_000_000_000)
-    command._warn("away", "See to it")
-    assert capsys.readouterr().err.endswith("away. See to it\n")
 
 
 def test_the_status_tells_how_much_waits_since_when_and_why(tmp_path, capsys):

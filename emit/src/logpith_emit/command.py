@@ -18,19 +18,18 @@ from queue import Empty, SimpleQueue
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.destinations import Destination
-from logpith_emit.emitter import EmitSettings, default_folder, destinations_of, folder_name, spool_at
+from logpith_emit.emitter import EmitSettings, default_folder, destinations_of
 from logpith_emit.errors import BadArgument, LogpithError
 from logpith_emit.logger import settings_of
 from logpith_emit.prometheus import to_prometheus
-from logpith_emit.shipping import Shipper, Status, forget, status_of
+from logpith_emit.shipping import Status, forget, status_of
 from logpith_emit.shipping.metrics import families_of
 from logpith_emit.shipping.once import ship_once
 from logpith_emit.shipping.trial import try_out
 from logpith_emit.spool import DROPPED_KIND, Spool, dropped_in
+from logpith_emit.spools import Shippers, Warnings, spools_of, wanted_destinations
 
 DONE, LEFT, ERROR, INTERRUPTED = 0, 1, 2, 130
-
-_TELL_EVERY_NS = 60 * 1_000_000_000
 
 _TOLD = """\
 Programs that log by logpith-emit write to a spool, and bring that to their destinations by themselves. What they could
@@ -120,29 +119,24 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ship(told: argparse.Namespace) -> int:
-    settings, destinations = _wanted(told)
+    settings = _settings(told)
     if told.once:
-        return _ship_once(_spools(told, settings), destinations, told.timeout, told.wait)
+        return _ship_once(_spools(told, settings), wanted_destinations(settings), told.timeout, told.wait)
+    shippers = Shippers(settings, warn=_warn)
+    _spools(told, settings)  # which refuses a folder that is none
     with _signals() as signals:
-        shippers: dict[Path, Shipper] = {}
         said = ""
         while said != _END:
-            for spool in _spools(told, settings):
-                if spool.folder not in shippers:
-                    shippers[spool.folder] = Shipper(spool, destinations, warn=_warn)
-                    shippers[spool.folder].start()
+            shippers.look()
             said = _next(signals, 1.0)
             if said == _RELOAD:
                 try:
-                    settings, destinations = _wanted(told)
+                    shippers.use(_settings(told))
                 except LogpithError as error:
                     _warn(f"the settings stay as they were: {error.problem}", error.remedy)
                     continue
-                for shipper in shippers.values():
-                    shipper.use(destinations)
-                _say(f"the settings were read again: records go to {', '.join(destinations)}")
-        ended = [shipper.close(settings.drain_s) for shipper in shippers.values()]
-    return DONE if all(ended) else LEFT
+                _say(f"the settings were read again: records go to {', '.join(shippers.names)}")
+        return DONE if shippers.close() else LEFT
 
 
 def _ship_once(
@@ -257,7 +251,7 @@ def _as_json(spool: Spool, status: Status) -> Mapping[str, object]:
 
 
 def _check(told: argparse.Namespace) -> int:
-    _, destinations = _wanted(told)
+    destinations = wanted_destinations(_settings(told))
     with ThreadPoolExecutor(len(destinations)) as at_once:
         trials = at_once.map(lambda one: try_out(one, SYSTEM_CLOCK), destinations.values())
         code = DONE
@@ -320,43 +314,16 @@ def _settings(told: argparse.Namespace) -> EmitSettings:
     return replace(settings, folder=told.folder) if told.folder is not None else settings
 
 
-def _wanted(told: argparse.Namespace) -> tuple[EmitSettings, Mapping[str, Destination]]:
-    settings = _settings(told)
-    if not settings.destinations:
-        raise BadArgument(
-            "The settings name no destinations",
-            remedy="Write [destinations.NAME] with a type into a file, and name that by --settings",
-        )
-    return settings, destinations_of(settings)
-
-
 def _spools(told: argparse.Namespace, settings: EmitSettings) -> list[Spool]:
     """The spool that is named, or those of all services of this user."""
-    base = default_folder()
-    if settings.folder is not None:
-        folders = [settings.folder]
-    elif settings.service:
-        folders = [base / folder_name(settings.service)]
-    else:
-        folders = sorted(path for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
     if told.folder is not None and not told.folder.is_dir():
         raise BadArgument(f"There is no folder {told.folder}", remedy="Name the folder of a spool")
-    return [spool_at(folder, settings) for folder in folders]
-
-
-_told_ns: dict[str, int] = {}
-"""When a problem was told last."""
-
-
-def _warn(problem: str, remedy: str) -> None:
-    """Tells a problem, the same one once a minute."""
-    now_ns = SYSTEM_CLOCK.monotonic_ns()
-    if now_ns - _told_ns.get(problem, -_TELL_EVERY_NS) < _TELL_EVERY_NS:
-        return
-    _told_ns[problem] = now_ns
-    _say(f"{problem}. {remedy}")
+    return spools_of(settings)
 
 
 def _say(text: str) -> None:
     with suppress(OSError, ValueError):
         sys.stderr.write(f"logpith-emit: {text}\n")
+
+
+_warn = Warnings(_say)

@@ -211,6 +211,12 @@ SERVE = Command(
             doc="The server's own name: POST /NAME takes {tool, arguments} (default: logpith).",
         ),
         Option(name="toolsets", value="A,B", doc="Offer these toolsets (default: core,aggregate)."),
+        Option(
+            name="ship",
+            value="FILE",
+            doc="Also bring what programs have spooled to the destinations that FILE names, as `logpith ship "
+            "--settings FILE` does.",
+        ),
         Option(name="tls-cert", value="FILE", doc="Serve with TLS: the certificate, PEM."),
         Option(name="tls-key", value="FILE", doc="Its key."),
         Option(

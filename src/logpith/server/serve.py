@@ -23,6 +23,7 @@ from logpith.server.leaving import end_without_threads
 from logpith.server.listening import Listening, Server, check_listening, open_socket, tls_context
 from logpith.server.playing import Player, playing
 from logpith.server.running import Running, running_on_store
+from logpith.server.shipping import shipping
 from logpith.server.tokens import ADMIN, Tokens, kept_token
 from logpith.server.toolsets import choose_tools
 from logpith.server.warm_up import warm_up
@@ -55,6 +56,7 @@ class ServeOptions:
     tls_key: str | None = None
     name: str = "logpith"
     toolsets: str = ""
+    ship: str | None = None
 
     @classmethod
     def of(cls, typed: Mapping[str, str]) -> ServeOptions:
@@ -94,6 +96,8 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         tokens = None if options.no_token else _tokens(settings, folder)
         with opening_told(kept_in):
             running = until_the_end.enter_context(running_on_store(settings, tokens, tell=_say))
+        if options.ship is not None:
+            until_the_end.enter_context(shipping(Path(options.ship), _say))
         if play is not None:
             player = Player(running, play)
             _say(f"{player.play_until(now_ns()):,} records of a made-up day are in, more come as time passes")
