@@ -56,6 +56,24 @@ def test_a_full_file_is_put_aside_and_no_line_is_lost_or_cut(path):
     assert sorted(said(path.parent), key=lambda message: int(message.split()[1])) == messages(1, 100)
 
 
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_what_a_process_left_that_was_killed_while_it_compressed_is_taken_away(path, is_packed):
+    path.parent.mkdir()
+    aside = path.with_name("logs.ndjson.20261120-100000-1")
+    aside.write_bytes(b'{"message":"old"}\n')
+    if is_packed:
+        path.with_name(f"{aside.name}.gz").write_bytes(gzip.compress(aside.read_bytes()))
+    else:
+        path.with_name(f"{aside.name}.new").write_bytes(gzip.compress(aside.read_bytes())[:9])
+
+    with FileDestination(path=path, rotate_bytes=100, keep_files=0).open() as live:
+        for at in range(5):
+            live.write(numbered(1, first=at + 1))
+
+    assert said(path.parent) == ["old", *messages(1, 5)]
+    assert list(path.parent.glob("*.new")) == []
+
+
 def test_only_the_newest_of_those_before_it_are_kept(path):
     clock = ManualClock()
     settings = FileDestination(path=path, rotate_bytes=300, keep_files=2, compression="none")

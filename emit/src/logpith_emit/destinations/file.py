@@ -12,7 +12,7 @@ import gzip
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -169,6 +169,7 @@ class FileWriter:
         path = self._settings.path
         moment = datetime.fromtimestamp(self._clock.now_ns() // 1_000_000_000, UTC)
         names = set(self._disk.names(path.parent))
+        self._sweep(names)
         number = 1
         while {f"{path.name}.{moment:{_MOMENT}}-{number}{end}" for end in ("", ".gz")} & names:
             number += 1
@@ -185,3 +186,11 @@ class FileWriter:
             kept = sorted(name for name in self._disk.names(path.parent) if self._aside.fullmatch(name))
             for name in kept[: -self._settings.keep_files]:
                 self._disk.remove(path.parent / name)
+
+    def _sweep(self, names: Collection[str]) -> None:
+        """Takes away what a process left that was killed while it compressed: a half of it, or the same in plain."""
+        for name in names:
+            plain = name.removesuffix(".new")
+            is_left = name != plain or f"{name}.gz" in names
+            if is_left and self._aside.fullmatch(plain) is not None:
+                self._disk.remove(self._settings.path.parent / name)
