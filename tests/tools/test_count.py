@@ -181,6 +181,15 @@ def test_what_has_no_row_of_its_own_is_said_without_naming_a_row_that_a_budget_m
     assert "other" not in cut.summary
 
 
+def test_where_no_record_says_its_service_the_source_is_offered(answer):
+    text = '{"level": "info", "msg": "a"}\n' * 5
+    offered = "No record here says of which service it is: ask by source."
+
+    assert offered in answer("log_count", text, by=["service"]).summary
+    assert offered in answer("log_count", text, query="service:api").summary
+    assert offered not in answer("log_count", text + '{"service": "api"}', by=["service"]).summary
+
+
 def test_a_field_that_no_record_has_is_told(answer):
     text = '{"level": "info", "msg": "a", "client": "x"}\n' * 5
 

@@ -105,18 +105,25 @@ def read_query(corpus: Corpus, text: str, now_ns: int) -> Reading:
     return parse_with_notes(text, now_ns=now_ns, end_ns=corpus.counts_back_from_ns)
 
 
+_NO_SERVICE = "No record here says of which service it is: ask by source."
+
+
 def unknown_fields(corpus: Corpus, query: Query) -> tuple[str, ...]:
     """What to tell whose query found nothing: the names in it that no record seems to have."""
-    names = [name for name in sorted(fields_of(query)) if column_named(name) is None]
-    if not names or not len(corpus):
+    asked = sorted(fields_of(query))
+    names = [name for name in asked if column_named(name) is None]
+    if not len(corpus):
         return ()
+    notes = (_NO_SERVICE,) if "service" in asked and len(corpus.services) == 1 else ()
+    if not names:
+        return notes
     some = np.unique(np.linspace(0, len(corpus) - 1, num=min(len(corpus), _SAMPLED)).astype(np.int64))
     known: set[str] = set()
     for record, raw in zip(some.tolist(), corpus.texts(some.tolist()), strict=True):
         source = corpus.source_of(record)
         fields = fields_of_record(raw.decode("utf-8", "surrogateescape"), source.own_formats, source.columns)
         known.update(normalised(name) for name, _ in flat(fields))
-    return tuple(
+    return notes + tuple(
         f"None of {len(some)} sampled records has a field named {show_hidden(shorten(name, 60))!r}."
         f"{nearest(name, FIELD_NAMES)}"
         for name in names
