@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from logpith_emit.clock import ManualClock
@@ -24,10 +25,11 @@ class Delivering:
     def __init__(self, folder: Path, destination: Destination) -> None:
         self.spool = Spool(folder=folder)
         self.warnings: list[tuple[str, str]] = []
-        # At a time when the records of these tests are not old.
+        # At a time when the records of these tests are not old, which stands still: what is said before somebody waits
+        # goes at once, and in no smaller parts.
         self.shipper = Shipper(
             self.spool,
-            {NAME: destination},
+            {NAME: replace(destination, gather_s=60.0)},
             warn=lambda *told: self.warnings.append(told),
             clock=ManualClock(),
         )

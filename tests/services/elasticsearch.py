@@ -1,8 +1,10 @@
 """Elasticsearch: index templates, data streams, `_bulk`, search and aggregations.
 
 Its archive for tests has few modules: no `GET /`, so no `ping()` or `info()` of a client; no ILM, ingest or painless.
+`LOGPITH_TEST_ELASTICSEARCH=8.19.5` tests against another version, once that is prepared.
 """
 
+import os
 import re
 
 from .cache import PREPARE
@@ -19,7 +21,7 @@ UNWANTED = re.compile(r"-Xm[sx]|Xlog|File=|Path=|UseG1GC|incubator")
 
 class Elasticsearch(SearchNode):
     name = "elasticsearch"
-    version = "9.5.3"
+    version = os.environ.get("LOGPITH_TEST_ELASTICSEARCH", "9.5.3")
     archive = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{version}:zip"
     more_settings = "xpack.security.enabled: false\n"
 

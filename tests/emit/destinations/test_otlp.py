@@ -256,7 +256,7 @@ def test_headers_that_are_none_are_refused_and_not_told():
 def test_of_records_rejected_without_saying_which_all_are_kept(tmp_path):
     some = b'{"partialSuccess":{"rejectedLogRecords":"2","errorMessage":"too old"}}'
     with stand_in((200, some), (200, b"{}")) as (url, asked):
-        destination = OtlpDestination(endpoint=url, batch_records=5, gather_s=60)  # or five might go in parts
+        destination = OtlpDestination(endpoint=url, batch_records=5)
         with delivering(tmp_path, destination) as delivery:
             messages = delivery.say(5)
             delivery.wait()
