@@ -701,6 +701,14 @@ def test_on_a_full_disk_a_logger_drops_and_counts(overflow):
     assert told == writer.dropped
 
 
+def test_on_a_full_disk_a_logger_drops_its_only_file_rather_than_what_is_new():
+    disk = TestDisk(free_bytes=20 * (HEADER_BYTES + 10) + 3)
+    spool = Spool(folder=disk.root, disk=disk)
+    with spool.open() as writer:
+        assert all(writer.append(b"%010d" % number) for number in range(50))
+        assert set(writer.dropped) == {"drop_oldest"}
+
+
 @pytest.mark.parametrize("overflow", ["drop_oldest", "drop_newest"])
 def test_a_disk_that_others_have_filled_takes_nothing_and_holds_nobody_up(overflow):
     disk = TestDisk(free_bytes=3)
@@ -940,6 +948,17 @@ def test_spill_goes_on_elsewhere_when_the_disk_is_full(tmp_path):
     assert records(spool) == list(range(1000))
     assert len(spool.segments()) < 6
     assert writer.dropped == {}
+
+
+def test_what_is_written_after_a_roll_keeps_to_the_limit_too(tmp_path):
+    spool = Spool(folder=tmp_path, limit_bytes=10_000, overflow="drop_newest")
+    with spool.open() as writer:
+        for _ in range(5):
+            writer.append(bytes(100))
+        writer.roll()
+        writer.append(bytes(9_500))
+
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.spool")) <= spool.limit_bytes
 
 
 def test_block_waits_for_a_reader_and_then_goes_on(tmp_path):

@@ -119,24 +119,25 @@ class SpoolWriter:
             and _monotonic_ns() < self._look_ns
         ):
             # Nearly every record: nothing to look at, and as few steps as there can be, since each waits for memory.
-            current.busy.append(None)  # so nobody closes it before this is gone again
             try:
-                if current is self._current:
-                    sequence = next(self._sequences)
-                    head = pack_head(MAGIC, len(payload), sequence, kind, crc32(payload, current.salt))
-                    current.write(head + crc32(head, current.salt).to_bytes(4, "little") + payload)
-                    # Without a lock two threads may lose an addition: sizes are looked up anew for each file, and a
-                    # count is then short by one.
-                    current.quick_bytes -= size_bytes
-                    current.tally.records += 1
-                    return sequence
-            except OSError as error:
+                current.busy.append(None)  # so nobody closes it before this is gone again
+                try:
+                    if current is self._current:
+                        sequence = next(self._sequences)
+                        head = pack_head(MAGIC, len(payload), sequence, kind, crc32(payload, current.salt))
+                        current.write(head + crc32(head, current.salt).to_bytes(4, "little") + payload)
+                        # Without a lock two threads may lose an addition: sizes are looked up anew for each file, and
+                        # a count is then short by one.
+                        current.quick_bytes -= size_bytes
+                        current.tally.records += 1
+                        return sequence
+                finally:
+                    current.busy.pop()
+                    if current is not self._current:
+                        self._let_go(current)
+            except OSError as error:  # outside, because the file may have to go to make room
                 self._settle(current)
                 return self._write_elsewhere(payload, kind, error)
-            finally:
-                current.busy.pop()
-                if current is not self._current:
-                    self._let_go(current)
         return self._append_looking(payload, kind)
 
     def _append_looking(self, payload: Data, kind: int) -> int:
@@ -261,6 +262,7 @@ class SpoolWriter:
             ended = self._current
             if ended is None or (only is not None and only is not ended):
                 return None
+            self._settle(ended)
             self._current = None
         self._let_go(ended)
         return ended.segment
