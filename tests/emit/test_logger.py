@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -178,6 +179,16 @@ def test_odd_things_are_said_all_the_same(log, emitter, said):
     assert emitter.dropped == {}
 
 
+def test_a_message_that_has_no_words_is_said_with_its_values(log, said):
+    class Odd:
+        def __repr__(self):
+            raise ValueError
+
+    log.info(Odd(), 31)
+
+    assert [record["message"] for record in said()] == ["<Odd whose repr raises ValueError> 31"]
+
+
 def test_names_of_fields_may_be_anything(emitter, said):
     for _ in range(2):
         emitter.emit(INFO, "x", {1: "a", None: "b", 'a":"b': "c", "api.key": "0123456789", "": "d"})
@@ -277,6 +288,14 @@ def test_the_spool_is_in_the_data_folder_of_the_user():
     assert str(default_folder({"HOME": "/home/x"})) == "/home/x/.local/share/logpith/emit"
     assert str(default_folder({"XDG_DATA_HOME": "/data", "HOME": "/home/x"})) == "/data/logpith/emit"
     assert str(default_folder({"LOGPITH_EMIT_FOLDER": "/spool"})) == "/spool"
+
+
+def test_a_user_whom_nobody_knows_and_who_has_no_home_spools_at_the_root(monkeypatch):
+    """As in a container that runs under a number of its own."""
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+
+    assert str(default_folder({})) == "/.local/share/logpith/emit"
 
 
 # ── Endings ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -415,6 +434,27 @@ def test_one_wrong_destination_turns_off_no_other_and_moves_no_record(tmp_path, 
     assert json.loads(good.read_bytes())["message"] == "one"
     assert logger.the_emitter().folder == tmp_path / "spool"
     assert "destinations.bad: no setting named 'paht'; going on without it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("table", "problem"),
+    [
+        ("[destinations.'no name']\ntype = 'memory'\n", "'no name' is no name for a destination"),
+        ("[destinations]\nbad = 5\n", "destinations.bad must be a table, not int"),
+    ],
+)
+def test_what_is_no_destination_at_all_lets_a_program_go_on(tmp_path, monkeypatch, capsys, table, problem):
+    settings = tmp_path / "emit.toml"
+    settings.write_text(table)
+    monkeypatch.setattr(logger, "_EMITTER", None)
+    monkeypatch.setenv("LOGPITH_EMIT_SETTINGS", str(settings))
+    monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "spool"))
+
+    get_logger("x").info("one")
+    logger.the_emitter().close()
+
+    assert [record["message"] for record in said_in(tmp_path / "spool")] == ["one"]
+    assert f"{problem}; going on without it" in capsys.readouterr().err
 
 
 def test_where_nothing_of_the_settings_can_be_read_records_go_where_they_would(tmp_path, monkeypatch, capsys):

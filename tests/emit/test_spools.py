@@ -59,6 +59,8 @@ def test_other_settings_count_from_then_on_and_wrong_ones_change_nothing(tmp_pat
     shippers = Shippers(to_file(tmp_path / "old.ndjson"), warn=print)
     with pytest.raises(BadArgument, match="name no destinations"):
         shippers.use(EmitSettings())
+    with pytest.raises(BadArgument, match="a spill_folder go together"):
+        shippers.use(to_file(tmp_path / "new.ndjson", overflow="spill"))
     say("shop", "one")
     shippers.look()
     shippers.use(to_file(tmp_path / "new.ndjson"))

@@ -36,3 +36,17 @@ def test_wrong_settings_are_told_at_the_start(tmp_path):
     file.write_text("level = 'info'\n")
     with pytest.raises(BadArgument, match="name no destinations"), shipping(file, print):
         pass
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("overflow = 'spill'\n[destinations.a]\ntype = 'memory'\n", "a spill_folder go together"),
+        ("[destinations.'no name']\ntype = 'memory'\n", "'no name' is no name"),
+    ],
+)
+def test_what_no_spool_could_be_shipped_by_is_told_at_the_start_too(tmp_path, text, problem):
+    file = tmp_path / "emit.toml"
+    file.write_text(text)
+    with pytest.raises(BadArgument, match=problem), shipping(file, print):
+        pass

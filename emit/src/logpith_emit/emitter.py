@@ -90,8 +90,16 @@ def default_folder(environment: Mapping[str, str] | None = None) -> Path:
     known = os.environ if environment is None else environment
     if known.get("LOGPITH_EMIT_FOLDER"):
         return Path(known["LOGPITH_EMIT_FOLDER"])
-    base = known.get("XDG_DATA_HOME") or str(Path(known.get("HOME") or Path.home()) / ".local" / "share")
+    base = known.get("XDG_DATA_HOME") or str(Path(known.get("HOME") or _home()) / ".local" / "share")
     return Path(base) / "logpith" / "emit"
+
+
+def _home() -> Path:
+    """Of a user whom nobody knows, as containers have them, the root; what cannot be written there is told."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.sep)
 
 
 Listener = Callable[[Mapping[str, object]], None]
@@ -413,11 +421,11 @@ def destinations_of(settings: EmitSettings) -> dict[str, Destination]:
         BadArgument: one of them is none.
     """
     # Loaded by those alone that have some.
-    from logpith_emit.destinations import Destination, destination_of  # noqa: PLC0415
+    from logpith_emit.destinations import Destination, destination_of, named  # noqa: PLC0415
 
     return {
         name: told if isinstance(told, Destination) else destination_of(told, f"destinations.{name}")
-        for name, told in settings.destinations.items()
+        for name, told in named(settings.destinations).items()
     }
 
 

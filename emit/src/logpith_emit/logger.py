@@ -243,7 +243,7 @@ def worded(message: str, values: tuple[object, ...]) -> str:
     try:
         return message % (only if isinstance(only, Mapping) and only else values)
     except Exception:  # noqa: BLE001 - a wrong number of them, or a __str__ of somebody else's
-        return " ".join([str(message), *map(shown, values)])
+        return " ".join([message if isinstance(message, str) else shown(message), *map(shown, values)])
 
 
 def error_fields(error: BaseException | None) -> dict[str, object]:

@@ -41,6 +41,12 @@ def wanted_destinations(settings: EmitSettings) -> Mapping[str, Destination]:
     return destinations_of(settings)
 
 
+def _usable_destinations(settings: EmitSettings) -> Mapping[str, Destination]:
+    """The same, where spools can be made by these settings, too; else each look at them would say so."""
+    spool_at(Path(), settings)
+    return wanted_destinations(settings)
+
+
 class Warnings:
     """Tells people of problems, of each once a minute at most."""
 
@@ -62,10 +68,10 @@ class Shippers:
         """Nothing is begun yet.
 
         Raises:
-            BadArgument: the settings name no destinations, or one that is none.
+            BadArgument: the settings name no destinations, or one that is none, or nowhere to spill to.
         """
         self._settings = settings
-        self._destinations = wanted_destinations(settings)
+        self._destinations = _usable_destinations(settings)
         self._warn = warn
         self._shippers: dict[Path, Shipper] = {}
 
@@ -87,7 +93,7 @@ class Shippers:
         Raises:
             BadArgument: as at first; then nothing changes.
         """
-        self._destinations = wanted_destinations(settings)
+        self._destinations = _usable_destinations(settings)
         self._settings = settings
         for shipper in self._shippers.values():
             shipper.use(self._destinations)

@@ -31,14 +31,17 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import entry_points
 from pkgutil import iter_modules
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from logpith_emit.entry import FIELDS, LogEntry, entry_of
 from logpith_emit.errors import BadArgument, Refused, nearest
 from logpith_emit.settings import settings_of_table
 from logpith_emit.severity import severity_number
 
+T = TypeVar("T")
+
 _GROUP = "logpith_emit.destinations"
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _STAMPED = re.compile(rb'\{"timestamp":(\d{1,20}),')
 
 
@@ -288,12 +291,30 @@ def destination_class(kind: str) -> type[Destination]:
     raise BadArgument(f"No destination is called '{kind}'", remedy=offer)
 
 
-def destination_of(table: Mapping[str, object], place: str) -> Destination:
+def named(told: Mapping[str, T]) -> dict[str, T]:
+    """The same, where each name can be that of a destination, and of its files.
+
+    Raises:
+        BadArgument: one cannot.
+    """
+    for name in told:
+        if not _NAME.fullmatch(name):
+            raise BadArgument(
+                f"{name!r} is no name for a destination", remedy="Use letters, digits, '_', '-' and '.'"
+            )
+    return dict(told)
+
+
+def destination_of(table: object, place: str) -> Destination:
     """The destination that a table of the settings describes; its `type` says which.
 
     Raises:
         BadArgument: something in it cannot be used; knows the place.
     """
+    if not isinstance(table, Mapping):
+        raise BadArgument(
+            f"{place} must be a table, not {type(table).__name__}", remedy=f"Write [{place}] with a type"
+        )
     if "type" not in table:
         raise BadArgument(
             f"{place}: 'type' is missing", remedy=f"Give it one of {', '.join(destination_types())}"

@@ -10,7 +10,6 @@ status_of(spool)                queue, oldest, sent, retried, dropped by reason,
 from __future__ import annotations
 
 import os
-import re
 import threading
 import weakref
 from collections.abc import Callable, Collection, Mapping
@@ -18,15 +17,13 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
-from logpith_emit.destinations import Destination
-from logpith_emit.errors import BadArgument, NotFound, nearest
+from logpith_emit.destinations import Destination, named
+from logpith_emit.errors import NotFound, nearest
 from logpith_emit.shipping.backlog import Backlog
 from logpith_emit.shipping.delivery import LOCK, Delivery, Warn
 from logpith_emit.shipping.shipped import Shipped, further, load_shipped, remove_shipped
 from logpith_emit.spool import Spool
 from logpith_emit.spool.place import SUFFIX as PLACE
-
-_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
 class Shipper:
@@ -47,7 +44,7 @@ class Shipper:
             BadArgument: a name is none.
         """
         self.spool = spool
-        self._destinations = _named(destinations)
+        self._destinations = named(destinations)
         self._warn = warn
         self._inside = inside
         self._clock = clock
@@ -74,7 +71,7 @@ class Shipper:
         Raises:
             BadArgument: a name is none.
         """
-        wanted = _named(destinations)
+        wanted = named(destinations)
         with self._lock:
             ended = [
                 self._running.pop(name)
@@ -146,15 +143,6 @@ def _end_all(deliveries: list[Delivery], deadline_s: float) -> bool:
         delivery.end_within(deadline_s)
     ended = [delivery.join((until_ns - SYSTEM_CLOCK.monotonic_ns()) / 1e9 + 0.05) for delivery in deliveries]
     return all(ended) and not any(delivery.is_behind for delivery in deliveries)
-
-
-def _named(destinations: Mapping[str, Destination]) -> dict[str, Destination]:
-    for name in destinations:
-        if not _NAME.fullmatch(name):
-            raise BadArgument(
-                f"{name!r} is no name for a destination", remedy="Use letters, digits, '_', '-' and '.'"
-            )
-    return dict(destinations)
 
 
 _SHIPPERS: weakref.WeakSet[Shipper] = weakref.WeakSet()
