@@ -69,6 +69,7 @@ def test_an_address_that_is_none_is_told_with_its_place_and_without_its_password
         {"type": "postgres", "dsn": "postgresql://u:p#w?@h1:1,h2,[::1]:5432/x?sslmode=require"},
         {"type": "postgres", "dsn": "postgresql:///x?host=/run/postgresql"},
         {"type": "postgres", "dsn": "host=h port=5432"},
+        {"type": "postgres", "dsn": "host=h password=a://b"},
         {"type": "postgres", "dsn": ""},
     ],
     ids=lambda table: "-".join(map(str, table.values())),

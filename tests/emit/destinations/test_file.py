@@ -128,6 +128,17 @@ def test_a_file_that_does_not_say_when_it_was_begun_is_as_old_as_its_last_line(p
     assert len(list(path.parent.iterdir())) == 2
 
 
+def test_a_file_of_somebody_elses_that_is_called_like_one_of_its_own_tells_no_time(path):
+    path.parent.mkdir()
+    path.write_bytes(b"{}\n")
+    path.with_name(f"{path.name}.20261399-000000-1").write_bytes(b"x")
+
+    with FileDestination(path=path).open() as live:
+        live.write(numbered(1))
+
+    assert b"record 1" in text_of(path)
+
+
 @pytest.mark.parametrize("sync", [True, False])
 def test_a_batch_is_synced_before_it_counts_as_written_unless_told(path, monkeypatch, sync):
     lines_at_sync = []

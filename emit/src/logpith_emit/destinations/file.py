@@ -137,7 +137,10 @@ class FileWriter:
         last = max((found[1] for found in names if found is not None), default="")
         if not last:
             return said_ns
-        moment = datetime.strptime(last[:15], _MOMENT).replace(tzinfo=UTC)
+        try:
+            moment = datetime.strptime(last[:15], _MOMENT).replace(tzinfo=UTC)
+        except ValueError:  # somebody else's, of a month 13
+            return said_ns
         return max(said_ns, int(moment.timestamp()) * 1_000_000_000)
 
     def _without_torn_line(self, size_bytes: int) -> int:

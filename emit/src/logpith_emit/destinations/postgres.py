@@ -558,7 +558,7 @@ def _parameters(dsn: Secret) -> dict[str, Any]:
 def _may_be_address(dsn: str) -> bool:
     """Whether libpq may be able to read it, as far as that can be told before it is loaded."""
     scheme, is_address, rest = dsn.partition("://")
-    if not is_address:
+    if not is_address or "=" in scheme:  # the latter in a password, say
         return not dsn or "=" in dsn
     before, at, behind = rest.partition("/")[0].partition("@")
     hosts = (behind if at else before).partition("?")[0]
