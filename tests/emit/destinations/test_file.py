@@ -11,6 +11,7 @@ import pytest
 
 from logpith_emit.clock import ManualClock
 from logpith_emit.destinations.file import FileDestination, FileWriter
+from logpith_emit.disk import Disk
 from logpith_emit.entry import entry_of
 from logpith_emit.errors import Unavailable
 from logpith_emit.testing import check_destination, numbered
@@ -126,6 +127,36 @@ def test_a_file_that_does_not_say_when_it_was_begun_is_as_old_as_its_last_line(p
     writer.close()
 
     assert len(list(path.parent.iterdir())) == 2
+
+
+def test_what_is_compressed_is_durable_before_the_plain_one_goes(path, monkeypatch):
+    done = []
+
+    class Watched(Disk):
+        def rename(self, old, new):
+            done.append((f"rename to *{new.suffix}", old.stat().st_ino))
+            super().rename(old, new)
+
+        def remove(self, path):
+            done.append((f"remove *{path.suffix}", 0))
+            super().remove(path)
+
+        def sync_folder(self, path):
+            done.append(("sync folder", 0))
+            super().sync_folder(path)
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: done.append(("sync", os.fstat(descriptor).st_ino)))
+    writer = FileWriter(FileDestination(path=path, rotate_bytes=1), disk=Watched())
+    for number in (1, 2):
+        writer.write(numbered(1, first=number))
+    writer.close()
+
+    names = [name for name, _ in done]
+    packed = names.index("rename to *.gz")
+    assert done[packed - 1] == ("sync", done[packed][1])
+    assert names.index("sync folder", packed) < next(
+        place for place, name in enumerate(names) if place > packed and name.startswith("remove")
+    )
 
 
 def test_a_file_of_somebody_elses_that_is_called_like_one_of_its_own_tells_no_time(path):

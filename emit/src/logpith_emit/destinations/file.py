@@ -183,12 +183,21 @@ class FileWriter:
             new = aside.with_name(f"{aside.name}.new")
             with aside.open("rb") as plain, gzip.open(new, "wb", 6) as into:
                 shutil.copyfileobj(plain, into, _COPY_BYTES)
+            if self._settings.sync:
+                self._sync(new)
             self._disk.rename(new, packed)
+            if self._settings.sync:
+                self._disk.sync_folder(path.parent)
             self._disk.remove(aside)
         if self._settings.keep_files:
             kept = sorted(name for name in self._disk.names(path.parent) if self._aside.fullmatch(name))
             for name in kept[: -self._settings.keep_files]:
                 self._disk.remove(path.parent / name)
+
+    def _sync(self, path: Path) -> None:
+        """Returns when a file is durable, so that what it stands for may go."""
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
 
     def _sweep(self, names: Collection[str]) -> None:
         """Takes away what a process left that was killed while it compressed: a half of it, or the same in plain."""
