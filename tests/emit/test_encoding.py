@@ -115,3 +115,17 @@ def test_numbers_that_json_has_not_are_no_broken_json(by):
 
     assert read["a"] in (None, "nan")
     assert read["b"] in (None, "inf")
+
+
+def test_texts_and_numbers_of_types_of_ones_own_are_what_they_are(by):
+    class Safe(str):
+        __slots__ = ()
+
+        def __str__(self):
+            return self
+
+    class Metres(float):
+        pass
+
+    told = {"message": Safe("<b>"), "far": Metres(1.5), "more": [Safe("x"), {"y": Safe("y")}]}
+    assert json.loads(encode(told)) == {"message": "<b>", "far": 1.5, "more": ["x", {"y": "y"}]}

@@ -195,3 +195,18 @@ def test_intercepting_takes_over_servers_that_have_handlers_of_their_own(others,
 
     assert [record["message"] for record in said()] == ["started"]
     assert capsys.readouterr().err == ""
+
+
+class Mute:
+    def __str__(self):
+        raise ValueError
+
+    def __repr__(self):
+        return "<mute>"
+
+
+def test_a_message_whose_words_cannot_be_asked_for_is_shown(emitter, said):
+    LogpithHandler(emitter=emitter).handle(logging.makeLogRecord({"msg": Mute(), "levelno": logging.INFO}))
+    LogpithProcessor(emitter=emitter)(None, "info", {"event": Mute()})
+
+    assert [record["message"] for record in said()] == ["<mute>", "<mute>"]

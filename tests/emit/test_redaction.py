@@ -155,6 +155,7 @@ def test_fields_are_redacted_by_name_and_by_content():
     [
         *("cvv", "card.cvc2", "cardCvv", "card_security_code", "passCode", "pass-phrase", "pincode"),
         *("otp", "login_totp", "verificationCode", "one_time_code", "2fa_code", "Set-Cookie"),
+        *("otp_code", "MFACode", "HTTPCookie"),
     ],
 )
 def test_some_names_are_those_of_secrets_only_of_fields(name):

@@ -161,6 +161,11 @@ def represent(value: object) -> object:
     """Something that JSON has, for what it has not."""
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).decode("utf-8", "backslashreplace")
+    # msgspec asks of these where their type is somebody's own, such as the safe text of a template.
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
     # Nobody has a time or a UUID whose module nobody has loaded, and loading them takes a while.
     if (datetime := sys.modules.get("datetime")) is not None:
         if isinstance(value, datetime.datetime | datetime.date | datetime.time):
@@ -182,6 +187,14 @@ def in_words(fields: Mapping[str, object]) -> Mapping[str, object]:
         str(_in_words(str(key), 0, frozenset())): _in_words(item, 1, frozenset())
         for key, item in fields.items()
     }
+
+
+def in_text(value: object) -> str:
+    """What an object says of itself, or else what stands for it."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - a __str__ of somebody else's
+        return shown(value)
 
 
 def shown(value: object) -> str:

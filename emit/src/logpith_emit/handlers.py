@@ -18,6 +18,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from logpith_emit.emitter import Emitter
+from logpith_emit.encoding import in_text
 from logpith_emit.logger import error_fields, the_emitter
 from logpith_emit.severity import INFO, from_python, severity_number
 
@@ -70,7 +71,7 @@ class LogpithHandler(logging.Handler):
             message = record.getMessage()
         except Exception:  # noqa: BLE001 - arguments that do not fit the message, or whose __str__ raises
             fields = {"module": record.module, "line": record.lineno, "args": record.args}
-            message = str(record.msg)
+            message = in_text(record.msg)
         emitter.emit(from_python(record.levelno), message, fields, record.name)
 
 
@@ -109,7 +110,7 @@ class LogpithProcessor:
         if isinstance(error, BaseException):
             fields |= error_fields(error)
         severity = severity_number(str(event.get("level") or method)) or INFO
-        (self._own or the_emitter()).emit(severity, str(event.get("event", "")), fields, name)
+        (self._own or the_emitter()).emit(severity, in_text(event.get("event", "")), fields, name)
         return event
 
 

@@ -26,7 +26,7 @@ from typing import Any
 
 from logpith_emit.context import correlated
 from logpith_emit.emitter import EmitSettings, Emitter, destinations_of, level_of, spool_at
-from logpith_emit.encoding import shown
+from logpith_emit.encoding import in_text, shown
 from logpith_emit.errors import LogpithError
 from logpith_emit.settings import load_settings
 from logpith_emit.severity import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
@@ -243,7 +243,7 @@ def worded(message: str, values: tuple[object, ...]) -> str:
     try:
         return message % (only if isinstance(only, Mapping) and only else values)
     except Exception:  # noqa: BLE001 - a wrong number of them, or a __str__ of somebody else's
-        return " ".join([message if isinstance(message, str) else shown(message), *map(shown, values)])
+        return " ".join([in_text(message), *map(shown, values)])
 
 
 def error_fields(error: BaseException | None) -> dict[str, object]:

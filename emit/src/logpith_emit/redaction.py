@@ -276,7 +276,7 @@ _LOOSE_NAMES = (
 
 # Names of fields alone: in a text `code` and `cookie` stand beside much else.
 _FIELD_NAMES = (
-    r"(?:^|_)(?:cvv2?|cvc2?|card_security_code|pass_?code|pass_?phrase|t?otp|pin_?code"
+    r"(?:^|_)(?:cvv2?|cvc2?|card_security_code|pass_?code|pass_?phrase|t?otp(?:_code)?|pin_?code"
     r"|(?:one_time|mfa|2fa|verification)_code|(?:set_)?cookie)$"
 )
 
@@ -782,7 +782,7 @@ def _kind_of_name(name: str) -> Literal["", "password", "token"]:
     return "token" if compile_own(_LOOSE_NAMES + r"\d?$").search(name) else ""
 
 
-_WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[. -]")
+_WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[. -]")
 
 
 def names_a_secret(name: str) -> bool:
