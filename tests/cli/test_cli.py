@@ -50,6 +50,17 @@ def test_a_path_alone_asks_for_the_overview(folder):
     assert b"\x1b" not in short.stdout
 
 
+def test_with_a_closed_stderr_the_answer_and_the_exit_code_are_the_same(folder):
+    def closed(*words):
+        command = [sys.executable, "-m", "logpith", *words]
+        return subprocess.run(
+            ["sh", "-c", '"$@" 2>&-', "sh", *command], cwd=folder, capture_output=True, check=False
+        )
+
+    assert closed("app.log").stdout.startswith(b"600 lines")
+    assert closed("absent.log").returncode == 2
+
+
 def test_alone_with_nothing_piped_in_it_shows_help(folder):
     done = logpith(folder)
 
