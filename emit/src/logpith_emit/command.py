@@ -31,6 +31,8 @@ from logpith_emit.spools import Shippers, Warnings, spools_of, wanted_destinatio
 
 DONE, LEFT, ERROR, INTERRUPTED = 0, 1, 2, 130
 
+_MONTH_S = 30 * 86_400.0
+
 _TOLD = """\
 Programs that log by logpith-emit write to a spool, and bring that to their destinations by themselves. What they could
 not bring before they ended waits in the spool; the next start of the program brings it, or this command does.
@@ -73,11 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     ship.add_argument("--once", action="store_true", help="end when all is delivered that is there")
     ship.add_argument(
-        "--timeout", type=float, default=60.0, metavar="S", help="how long --once may take (default: 60)"
+        "--timeout", type=_seconds, default=60.0, metavar="S", help="how long --once may take (default: 60)"
     )
     ship.add_argument(
         "--wait",
-        type=float,
+        type=_seconds,
         default=10.0,
         metavar="S",
         help="how long --once waits for destinations that are not there (default: 10)",
@@ -113,6 +115,14 @@ def _parser() -> argparse.ArgumentParser:
     config.add_argument("--json", action="store_true", help="for programs")
     config.set_defaults(run=_config)
     return parser
+
+
+def _seconds(text: str) -> float:
+    """A time that can be waited; a month where that is more."""
+    with suppress(ValueError):
+        if (told := float(text)) >= 0:
+            return min(told, _MONTH_S)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds")
 
 
 # ── ship ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,6 +1,7 @@
 """Shipping once ends when all is delivered, or as soon as nobody takes anything; and it says what it waits for."""
 
 import re
+import threading
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from logpith_emit.command import main
 from logpith_emit.destinations import ALL_WRITTEN, Destination
 from logpith_emit.destinations.memory import MemoryDestination
 from logpith_emit.errors import Unavailable
-from logpith_emit.shipping import Shipper, status_of
+from logpith_emit.shipping import Shipper, once, status_of
 from logpith_emit.shipping.once import ship_once
 from logpith_emit.spool import Spool
 from logpith_emit.testing import numbered
@@ -127,6 +128,39 @@ def test_what_another_process_delivers_is_waited_for(spools):
         other.close(0)
 
 
+def test_what_another_process_has_delivered_may_be_taken_over_after_that(spools, monkeypatch):
+    brought, taken_over = threading.Event(), threading.Event()
+    spool = spools[0]
+    for name in ("near", "far"):
+        spool.wait_for(name)
+    other = Shipper(spool, {"near": MemoryDestination(max_age_s=0)}, warn=print)
+    other.start()
+    assert other.flush(60)
+    look = once._Left.look
+
+    def seen(left):
+        look(left)
+        if left.is_brought_by_others:
+            brought.set()
+
+    class Ours(Asked):
+        def open(self):
+            taken_over.set()
+            return super().open()
+
+    def write(records):
+        if not taken_over.is_set() and brought.wait(60):
+            other.close(60)
+            assert taken_over.wait(60)
+        away(records)
+
+    monkeypatch.setattr(once._Left, "look", seen)
+    near = Ours(write=lambda _: ALL_WRITTEN, **QUICK)
+    _, waiting = ship([spool], wait_s=1.0, near=near, far=Asked(write=write, **QUICK))
+
+    assert waiting == {"near": 0, "far": 30}
+
+
 def test_the_command_tells_what_it_waits_for_and_fails(tmp_path, spools, capsys):
     settings = tmp_path / "emit.toml"
     settings.write_text('[destinations.far]\ntype = "http"\nurl = "http://127.0.0.1:9/x"\nmax_age_s = 0\n')
@@ -149,3 +183,21 @@ def test_the_command_fails_once_where_records_are_refused(tmp_path, spools):
         words = ["ship", "--once", "--settings", str(settings), "--folder", str(spools[0].folder)]
 
         assert [main(words), main(words)] == [1, 0]
+
+
+@pytest.mark.parametrize("option", ["--timeout", "--wait"])
+@pytest.mark.parametrize("seconds", ["nan", "-5", "soon"])
+def test_a_time_that_is_none_is_refused(option, seconds, capsys):
+    with pytest.raises(SystemExit):
+        main(["ship", "--once", f"{option}={seconds}"])
+
+    assert f"argument {option}: '{seconds}' is no number of seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seconds", ["inf", "1e12"])
+def test_a_time_without_end_may_be_waited(tmp_path, spools, seconds):
+    settings = tmp_path / "emit.toml"
+    settings.write_text(f"[destinations.near]\ntype = 'file'\npath = '{tmp_path / 'out'}'\nmax_age_s = 0\n")
+
+    words = ["--timeout", seconds, "--settings", str(settings), "--folder", str(spools[0].folder)]
+    assert main(["ship", "--once", *words]) == 0

@@ -49,7 +49,8 @@ def ship_once(
         teller = _Teller(say)
         while left and SYSTEM_CLOCK.monotonic_ns() < until_ns:
             with suppress(Empty):
-                left.remove(done.get(timeout=_LOOK_EVERY_S))
+                ended = done.get(timeout=_LOOK_EVERY_S)
+                left = [one for one in left if one is not ended]
             for one in left:
                 one.look()
             left = [one for one in left if not one.is_brought_by_others]
