@@ -174,6 +174,14 @@ MISTAKES = [
     ('nme = "x"', "0.toml: no setting named 'nme'. Did you mean 'name'?"),
     ("[server]\nzebra = 1", "server: no setting named 'zebra'. There are: host, port, token"),
     ("[[destinations]]\ntimeout_s = 1", "destinations[0]: 'path' is missing. Give it a path"),
+    (
+        "[[destinations]]\npath = 'x'\ntimeout_s = inf",
+        "destinations[0].timeout_s must be a number, not inf. It stands in 0.toml",
+    ),
+    (
+        "[[destinations]]\npath = '~nobody-of-that-name/x'",
+        "destinations[0].path must be a path, not '~nobody-of-that-name/x'. It stands in 0.toml",
+    ),
     ('limit = "5"', "limit must be a whole number, not '5'. It stands in 0.toml"),
     ("limit = true", "limit must be a whole number, not True. It stands in 0.toml"),
     ("enabled = 1", "enabled must be true or false, not 1. It stands in 0.toml"),

@@ -11,6 +11,7 @@ Kubernetes gives each container near a service named "logpith" a LOGPITH_SERVICE
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -512,8 +513,12 @@ def _int(given: _Given) -> int:
 def _float(given: _Given) -> float:
     value = given.value
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    return _number_of_text(given, float)
+        number = float(value)
+    else:
+        number = _number_of_text(given, float)
+    if not math.isfinite(number):  # nobody can wait so long
+        raise _Unfit
+    return number
 
 
 N = TypeVar("N", int, float)
@@ -535,7 +540,10 @@ def _str(given: _Given) -> str:
 
 
 def _path(given: _Given) -> Path:
-    return Path(_str(given)).expanduser()
+    try:
+        return Path(_str(given)).expanduser()
+    except RuntimeError:
+        raise _Unfit from None  # nobody knows whose home that is
 
 
 def _secret(given: _Given) -> Secret:
