@@ -85,3 +85,13 @@ def test_the_same_problem_is_told_once_a_minute(monkeypatch):
     clock.advance(1_000_000_000)
     warn("away", "See to it")
     assert told[2:] == ["away. See to it"]
+
+
+def test_problems_that_never_come_again_take_no_memory():
+    told = []
+    warn = Warnings(told.append)
+    for number in range(2_500):
+        warn(f"record {number} was refused", "See to it")
+
+    assert len(told) == 2_500
+    assert len(warn._told_ns) <= 1_000

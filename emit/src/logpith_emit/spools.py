@@ -13,6 +13,7 @@ from logpith_emit.shipping import Shipper
 from logpith_emit.spool import Spool
 
 _TELL_EVERY_NS = 60 * 1_000_000_000
+_MOST_TOLD = 1_000
 
 
 def spools_of(settings: EmitSettings) -> list[Spool]:
@@ -57,6 +58,10 @@ class Warnings:
     def __call__(self, problem: str, remedy: str) -> None:
         now_ns = SYSTEM_CLOCK.monotonic_ns()
         if now_ns - self._told_ns.get(problem, -_TELL_EVERY_NS) >= _TELL_EVERY_NS:
+            if (
+                len(self._told_ns) >= _MOST_TOLD
+            ):  # which tell of single records, and none of which comes again
+                self._told_ns.clear()
             self._told_ns[problem] = now_ns
             self._say(f"{problem}. {remedy}")
 
