@@ -3,6 +3,8 @@
 import json
 import math
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
 from uuid import UUID
 
 import pytest
@@ -129,3 +131,18 @@ def test_texts_and_numbers_of_types_of_ones_own_are_what_they_are(by):
 
     told = {"message": Safe("<b>"), "far": Metres(1.5), "more": [Safe("x"), {"y": Safe("y")}]}
     assert json.loads(encode(told)) == {"message": "<b>", "far": 1.5, "more": ["x", {"y": "y"}]}
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+def test_decimals_and_members_of_enums_are_their_values(by):
+    assert json.loads(encode({"a": Decimal("1.50"), "b": Colour.RED})) == {"a": "1.50", "b": "red"}
+
+
+def test_numbers_of_numpy_are_numbers(by):
+    numpy = pytest.importorskip("numpy")
+
+    told = {"a": numpy.int64(3), "b": numpy.float32(0.5), "c": numpy.bool_(True), "d": numpy.arange(2)}
+    assert json.loads(encode(told)) == {"a": 3, "b": 0.5, "c": True, "d": "array([0, 1])"}

@@ -174,6 +174,12 @@ def represent(value: object) -> object:
             return value.total_seconds()
     if (uuid := sys.modules.get("uuid")) is not None and isinstance(value, uuid.UUID):
         return str(value)
+    if (decimal := sys.modules.get("decimal")) is not None and isinstance(value, decimal.Decimal):
+        return str(value)
+    if (enum := sys.modules.get("enum")) is not None and isinstance(value, enum.Enum):
+        return value.value
+    if (numpy := sys.modules.get("numpy")) is not None and isinstance(value, numpy.number | numpy.bool_):
+        return value.item()
     if isinstance(value, set | frozenset):
         return list(value)
     if isinstance(value, BaseException):
