@@ -153,7 +153,8 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(folder):
         assert process.stderr is not None
         process.stdout.close()
 
-        assert process.stderr.read() == b""
+        told = [line for line in process.stderr if b"compiling once" not in line]  # on a machine that is new
+        assert told == []
         assert process.wait(60) == 0
 
 

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import os
 import pwd
 import signal
@@ -562,3 +563,30 @@ def test_values_are_put_into_the_message_as_in_the_standard_library(log, said, t
 
     assert [record["message"] for record in said()] == [message, message]
     assert said()[0]["user_id"] == 7
+
+
+@pytest.mark.parametrize(
+    ("severity", "level"), [("warning", "warn"), ("E", "error"), (None, "info"), ("x", "info")]
+)
+def test_a_severity_may_be_told_by_its_name(log, said, severity, level):
+    log.log(severity, "x")
+
+    assert said()[0]["level"] == level
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"overflow": "nosuch"},
+        {"limit_bytes": "abc"},
+        {"limit_bytes": -1},
+        {"spill_limit_bytes": 0.5},
+        {"block_s": math.nan},
+        {"drain_s": "x"},
+        {"drain_s": 1e300},
+    ],
+)
+def test_settings_that_cannot_be_are_refused_when_they_are_told(told):
+    (name,) = told
+    with pytest.raises(BadArgument, match=name):
+        EmitSettings(**told)

@@ -132,3 +132,28 @@ def test_where_programs_bring_it_by_themselves_is_told_as_numbers(tmp_path):
     assert numbers()["waiting_records", "logpith", "shop"] == 0
     assert ("sent_records_total", "logpith", "shop") not in numbers(), "which is the store"
     assert Destinations([]).families(NOW) == []
+
+
+@pytest.mark.parametrize("folder", ["shop", "."])
+@pytest.mark.parametrize("was_there", [True, False])
+def test_what_a_destination_has_got_first_comes_to_the_store_all_the_same(tmp_path, folder, was_there):
+    memory = MemoryDestination()
+
+    def say(message):
+        settings = EmitSettings(service="shop", folder=tmp_path / folder, destinations={"memory": memory})
+        emitter = Emitter(settings)
+        Logger("shop", {}, emitter).info(message)
+        assert emitter.shipper.flush(SOON_S)
+        emitter.close()
+
+    if was_there:
+        say("before")
+    with EmitSource(folder=str(tmp_path)).open("emit", None) as live:
+        assert list(live.poll(NOW)) == []
+        say("one")
+        say("two")
+        assert sum(delivery.batch.num_rows for delivery in live.poll(NOW)) == 2
+        assert list(live.poll(NOW)) == []
+
+    assert Spool(folder=tmp_path / folder).segments() == []
+    assert [record.fields["message"] for record in memory.records.values()][-2:] == ["one", "two"]

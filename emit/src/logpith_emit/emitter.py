@@ -18,13 +18,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 from urllib.parse import quote
 
 from logpith_emit.clock import SYSTEM_CLOCK, Clock
 from logpith_emit.context import context_now
 from logpith_emit.encoding import SCALARS, Encode, encode, in_words, plain_encoder, scalar_encoder
-from logpith_emit.errors import BadArgument, LogpithError
+from logpith_emit.errors import BadArgument, LogpithError, nearest
 from logpith_emit.redaction import SHAPE_BYTES, Redactor, names_a_secret
 from logpith_emit.severity import BANDS, DEBUG, INFO, band, severity_number
 from logpith_emit.spool import Overflow, Spool, SpoolWriter
@@ -83,6 +83,25 @@ class EmitSettings:
 
     drain_s: float = 2.0
     """How long the end of the program may wait until they got everything; what they did not get stays in the spool."""
+
+    def __post_init__(self) -> None:
+        if self.overflow not in get_args(Overflow):
+            offer = nearest(str(self.overflow), get_args(Overflow)).strip()
+            raise BadArgument(
+                f"overflow: there is no {str(self.overflow)!r}",
+                remedy=offer or f"Choose one of {', '.join(get_args(Overflow))}",
+            )
+        for name in ("limit_bytes", "spill_limit_bytes", "block_s", "drain_s"):
+            value = getattr(self, name)
+            kinds, most = ((int,), _MOST_BYTES) if name.endswith("_bytes") else ((int, float), _MOST_S)
+            if not isinstance(value, kinds) or isinstance(value, bool) or not 0 <= value <= most:
+                raise BadArgument(
+                    f"{name}: it cannot be {value!r}", remedy=f"Take a number from 0 to {most:,}"
+                )
+
+
+_MOST_BYTES = 1 << 62
+_MOST_S = 1_000_000_000
 
 
 def default_folder(environment: Mapping[str, str] | None = None) -> Path:

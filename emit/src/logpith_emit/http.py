@@ -276,7 +276,8 @@ def _told(error: Exception) -> str:
 
 
 def _error(shown: str, answer: Answer) -> Refused | Unavailable:
-    said = answer.body[:_TOLD_CHARACTERS].decode("utf-8", "replace").strip()
+    told = answer.body[:_TOLD_CHARACTERS].decode("utf-8", "replace")
+    said = " ".join("".join(one if one.isprintable() else " " for one in told).split())
     problem = f"{shown} says {answer.status}{f': {said}' if said else ''}"
     if answer.status in (401, 403, 407):
         return Unavailable(problem, remedy="Mend the login; the records wait")

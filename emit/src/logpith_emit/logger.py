@@ -29,7 +29,7 @@ from logpith_emit.emitter import EmitSettings, Emitter, destinations_of, level_o
 from logpith_emit.encoding import in_text, shown
 from logpith_emit.errors import LogpithError
 from logpith_emit.settings import load_settings
-from logpith_emit.severity import DEBUG, ERROR, FATAL, INFO, TRACE, WARN
+from logpith_emit.severity import DEBUG, ERROR, FATAL, INFO, TRACE, WARN, severity_number
 
 PREFIX = "LOGPITH_EMIT"
 _MOST_TRACEBACK = 16_384
@@ -52,9 +52,11 @@ class Logger:
         """A logger whose records have these fields, too."""
         return Logger(self.name, {**self._fields, **fields}, self._own)
 
-    def log(self, severity: int, message: str, /, *values: object, **fields: object) -> None:
-        """Says something of a severity: OpenTelemetry's numbers, 1 to 24."""
-        self._say(severity, message, values, fields)
+    def log(self, severity: int | str, message: str, /, *values: object, **fields: object) -> None:
+        """Says something of a severity: OpenTelemetry's numbers, 1 to 24, or a name such as `warning`; what is neither
+        is taken for `info`."""
+        number = severity if isinstance(severity, int) else severity_number(str(severity)) or INFO
+        self._say(number, message, values, fields)
 
     def trace(self, message: str, /, *values: object, **fields: object) -> None:
         emitter = self._own or _EMITTER or the_emitter()

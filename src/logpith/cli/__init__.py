@@ -24,6 +24,7 @@ import errno
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from logpith import __version__
@@ -80,7 +81,9 @@ def _complain(text: str) -> int:
 
     # Lines of ours may follow, such as the place in a query; they stand in, so that no name can forge one.
     lines = [show_hidden(line) for line in in_commands(text).splitlines()]
-    sys.stderr.write("logpith: " + "\n  ".join(lines) + "\n")
+    with suppress(OSError, ValueError, AttributeError):  # nobody may be listening
+        sys.stderr.write("logpith: " + "\n  ".join(lines) + "\n")
+        sys.stderr.flush()
     return ERROR
 
 

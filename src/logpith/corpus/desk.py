@@ -284,7 +284,7 @@ class Desk:
         return self._streams[name]
 
     def _stdin(self) -> TextStream:
-        if not self._may_read_stdin:
+        if not self._may_read_stdin or sys.stdin is None:
             raise BadArgument("standard input cannot be read here", remedy="Name files, folders or globs")
         if STANDARD_INPUT not in self._streams:
             self._streams[STANDARD_INPUT] = TextStream.drain(sys.stdin.buffer, STANDARD_INPUT, now_ns())

@@ -88,6 +88,7 @@ class LiveEmit:
         self._lines = lines
         self._position = position
         self._readers: dict[str, SpoolReader] = {}
+        self._waits = False
         self._seen: dict[str, Damage] = {}
 
     def poll(self, now_ns: int, *, at_once: bool = False) -> Iterator[Delivery]:
@@ -105,7 +106,15 @@ class LiveEmit:
             ) from error
 
     def _follow_folders(self) -> None:
-        """A reader for each spool that there is."""
+        """A reader for each spool that there is; of those that come, files wait for it as well."""
+        if not self._waits:
+            # Else a destination that is quick takes what is said before this looks again, and removes it.
+            with suppress(OSError):  # of a folder that is somebody else's, what is left of it is read
+                Spool(folder=self._base).wait_for_all_below(self._name)
+                for folder in _folders(self._base):
+                    if any(folder.glob("*.place")) or any(folder.glob("*.spool")):
+                        Spool(folder=folder).wait_for(self._name)
+            self._waits = True
         for folder in _folders(self._base):
             key = str(folder.relative_to(self._base))
             if key not in self._readers and any(folder.glob("*.spool")):

@@ -23,6 +23,7 @@ from logpith_emit.shipping.backlog import Backlog
 from logpith_emit.shipping.delivery import LOCK, Delivery, Warn
 from logpith_emit.shipping.shipped import Shipped, further, load_shipped, remove_shipped
 from logpith_emit.spool import Spool
+from logpith_emit.spool.place import BELOW
 from logpith_emit.spool.place import SUFFIX as PLACE
 
 
@@ -212,6 +213,8 @@ def forget(spool: Spool, name: str) -> None:
         offer = nearest(name, names).strip() or f"There are: {', '.join(names) or 'none'}"
         raise NotFound(f"Nothing waits for a destination '{name}'", remedy=offer)
     spool.disk.remove(spool.folder / f"{name}{PLACE}")
+    for folder in (spool.folder, spool.folder.parent):
+        spool.disk.remove(folder / f"{name}{BELOW}")
     remove_shipped(spool, name)
 
 

@@ -38,7 +38,7 @@ from logpith_emit.disk import Disk
 from logpith_emit.errors import BadArgument
 from logpith_emit.spool.durable import DurableWriter
 from logpith_emit.spool.frames import DROPPED_KIND, Damage, Frame, dropped_in, scan
-from logpith_emit.spool.place import begin_places
+from logpith_emit.spool.place import begin_below, begin_places, readers_of_all
 from logpith_emit.spool.reader import SpoolReader
 from logpith_emit.spool.segment import ASIDE, Segment, segment_named
 from logpith_emit.spool.writer import SpoolWriter
@@ -194,9 +194,17 @@ class Spool:
         ]
 
     def wait_for(self, name: str) -> None:
-        """Lets files wait for the reader of this name from now on, before it has committed anything."""
+        """Lets files wait for the reader of this name from now on, before it has committed anything; and for those that
+        have said that they wait for all spools here."""
         self.disk.make_folder(self.folder)
-        begin_places(self, name)
+        for reader in dict.fromkeys([name, *readers_of_all(self)]):
+            begin_places(self, reader)
+
+    def wait_for_all_below(self, name: str) -> None:
+        """Lets files here, and in the spools of folders in this one, wait for the reader of this name from now on; also
+        of those that come."""
+        self.disk.make_folder(self.folder)
+        begin_below(self, name)
 
     def reader(self, name: str) -> SpoolReader:
         """What reads everything once, and keeps its place in the folder by this name."""

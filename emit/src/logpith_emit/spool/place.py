@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from logpith_emit.spool import Spool
 
 SUFFIX = ".place"
+BELOW = ".below"
+"""What the file's name ends with that a reader of all spools in a folder and right below it has there."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,19 @@ def begin_places(spool: Spool, name: str) -> None:
     """The file of a reader that has read nothing, unless it has one."""
     with suppress(FileExistsError):
         spool.disk.write_new(spool.folder / f"{name}{SUFFIX}", _with_checksum(b"{}"))
+
+
+def begin_below(spool: Spool, name: str) -> None:
+    """Says that a reader reads this spool, and those of folders in its own, also those that come."""
+    with suppress(FileExistsError):
+        spool.disk.write_new(spool.folder / f"{name}{BELOW}", b"")
+
+
+def readers_of_all(spool: Spool) -> list[str]:
+    """Those that read this spool because they read all in its folder, or in the one above."""
+    folders = (spool.folder, spool.folder.parent)
+    names = [name for folder in folders for name in spool.disk.names(folder)]
+    return [name.removesuffix(BELOW) for name in names if name.endswith(BELOW)]
 
 
 def save_places(spool: Spool, path: Path, places: Mapping[str, Place]) -> None:
