@@ -25,6 +25,7 @@ from logpith.settings import (
 )
 from logpith.sources import source_types
 from logpith.stages import stage_types
+from logpith_emit import EmitSettings
 
 PAGE = Path(__file__).parent / "reference" / "settings.md"
 
@@ -61,10 +62,25 @@ source once; `logpith config show --sources` shows what counts, and which file, 
 """
 
 
+PROGRAMS = """\
+## Of programs that log by logpith_emit
+
+These are no part of the file above: a program names them by `configure(…)`, in the environment
+(`LOGPITH_EMIT_LEVEL`), or in a file of TOML of its own that `LOGPITH_EMIT_SETTINGS` names.
+"""
+
+
 def page() -> str:
     """The text of the page."""
     return "\n".join(
-        [HEAD, *_top(), *_sections(), *_kinds("sources", source_types()), *_kinds("stages", stage_types())]
+        [
+            HEAD,
+            *_top(),
+            *_sections(),
+            *_kinds("sources", source_types()),
+            *_kinds("stages", stage_types()),
+            *_programs(),
+        ]
     )
 
 
@@ -98,6 +114,16 @@ def _kinds(section: str, types: Mapping[str, Any]) -> Iterator[str]:
             )
             yield f"| `{argument.name}` | {default} | {_cell(argument.doc)}{choices} |"
         yield ""
+
+
+def _programs() -> Iterator[str]:
+    yield PROGRAMS
+    yield "| name | default | what |\n| --- | --- | --- |"
+    docs = field_docs(EmitSettings)
+    for field in dataclasses.fields(EmitSettings):
+        default = "" if field.name in ("folder", "destinations") else _default(EmitSettings, field)
+        yield f"| `{field.name}` | {default} | {_cell(docs[field.name])} |"
+    yield ""
 
 
 def _text(kind: type) -> str:
