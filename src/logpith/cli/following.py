@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from logpith.cli.asked import opened_desk
 from logpith.cli.waiting import is_piped_into
-from logpith.cli.words import FOUND, NO_COLOR, NOTHING, Command, Option, Parsed
+from logpith.cli.words import FOUND, NO_COLOR, NOTHING, Command, Option, Parsed, refuse_words
 from logpith_emit.errors import BadArgument, NotFound
 
 if TYPE_CHECKING:
@@ -138,8 +138,7 @@ TAIL = Command(
 def _ship(parsed: Parsed) -> int:
     from logpith_emit.command import main as emit  # only this command needs it
 
-    if parsed.words:
-        raise BadArgument(f"{parsed.words[0]!r} is one word too many", remedy="logpith ship --help")
+    refuse_words(parsed, "logpith ship --help")
     told = [f"--{name}={value}" for name, value in parsed.options.items() if name != "once"]
     return emit(["ship", *(["--once"] if "once" in parsed.options else []), *told])
 

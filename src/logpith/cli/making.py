@@ -6,7 +6,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from logpith.cli.words import Command, Option, Parsed, show
+from logpith.cli.words import Command, Option, Parsed, refuse_words, show
 from logpith_emit.errors import BadArgument
 
 
@@ -89,11 +89,7 @@ CLIENT_CONFIG = Command(
 def _print_skill(parsed: Parsed) -> int:
     from importlib.resources import files
 
-    if parsed.words:
-        raise BadArgument(
-            f"{parsed.words[0]!r} is one word too many",
-            remedy="Write logpith skill > .claude/skills/logpith/SKILL.md",
-        )
+    refuse_words(parsed, "Write logpith skill > .claude/skills/logpith/SKILL.md")
     return show((files("logpith") / "skill" / "SKILL.md").read_text(encoding="utf-8").rstrip("\n"))
 
 

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 
 from logpith.cli.arguments import tools_by_command
 from logpith.cli.questions import run_tool
-from logpith.cli.words import CONFIG_FILE, DATA_DIR, NO_COLOR, Command, Option, Parsed, own_settings
+from logpith.cli.words import (
+    CONFIG_FILE,
+    DATA_DIR,
+    NO_COLOR,
+    Command,
+    Option,
+    Parsed,
+    own_settings,
+    refuse_words,
+)
 from logpith_emit.errors import BadArgument, LogpithError
 
 if TYPE_CHECKING:
@@ -32,10 +41,7 @@ _LISTENING = (
 def _run_demo(parsed: Parsed) -> int:
     from logpith.tour import run_demo
 
-    if parsed.words:
-        raise BadArgument(
-            f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith demo --dir {parsed.words[0]}"
-        )
+    refuse_words(parsed, "Write logpith demo --dir {}")
     if "serve" in parsed.options:
         from logpith.server.serve import DEMO_LINES, ServeOptions, serve  # brings the server
         from logpith.tour import day_of, folder_for
@@ -104,10 +110,7 @@ DEMO = Command(
 def _serve_mcp(parsed: Parsed) -> int:
     from logpith.server.mcp import TIME_LIMIT_S, serve_stdio  # brings the SDK
 
-    if parsed.words:
-        raise BadArgument(
-            f"{parsed.words[0]!r} is one word too many", remedy=f"Write logpith mcp --root {parsed.words[0]}"
-        )
+    refuse_words(parsed, "Write logpith mcp --root {}")
     from logpith.server.toolsets import (
         DEFAULT_TOOLSETS,
         STORED_TOOLSETS,
@@ -184,8 +187,7 @@ MCP = Command(
 def _serve(parsed: Parsed) -> int:
     from logpith.server.serve import ServeOptions, serve  # brings the server
 
-    if parsed.words:
-        raise BadArgument(f"{parsed.words[0]!r} is one word too many", remedy="logpith serve --help")
+    refuse_words(parsed, "logpith serve --help")
     return serve(ServeOptions.of(parsed.options))
 
 

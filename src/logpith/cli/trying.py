@@ -15,6 +15,7 @@ from logpith.cli.words import (
     Command,
     Option,
     Parsed,
+    refuse_words,
     require_word,
     settings_found,
 )
@@ -25,11 +26,7 @@ def _check(parsed: Parsed) -> int:
     from logpith.checking import as_json, as_text, check_settings  # brings the scan
     from logpith.timerange import now_ns
 
-    if parsed.words:
-        raise BadArgument(
-            f"{parsed.words[0]!r} is one word too many",
-            remedy=f"Write logpith check --config {parsed.words[0]}",
-        )
+    refuse_words(parsed, "Write logpith check --config {}")
     named = parsed.options.get("config")
     findings = list(
         check_settings(

@@ -144,3 +144,14 @@ def _environment(options: Mapping[str, str]) -> Mapping[str, str]:
     if "data-dir" in options:
         environment[DATA_VARIABLE] = str(Path(options["data-dir"]).absolute())
     return environment
+
+
+def refuse_words(parsed: Parsed, remedy: str) -> None:
+    """Nothing, where no word stands behind a command that takes none; `{}` in the remedy is the first that does.
+
+    Raises:
+        BadArgument: one does.
+    """
+    if parsed.words:
+        word = parsed.words[0]
+        raise BadArgument(f"{word!r} is one word too many", remedy=remedy.format(word))
