@@ -5,8 +5,6 @@ import socket
 import threading
 from collections.abc import Callable
 from contextlib import closing, contextmanager, suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -216,8 +214,8 @@ def test_what_will_never_be_taken_is_refused(status):
         ("999999", 3_600, 3_600),
         ("", 0, 0),
         ("soon", 0, 0),
-        (format_datetime(datetime.now(UTC) + timedelta(days=9)), 3_600, 3_600),
-        (format_datetime(datetime.now(UTC) - timedelta(days=9)), 0, 0),
+        ("Fri, 31 Dec 2100 10:00:00 GMT", 3_600, 3_600),
+        ("Thu, 01 Jan 2015 10:00:00 GMT", 0, 0),
     ],
 )
 def test_a_server_says_when_to_come_again(told, least_s, most_s):
