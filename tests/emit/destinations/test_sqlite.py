@@ -7,7 +7,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -308,6 +308,19 @@ def test_a_file_that_is_locked_when_it_is_opened_is_prepared_later(path):
 
         other.close()
         live.write(numbered(1))
+    assert messages(path) == ["record 1"]
+
+
+def test_a_file_that_another_begins_at_the_same_time_is_waited_for(path):
+    execute(path, "CREATE TABLE other (x)")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with keeping(path, timeout_s=30).open() as live, ThreadPoolExecutor() as pool:
+        writing = pool.submit(live.write, numbered(1))
+        wait([writing], timeout=0.1)  # long enough to be refused by one that does not wait
+        other.execute("COMMIT")
+
+        writing.result()
     assert messages(path) == ["record 1"]
 
 

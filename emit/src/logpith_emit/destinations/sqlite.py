@@ -202,6 +202,8 @@ class _SQLite:
                 self._path, timeout=self._settings.timeout_s, isolation_level=None, check_same_thread=False
             )
             try:
+                connection.execute("PRAGMA trusted_schema = OFF")
+                _use_wal(connection, self._settings.timeout_s)
                 _prepare(connection, self._settings.table)
             except sqlite3.IntegrityError as error:  # no record is to blame
                 connection.close()
@@ -310,11 +312,21 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def _use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Turns WAL mode on. SQLite refuses that at once, without waiting, to all but one that begin a file together."""
+    until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
+    while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF not in _LOCKED or SYSTEM_CLOCK.monotonic_ns() > until_ns:
+                raise
+            with _transaction(connection):  # begins when the other one is through
+                pass
+
+
 def _prepare(connection: sqlite3.Connection, table: str) -> None:
     """Makes the table with its indexes where it is not there, and adds to one that is there what it lacks."""
-    connection.execute("PRAGMA trusted_schema = OFF")
-    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA journal_size_limit = {_KEPT_WAL_BYTES}")
     if _COLUMNS.keys() <= {*_columns_of(connection, table)} and not _missing_indexes(connection, table):
