@@ -7,7 +7,7 @@
 - **Endings**: a burst, then the program ends one way or another, and what is found is counted: in the files and the
   spool, and of what is sent away at a receiver that is well.
 - **Destinations**: the same paced calls while the records are sent to a receiver that is well, refuses, hangs, lets
-  nobody in, or takes a second for each answer.
+  nobody in, or takes a second for each answer; and calls that follow each other at once.
 """
 
 from __future__ import annotations
@@ -40,6 +40,9 @@ _CALLS = 250
 _OF_A_SECOND = 4
 _THREADS = 8
 _IN_THREADS = 40_000
+_RUNNING = 2_500
+"""In a round, where calls follow each other."""
+
 _BURST = 3_000
 _MANY = 100_000
 _ENDINGS = ("exit", "exception", "sys.exit", "os._exit", "SIGTERM", "SIGINT", "SIGKILL")
@@ -73,7 +76,7 @@ def _calls(setting: Setting, rounds: int, url: str) -> Iterator[Row]:
     with ExitStack() as running:
         programs = _programs(setting, running, {way: (way, url if way in _SENDING else "") for way in ways})
         setting.say(f"  {rounds} rounds of paced calls, {len(programs)} ways")
-        taken = _paced(programs, rounds)
+        taken = _asked(programs, rounds, f"paced {_CALLS}")
         setting.say("  calls from threads")
         rates = {
             way: statistics.median(
@@ -98,14 +101,14 @@ def _calls(setting: Setting, rounds: int, url: str) -> Iterator[Row]:
         )
 
 
-def _paced(programs: Mapping[str, _Program], rounds: int) -> dict[str, list[list[int]]]:
+def _asked(programs: Mapping[str, _Program], rounds: int, order: str) -> dict[str, list[list[int]]]:
     """Nanoseconds of each call, by way and round."""
     taken: dict[str, list[list[int]]] = {name: [] for name in programs}
     for program in programs.values():
-        program.ask(f"paced {_CALLS}")
+        program.ask(order)
     for _ in range(rounds):
         for name, program in programs.items():
-            taken[name].append(program.ask(f"paced {_CALLS}"))
+            taken[name].append(program.ask(order))
     return taken
 
 
@@ -199,10 +202,15 @@ def _while_away(setting: Setting, rounds: int) -> Iterator[Row]:
         }
         programs = _programs(setting, running, {"logpith": ("logpith", ""), **wanted})
         setting.say(f"  {rounds} rounds while destinations are away")
-        taken = _paced(programs, rounds)
+        taken = _asked(programs, rounds, f"paced {_CALLS}")
+        setting.say("  calls that follow each other")
+        at_once = _asked(programs, rounds, f"running {_RUNNING}")
     for name in wanted:
         if name in taken:
             yield _row(f"paced call: {name}", taken[name], "logpith without", taken["logpith"])
+    for name in wanted:
+        if name in at_once:
+            yield _row(f"call after call: {name}", at_once[name], "logpith without", at_once["logpith"])
 
 
 class _Receiver:

@@ -5,6 +5,7 @@
 A program says `ready`, then follows what comes on stdin, a line at a time, and answers with a line of JSON:
 
     paced N          N calls, one a millisecond: nanoseconds of each
+    running N        N calls, one after the other: nanoseconds of each
     tight N THREADS  N calls in all, from so many threads: seconds
     end N HOW        N calls, and then the process ends, one way or another
 
@@ -248,11 +249,20 @@ WAYS: dict[str, Callable[[Path, str], Say]] = {
 
 def paced(say: Say, count: int) -> list[int]:
     """Nanoseconds of each of so many calls, one a millisecond."""
+    return _each(say, count, 1_000_000)
+
+
+def running(say: Say, count: int) -> list[int]:
+    """Nanoseconds of each of so many calls, one after the other."""
+    return _each(say, count, 0)
+
+
+def _each(say: Say, count: int, pause_ns: int) -> list[int]:
     taken = []
     clock = time.perf_counter_ns
     due = clock()
     for number in range(count):
-        due += 1_000_000
+        due += pause_ns
         if (early := due - clock()) > 0:
             time.sleep(early / 1e9)
         values = values_of(number)
@@ -303,7 +313,10 @@ def main() -> None:
         if order == "end":
             end(say, int(count), rest[0])
             return
-        answer = paced(say, int(count)) if order == "paced" else tight(say, int(count), int(rest[0]))
+        if order == "tight":
+            answer: object = tight(say, int(count), int(rest[0]))
+        else:
+            answer = {"paced": paced, "running": running}[order](say, int(count))
         print(json.dumps(answer), flush=True)
 
 
