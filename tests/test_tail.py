@@ -191,6 +191,47 @@ def test_what_programs_say_by_logpith_emit_is_followed_across_processes(tmp_path
     assert [json.loads(one.record.text)["message"] for one in shown] == ["one", "two", "three"]
 
 
+def spilling(folder, other):
+    """Where a program logs whose folder has room for a few records."""
+    return Spool(folder=folder, limit_bytes=500, segment_bytes=1, overflow="spill", spill_folder=other)
+
+
+def test_what_a_program_had_no_room_for_is_followed_where_it_goes_on_once_and_in_order(tmp_path):
+    spool = spilling(tmp_path / "base" / "shop", tmp_path / "base" / "other")
+    turns = iter(range(4))
+
+    with spool.open() as writer:
+
+        def wait():
+            turn = next(turns)
+            for number in range(10 * turn, 10 * turn + 10):
+                writer.append(b'{"level":"info","message":"%d"}' % number, 1)
+            return turn < 3
+
+        shown = list(follow([FollowedSpools(tmp_path / "base")], "", wait))
+
+    assert list(spool.spill_folder.glob("*.spool"))
+    assert [int(json.loads(one.record.text)["message"]) for one in shown] == list(range(30))
+
+
+@pytest.mark.parametrize("named", [["base"], ["base/shop"], ["base/shop", "other/shop"], ["other/shop"]])
+def test_what_a_program_had_no_room_for_is_shown_with_the_rest(tmp_path, monkeypatch, capsys, named):
+    spool = spilling(tmp_path / "base" / "shop", tmp_path / "other" / "shop")
+    with spool.open() as writer:
+        for number in range(20):
+            writer.append(b'{"timestamp":%d,"message":"%d"}' % (number, number), 1)
+    first = len(list(spool.folder.glob("*.spool")))
+    monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "base"))
+    words = [] if named == ["base"] else [str(tmp_path / name) for name in named]
+    with Path(os.devnull).open() as nothing:
+        monkeypatch.setattr(sys, "stdin", nothing)
+
+        assert main(["tail", "-n", "100", *words]) == 0
+
+    shown = [int(json.loads(text)["message"]) for text in capsys.readouterr().out.splitlines()]
+    assert shown == list(range(first if named == ["other/shop"] else 0, 20))
+
+
 KILLED = """
 import os, signal
 from logpith_emit import get_logger

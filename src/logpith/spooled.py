@@ -7,7 +7,7 @@ machine that has never read a log.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -25,6 +25,7 @@ from logpith_emit.record import Record, record_from_mapping
 from logpith_emit.severity import severity_name
 from logpith_emit.spool import Spool
 from logpith_emit.spool.segment import segment_named
+from logpith_emit.spool.spilled import SUFFIX, is_note, without_spilled
 
 TEXT_WIDTH = 4_000
 
@@ -90,9 +91,20 @@ def wanted_by(query: str, now_ns: int) -> Wanted:
     return matcher(parse(query, now_ns=now_ns, end_ns=now_ns)) if query.strip() else lambda _record: True
 
 
+def spools_below(base: Path) -> list[Spool]:
+    """The spools in a folder and below; each reads also what its programs had to write elsewhere."""
+    names = (name for pattern in ("*.spool", f"*{SUFFIX}") for name in base.glob(f"**/{pattern}"))
+    return without_spilled([Spool(folder=folder) for folder in sorted({*_folders_of_spools(names)})])
+
+
+def _folders_of_spools(paths: Iterable[Path]) -> Iterator[Path]:
+    """Where those of some files are that are a spool's."""
+    return (path.parent for path in paths if segment_named(path.parent, path.name) or is_note(path.name))
+
+
 def spooled(base: Path) -> list[Path]:
-    """The files below a folder that programs have logged to, oldest first."""
-    found = [path for path in base.glob("**/*.spool") if segment_named(path.parent, path.name)]
+    """The files that programs have logged to by the spools in a folder and below, oldest first."""
+    found = [segment.path for spool in spools_below(base) for segment in spool.segments()]
     return sorted(found, key=lambda path: (_changed_ns(path), path.name))
 
 
@@ -102,12 +114,13 @@ def spool_folders(words: Sequence[str]) -> list[Path]:
     paths = [Path(word) for word in words]
     folders = [path if path.is_dir() else path.parent for path in paths]
     are_spools = all(
-        any(segment_named(path, name.name) for name in path.glob("*.spool"))
+        any(_folders_of_spools(path.iterdir()))
         if path.is_dir()
         else segment_named(path.parent, path.name) is not None and path.exists()
         for path in paths
     )
-    return list(dict.fromkeys(folders)) if are_spools else []
+    spools = without_spilled([Spool(folder=folder) for folder in dict.fromkeys(folders)])
+    return [spool.folder for spool in spools] if are_spools else []
 
 
 def was_brought(base: Path) -> bool:

@@ -28,10 +28,10 @@ from logpith.files.roots import Roots
 from logpith.files.text import TextStream
 from logpith.quote import Quoter
 from logpith.scan.tally import time_ranks
-from logpith.spooled import TEXT_WIDTH, SpooledRecord, spooled, wanted_by
+from logpith.spooled import TEXT_WIDTH, SpooledRecord, spools_below, wanted_by
 from logpith.timerange import now_ns
 from logpith_emit.errors import LogpithError
-from logpith_emit.spool import Spool, SpoolReader
+from logpith_emit.spool import SpoolReader
 
 WAIT_S = 0.25
 """How long to wait before looking again whether something came."""
@@ -149,11 +149,12 @@ class FollowedSpools:
         return list(self._read_on()), ""
 
     def _read_on(self) -> Iterator[bytes]:
-        for folder in sorted({*self._readers, *(path.parent for path in spooled(self.path))}):
-            if folder not in self._readers:
+        for spool in spools_below(self.path):
+            if spool.folder not in self._readers:
                 # One that never commits: nothing waits for it, and it removes nothing.
-                self._readers[folder] = Spool(folder=folder).reader("tail")
-            yield from (line_of_frame(frame) for _, frame in self._readers[folder].read())
+                self._readers[spool.folder] = spool.reader("tail")
+        for _, reader in sorted(self._readers.items()):
+            yield from (line_of_frame(frame) for _, frame in reader.read())
 
     def matching(self, lines: Sequence[bytes], query: str) -> list[Evidence]:
         """The records among such lines that match."""
