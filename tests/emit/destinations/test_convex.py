@@ -233,6 +233,7 @@ def test_of_single_records_those_before_a_failure_do_not_come_again(app):
     second, *_, fourth, fifth = (record.id for record in numbered(5)[1:])
     assert written.refused.keys() == {second}
     assert written.again == {fourth, fifth}
+    assert "503" in str(written.why_again)
     assert app.messages == ["record 1", "record 3", "record 4", "record 5"]
     assert len(app.asked) == 4
 

@@ -467,7 +467,8 @@ def test_items_that_fail_for_now_come_again_and_others_do_not(search_node, setti
             (letter,) = DeadLetters(delivery.spool, "d").read()
             assert letter["record"]["message"] == "record 6"
             assert letter["reason"] == "400 document_parsing_exception: as the test said"
-            assert (delivery.shipped.sent, delivery.shipped.retried) == (19, 6)
+            assert (delivery.shipped.sent, delivery.shipped.retried, delivery.shipped.errors) == (19, 6, 2)
+            assert "takes only 17 of 20 records now: 429 es_rejected" in delivery.warnings[0][0]
             assert any("429 es_rejected_execution_exception" in problem for problem, _ in delivery.warnings)
     assert told() == [message for message in said if message != "record 6"]
 

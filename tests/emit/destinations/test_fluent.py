@@ -37,8 +37,8 @@ class Receiver:
     shared_key: str = ""
     password: str = ""
     acknowledges: bool = True
-    silent: set = field(default_factory=set)
-    """Tags of which it acknowledges nothing."""
+    unwelcome: set = field(default_factory=set)
+    """Tags at which it ends the connection."""
 
     name: str = "receiver"
     tls: ssl.SSLContext | None = None
@@ -71,7 +71,9 @@ class Receiver:
             assert option["size"] == len(taken)
             assert len(b64decode(option["chunk"], validate=True)) == 16
             self.chunks.append((tag, taken, option))
-            if self.acknowledges and tag not in self.silent:
+            if tag in self.unwelcome:
+                return
+            if self.acknowledges:
                 connection.sendall(msgpack.packb({"ack": option["chunk"]}))
 
     def _knows(self, connection, coming):
@@ -237,16 +239,36 @@ def test_a_record_goes_under_its_own_tag_where_that_is_wanted_and_plain(receiver
 
 
 def test_what_one_tag_has_acknowledged_does_not_come_again_for_another(receiver):
-    receiver.silent.add("logpith.b")
+    receiver.unwelcome.add("logpith.b")
     records = tagged("a", "b", "a", "c")
-    with destination_to(receiver.port, by_tag=True, timeout_s=0.2).open() as live:
+    with destination_to(receiver.port, by_tag=True).open() as live:
         written = live.write(records)
         assert written.again == {"7f-1", "7f-3"}
-        with pytest.raises(Unavailable, match="did not acknowledge"):
+        assert "ended the connection" in str(written.why_again)
+        with pytest.raises(Unavailable, match="ended the connection"):
             live.write([records[1], records[3]])
-        receiver.silent.clear()
+        receiver.unwelcome.clear()
         assert live.write([records[1], records[3]]) == ALL_WRITTEN
 
+    assert [tag for tag, _, _ in receiver.chunks].count("logpith.a") == 1
+
+
+def test_a_failure_at_a_later_tag_is_counted_and_told(receiver, tmp_path):
+    receiver.unwelcome.add("logpith.b")
+    destination = destination_to(receiver.port, by_tag=True, first_retry_s=0.001, most_retry_s=0.002)
+    with delivering(tmp_path, destination) as delivery:
+        with delivery.spool.open() as writer:
+            for record in tagged("a", "b", "a"):
+                writer.append(record.text, 1)
+        delivery.wait_for_failures()
+        (problem, _), *_ = delivery.warnings
+        assert "ended the connection" in problem
+        receiver.unwelcome.clear()
+        delivery.wait()
+
+        assert delivery.shipped.sent == 3
+        # One record failed each time.
+        assert delivery.shipped.errors == delivery.shipped.retried == len(delivery.warnings)
     assert [tag for tag, _, _ in receiver.chunks].count("logpith.a") == 1
 
 

@@ -313,6 +313,56 @@ def test_items_that_are_refused_or_wanted_again_are_told_apart(spool, ship):
     assert (shipped.sent, shipped.refused, shipped.retried) == (5, 1, 1)
 
 
+@pytest.mark.parametrize(
+    ("why", "problem"),
+    [
+        (Unavailable("the second shelf is full", remedy="Make room"), "the second shelf is full"),
+        (None, "4 of 6 records are to be written again"),
+    ],
+)
+def test_what_is_wanted_again_counts_as_an_error_which_is_told(spool, told, why, problem):
+    may_pass, seen = threading.Event(), threading.Event()
+
+    def takes_two(records):
+        if may_pass.is_set():
+            return None
+        if len(records) < 6:
+            seen.set()
+            assert may_pass.wait(SOON_S)
+            return None
+        return Written(again=frozenset(record.id for record in records[2:]), why_again=why)
+
+    say(spool, 6)
+    destination = Scripted(act=takes_two)
+    shipper = shipper_of(spool, {"d": destination}, told)
+    shipper.start()
+
+    assert seen.wait(SOON_S)
+    shipped = shipper.shipped["d"]
+    assert (shipped.state, shipped.errors, shipped.retried) == ("retrying", 1, 4)
+    assert problem in shipped.last_error
+    assert told[0][0] == f"d: {problem}"
+    may_pass.set()
+    assert shipper.flush(SOON_S)
+    assert shipper.close(SOON_S)
+    assert destination.records == [f"record {number}" for number in range(1, 7)]
+    shipped = status_of(spool)[0].shipped
+    assert (shipped.sent, shipped.errors, shipped.retried) == (6, 1, 4)
+
+
+def test_who_wants_some_again_later_is_not_asked_before(spool):
+    def busy(records):
+        why = Unavailable("busy", remedy="wait", retry_after_s=5_000)
+        return Written(again=frozenset(record.id for record in records), why_again=why)
+
+    say(spool, 1)
+    destination = Scripted(act=busy)
+
+    seen = pauses(shipper_of(spool, {"d": destination}), destination, 3)
+
+    assert min(seen) > 4_900
+
+
 def test_whatever_a_destination_raises_delivery_goes_on(spool, ship, told):
     raised = iter([ZeroDivisionError("no"), KeyError("x"), RuntimeError(), None])
 

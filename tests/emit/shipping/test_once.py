@@ -9,8 +9,9 @@ from typing import ClassVar
 
 import pytest
 
+from logpith_emit.clock import ManualClock
 from logpith_emit.command import main
-from logpith_emit.destinations import ALL_WRITTEN, Destination
+from logpith_emit.destinations import ALL_WRITTEN, Destination, Written
 from logpith_emit.destinations.memory import MemoryDestination
 from logpith_emit.errors import Unavailable
 from logpith_emit.shipping import Shipper, once, status_of
@@ -110,6 +111,27 @@ def test_who_comes_back_in_time_gets_all(spools):
         return ALL_WRITTEN
 
     _, waiting = ship(spools, wait_s=NEVER_S, far=Asked(write=write, **QUICK))
+
+    assert waiting == {"far": 0}
+
+
+def test_who_takes_a_part_each_time_is_not_given_up(spools, monkeypatch):
+    clock, looked = ManualClock(), threading.Event()
+    look = once._Left.look
+
+    def seen(left):
+        look(left)
+        looked.set()
+
+    def takes_one(records):
+        looked.clear()
+        assert looked.wait(60)
+        clock.advance(10_000_000_000)
+        return Written(again=frozenset(record.id for record in records[1:]))
+
+    monkeypatch.setattr(once, "SYSTEM_CLOCK", clock)
+    monkeypatch.setattr(once._Left, "look", seen)
+    _, waiting = ship(spools[:1], wait_s=60.0, far=Asked(write=takes_one, **QUICK))
 
     assert waiting == {"far": 0}
 

@@ -53,6 +53,12 @@ def test_a_destination_gets_a_record_even_one_that_it_does_not_want():
         (SystemExit(3), "RuntimeError: SystemExit: 3"),
         (lambda records: Written(refused={records[0].id: "odd"}), "it refuses the record: odd"),
         (lambda records: Written(again=frozenset({records[0].id})), "it does not take the record now"),
+        (
+            lambda records: Written(
+                again=frozenset({records[0].id}), why_again=Unavailable("it is full", remedy="make room")
+            ),
+            "it is full",
+        ),
         (lambda _: None, "AttributeError"),
     ],
 )

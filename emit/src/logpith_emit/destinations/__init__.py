@@ -6,7 +6,7 @@ What each destination owes:
 - `open()` gives the live destination. It reaches for nothing that may be away: where a server is down, `write` says
   so, and a later `write` finds it again.
 - `write` takes some records and returns when they are safe where they go: acknowledged by a server, synced to a disk.
-  What it returns says which of them are not: refused for good, each with a reason, or to be written again.
+  What it returns says which of them are not: refused for good, each with a reason, or to be written again, and why.
 - `Unavailable` tells that nothing is known to be safe: the same records come again, with the same ids. So a
   destination that can keep a record once by its id does, and says `once`. A login that is refused is Unavailable, too:
   it may be mended. `Refused` tells that these records will never be taken; they then come one by one, to find which.
@@ -34,7 +34,7 @@ from pkgutil import iter_modules
 from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 from logpith_emit.entry import FIELDS, LogEntry, entry_of
-from logpith_emit.errors import BadArgument, Refused, nearest
+from logpith_emit.errors import BadArgument, Refused, Unavailable, nearest
 from logpith_emit.settings import settings_of_table
 from logpith_emit.severity import severity_number
 
@@ -95,6 +95,9 @@ class Written:
 
     again: frozenset[str] = frozenset()
     """Ids of those that may be taken later."""
+
+    why_again: Unavailable | None = None
+    """Why these were not taken now."""
 
 
 ALL_WRITTEN = Written()

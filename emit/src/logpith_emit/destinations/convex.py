@@ -107,11 +107,12 @@ class _OneByOne:
                 self._live.write([record])
             except Refused as error:
                 refused[record.id] = error.problem
-            except Unavailable:
+            except Unavailable as error:
                 if at == 0:
                     raise
-                # Those before are safe; the next write begins with this one, and tells what is wrong.
-                return Written(refused=refused, again=frozenset(left.id for left in records[at:]))
+                # Those before are safe; the next write begins with this one.
+                again = frozenset(left.id for left in records[at:])
+                return Written(refused=refused, again=again, why_again=error)
         return Written(refused=refused)
 
     query = write_only

@@ -235,12 +235,16 @@ class _Elasticsearch:
         refused = {
             known: one.reason for known, one in results.items() if one.reason and not one.may_be_mended
         }
+        if not again:
+            return Written(refused=refused)
+        taken = f"only {len(results) - len(again)} of {len(results)}" if len(again) < len(results) else "no"
+        why = Unavailable(
+            f"{self._cluster.shown} takes {taken} records now: {next(iter(again.values()))}",
+            remedy="See to that server",
+        )
         if len(again) == len(results):
-            raise Unavailable(
-                f"{self._cluster.shown} takes no records now: {again[records[0].id]}",
-                remedy="See to that server",
-            )
-        return Written(refused=refused, again=frozenset(again))
+            raise why
+        return Written(refused=refused, again=frozenset(again), why_again=why)
 
     def _see_to_template(self) -> None:
         """Makes the index template if it is missing.

@@ -147,15 +147,17 @@ class _Forward:
             except ValueError as error:  # where JSON may be nested deeper than this
                 refused[record.id] = f"it cannot be packed: {error}"
         left = {record.id for entries in by_tag.values() for record, _ in entries}
+        failure: Unavailable | None = None
         for number, (tag, entries) in enumerate(by_tag.items()):
             try:
                 self._send_entries(tag, entries, until_ns)
-            except Unavailable:
+            except Unavailable as error:
                 if not number:
                     raise
-                break  # what was acknowledged before need not come again
+                failure = error  # what was acknowledged before need not come again
+                break
             left -= {record.id for record, _ in entries}
-        return Written(refused=refused, again=frozenset(left))
+        return Written(refused=refused, again=frozenset(left), why_again=failure)
 
     query = write_only
 

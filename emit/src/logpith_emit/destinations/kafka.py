@@ -201,9 +201,12 @@ class _Kafka:
     def _written(self, number: int, errors: Mapping[str, KafkaError]) -> Written:
         refused = {known: error.str() for known, error in errors.items() if error.name() in _ABOUT_RECORDS}
         again = frozenset(errors.keys() - refused.keys())
-        if len(again) == number and self._producer is not None:
-            raise self._producer.unavailable(errors[next(iter(again))])
-        return Written(refused=refused, again=again)
+        if not again or self._producer is None:
+            return Written(refused=refused, again=again)
+        why = self._producer.unavailable(errors[next(iter(again))])
+        if len(again) == number:
+            raise why
+        return Written(refused=refused, again=again, why_again=why)
 
     query = write_only
 

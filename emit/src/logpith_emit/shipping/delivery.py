@@ -434,6 +434,7 @@ class Delivery:
                         for record in asked
                         if record.id in written.again and record.id not in written.refused
                     ]
+                    why_again = written.why_again
             except Refused as error:
                 self.shipped.count_error(told_of(error), self._clock.now_ns())
                 if len(asked) == 1:
@@ -463,8 +464,12 @@ class Delivery:
             else:
                 self._pace.went(was_all=not left)
             if again:
-                self.shipped.retried += len(again)
-                self._wait_to_retry(max(failures, 1), None)
+                failure = why_again or Unavailable(
+                    f"{len(again)} of {len(asked)} records are to be written again",
+                    remedy="They wait in the spool",
+                )
+                self._fail(max(failures, 1), failure, len(again))
+                self._wait_to_retry(max(failures, 1), failure)
                 left = self._without_aged(left, taken)
 
     def _without_aged(self, records: list[Outgoing], taken: _Taken) -> list[Outgoing]:

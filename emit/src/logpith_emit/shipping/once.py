@@ -89,12 +89,12 @@ class _Left:
         """Whether another process delivered all of it."""
 
         self._shipper = shipper
-        self._moved = -1
+        self._moved = (-1, -1)
         self._moved_ns = self._asked_ns = SYSTEM_CLOCK.monotonic_ns()
         self._errors = (load_shipped(self.spool, name) or self.shipped).errors
         """How many there had been before."""
 
-        self._counted: tuple[int, int | None] = (-2, None)
+        self._counted: tuple[tuple[int, int], int | None] = ((-2, -2), None)
 
     def begin(self, timeout_s: float, done: SimpleQueue[_Left]) -> None:
         """Tells `done` when nothing is left that was there now."""
@@ -119,7 +119,8 @@ class _Left:
                     self.is_brought_by_others = not status.waiting
         self.shipped = shipped
         self.next_try_s = self._shipper.next_try_s.get(self.name, 0.0)
-        moved = shipped.sent + shipped.refused + shipped.unwanted + sum(shipped.dropped.values())
+        done = shipped.sent + shipped.refused + shipped.unwanted + sum(shipped.dropped.values())
+        moved = (done, shipped.last_sent_ns)  # the latter also where it takes a part of what it gets
         if moved != self._moved or not self.is_failing:
             self._moved, self._moved_ns = moved, now_ns
 

@@ -50,6 +50,8 @@ def try_out(destination: Destination, clock: Clock) -> Trial:
         with somebody_elses(), destination.open() as live:
             written = live.write([record])
             refused, again = list(written.refused.values()), bool(written.again)
+            if again and written.why_again is not None:
+                raise written.why_again
     except LogpithError as error:
         return _failed(error.problem, error.remedy)
     except Exception as error:  # noqa: BLE001 - whatever somebody's destination raises is what is asked for
