@@ -245,7 +245,8 @@ class FaultProxy:
         listener.listen(0)
         for _ in range(4):
             filler = socket.socket()
-            filler.setblocking(False)
+            # The first is there when the next comes, so that whoever comes after all of them finds no room.
+            filler.setblocking(not self._fillers)
             filler.connect_ex((HOST, self.port))
             self._fillers.append(filler)
 

@@ -369,9 +369,10 @@ import sys
 def tell(event, args):
     if event == "tempfile.mkdtemp" and "draft-" in args[0]:
         print("begun", flush=True)
+        sys.stdin.readline()
 sys.addaudithook(tell)
 """
-"""What lets a process say that it begins to write an index."""
+"""What lets a process say that it begins to write an index, and wait there to be killed."""
 
 BUILD = """
 import os, sys
@@ -389,9 +390,9 @@ def test_two_processes_may_build_the_same_index_and_one_may_be_killed(tmp_path, 
     path.write_text("\n".join(lines_of(12, 60_000)) + "\n")
     command = [sys.executable, "-c", BUILD, str(path)]
     telling = [sys.executable, "-c", TELLING + BUILD, str(path)]
-    killed = subprocess.Popen(telling, stdout=subprocess.PIPE)
-    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
+    killed = subprocess.Popen(telling, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert killed.stdout.readline() == b"begun\n"
+    both = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]
     killed.kill()
     killed.communicate()
 

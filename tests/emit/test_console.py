@@ -56,8 +56,16 @@ def terminal():
     if not hasattr(os, "openpty"):
         pytest.skip("this system has no terminals of its own making")
     person, program = os.openpty()
+
+    def seen():
+        """What has come, up to the end of a line: the system passes it on in pieces."""
+        text = b""
+        while not text.endswith(b"\n"):
+            text += os.read(person, 65_536)
+        return text.decode().replace("\r\n", "\n")
+
     with os.fdopen(program, "w") as stream:
-        yield stream, lambda: os.read(person, 65_536).decode().replace("\r\n", "\n")
+        yield stream, seen
     os.close(person)
 
 

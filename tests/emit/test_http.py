@@ -13,6 +13,7 @@ from fault_proxy import Buffer, read_request
 from logpith_emit.errors import BadArgument, Refused, Unavailable
 from logpith_emit.http import MOST_ANSWER_BYTES, HttpClient
 from services.certificates import certificate
+from services.ports import free_port
 from web_stand_in import reply, web_server
 
 SHORT_S = 0.3
@@ -180,10 +181,10 @@ def test_a_connection_that_the_server_ends_is_not_used_again():
 
 
 def test_nobody_listens():
-    with speaking() as url:
-        pass
-
-    with asking(url) as client, pytest.raises(Unavailable, match="cannot be reached: Connection refused"):
+    with (
+        asking(f"http://127.0.0.1:{free_port()}", 60) as client,
+        pytest.raises(Unavailable, match="cannot be reached: Connection refused"),
+    ):
         client.post(b"x")
 
 

@@ -411,6 +411,7 @@ def test_what_the_spool_drops_is_said(tmp_path, capsys):
 
 BAD = """
 service = "shop"
+drain_s = 60
 
 [destinations.good]
 type = "file"

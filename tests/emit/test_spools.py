@@ -11,6 +11,9 @@ from logpith_emit.errors import BadArgument
 from logpith_emit.logger import Logger
 from logpith_emit.spools import Shippers, Warnings, spools_of
 
+SOON_S = 60
+"""A deadline, not a wait."""
+
 
 @pytest.fixture(autouse=True)
 def at_home(tmp_path, monkeypatch):
@@ -25,7 +28,8 @@ def say(service, *messages):
 
 
 def to_file(path, **more):
-    return EmitSettings(destinations={"file": {"type": "file", "path": str(path)}}, **more)
+    destinations = {"file": {"type": "file", "path": str(path)}}
+    return EmitSettings(destinations=destinations, drain_s=SOON_S, **more)
 
 
 def messages(path):

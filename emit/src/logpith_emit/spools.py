@@ -102,7 +102,7 @@ class Shippers:
         self._destinations = _usable_destinations(settings)
         self._settings = settings
         for shipper in self._shippers.values():
-            shipper.use(self._destinations)
+            shipper.use(self._destinations, deadline_s=settings.drain_s)
 
     def close(self) -> bool:
         """Whether all is delivered that was there; what is not within `drain_s` stays in its spool."""

@@ -17,6 +17,9 @@ from logpith_emit.logger import Logger
 from logpith_emit.shipping import status_of
 from logpith_emit.spool import DROPPED_KIND, Spool
 
+SOON_S = 60
+"""A deadline, not a wait."""
+
 
 def messages(path):
     return [json.loads(line)["message"] for line in path.read_bytes().splitlines()]
@@ -28,6 +31,7 @@ def test_what_is_said_comes_to_each_destination(tmp_path):
         EmitSettings(
             service="shop",
             folder=tmp_path / "spool",
+            drain_s=SOON_S,
             destinations={"memory": memory, "file": {"type": "file", "path": str(path)}},
         )
     )
@@ -68,7 +72,8 @@ def test_what_a_destination_logs_by_itself_is_not_logged_for_ever(tmp_path):
             said.append("opening")
             return super().open()
 
-    emitter = Emitter(EmitSettings(folder=tmp_path / "spool", destinations={"chatty": (chatty := Chatty())}))
+    destinations = {"chatty": (chatty := Chatty())}
+    emitter = Emitter(EmitSettings(folder=tmp_path / "spool", drain_s=SOON_S, destinations=destinations))
     log = Logger("x", {}, emitter)
     log.info("one")
     emitter.close()
@@ -98,7 +103,7 @@ if ending in ("SIGTERM", "SIGKILL", "SIGINT"):
 """
 
 SETTINGS = """
-drain_s = 5
+drain_s = 60
 
 [destinations.local]
 type = "file"
@@ -117,7 +122,11 @@ def test_however_a_program_ends_all_of_it_is_delivered_in_the_end(tmp_path, endi
     }
 
     subprocess.run(
-        [sys.executable, "-c", ENDS, ending], env=environment, capture_output=True, check=False, timeout=60
+        [sys.executable, "-c", ENDS, ending],
+        env=environment,
+        capture_output=True,
+        check=False,
+        timeout=2 * SOON_S,
     )
     shipped = subprocess.run(
         [sys.executable, "-m", "logpith_emit", "ship", "--once"],
@@ -125,7 +134,7 @@ def test_however_a_program_ends_all_of_it_is_delivered_in_the_end(tmp_path, endi
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=2 * SOON_S,
     )
 
     assert (shipped.returncode, shipped.stderr) == (0, "")
@@ -177,6 +186,8 @@ log = logpith_emit.get_logger("shop")
 for number in range(records):
     log.info(f"call {number} answered", call_id=f"CA{number:08d}", duration_ms=number % 310)
     if number == records // 10:
+        while not emitter.shipper.shipped["dead"].retried:  # it has loaded what it needs, and holds its first batch
+            emitter.shipper.flush(0.01)
         early = getrusage(RUSAGE_SELF).ru_maxrss
 late = getrusage(RUSAGE_SELF).ru_maxrss
 emitter.close()

@@ -247,7 +247,7 @@ def test_a_write_that_takes_too_long_is_tried_again():
 
 def test_what_is_given_up_is_counted_and_said_once_without_secrets(capsys):
     async def program():
-        wrapper = RetryWrapper(Raising(), retry_delay_ms=0)
+        wrapper = RetryWrapper(Raising(), retry_delay_ms=0, deadline_s=60)
         for _ in range(50):
             await wrapper.write(ENTRY)
         await wrapper.close()
@@ -281,7 +281,7 @@ def test_entries_are_written_in_their_order():
     entries = numbered_entries(500)
 
     async def program():
-        wrapper = RetryWrapper(kept)
+        wrapper = RetryWrapper(kept, deadline_s=60)
         for entry in entries:
             await wrapper.write(entry)
         await wrapper.close()

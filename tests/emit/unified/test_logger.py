@@ -473,7 +473,7 @@ def test_another_destination_takes_over_and_the_one_before_is_closed_with_all_it
     UnifiedLogger.initialize(kept)
     logging.getLogger("shop").info("one")
 
-    UnifiedLogger.initialize(ours)
+    UnifiedLogger.initialize(ours, deadline_s=SOON_S)
     UnifiedLogger.initialize(ours)  # again: nothing is closed, nothing comes twice
     logging.getLogger("shop").info("two")
     loguru.logger.info("three")
