@@ -1,24 +1,54 @@
-"""A spool, and what delivers it to one destination, for tests of what becomes of records when that fails."""
+"""A spool, and what delivers it to one destination, for tests of what becomes of records when that fails.
+
+What each destination owes that is reached over a network stands here once, as checks that its tests call:
+
+    def test_whatever_goes_wrong_all_comes(server, tmp_path):
+        with fault_proxy(server.port) as proxy:
+            destination = MyDestination(port=proxy.port, timeout_s=0.2)
+            check_faults(tmp_path, destination, proxy, [*ANYWHERE, CutRequest(100)], lambda: server.messages)
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from fault_proxy import (
+    Answer,
+    BlackHole,
+    CutRequest,
+    CutResponse,
+    Fault,
+    FaultProxy,
+    Garbage,
+    Hang,
+    Refuse,
+    Slow,
+)
 from logpith_emit.clock import ManualClock
 from logpith_emit.destinations import Destination
 from logpith_emit.shipping import Shipper
 from logpith_emit.shipping.shipped import Shipped
 from logpith_emit.spool import Spool
 from logpith_emit.testing import numbered
+from services.server import Server
 
 SOON_S = 60
 """A deadline, not a wait."""
 
 NAME = "d"
+
+Messages = Callable[[], list[str]]
+"""All that stand where the records went, in the order that they came."""
+
+ANYWHERE = (Refuse(), Hang(), BlackHole(), Slow(20), CutRequest(0), CutResponse(0), Garbage())
+"""What may go wrong on the way to any server."""
+
+OVER_HTTP = (*ANYWHERE, CutResponse(12), Answer(401), Answer(429), Answer(500), Answer(503))
+"""What may go wrong on the way to one that speaks HTTP."""
 
 
 class Delivering:
@@ -55,10 +85,14 @@ class Delivering:
     def wait_for_failures(self, number: int = 1) -> None:
         """Returns when so many more writes have failed."""
         wanted = len(self.warnings) + number
+        self.wait_until(lambda: len(self.warnings) >= wanted)
+
+    def wait_until(self, is_so: Callable[[], bool], *, look_every_s: float = 0.01) -> None:
+        """Returns when it is; meanwhile what can be delivered is."""
         deadline = time.monotonic() + SOON_S
-        while len(self.warnings) < wanted:
-            assert time.monotonic() < deadline, self.warnings
-            self.shipper.flush(0.01)
+        while not is_so():
+            assert time.monotonic() < deadline, self.warnings[-3:]
+            self.shipper.flush(look_every_s)
 
 
 @contextmanager
@@ -66,5 +100,60 @@ def delivering(folder: Path, destination: Destination) -> Iterator[Delivering]:
     """Delivers what is said from now on."""
     made = Delivering(folder, destination)
     made.shipper.start()
-    yield made
-    assert made.shipper.close(SOON_S), made.warnings[-3:]
+    try:
+        yield made
+        assert made.shipper.close(SOON_S), made.warnings[-3:]
+    finally:
+        made.shipper.close(0)  # of a test that has failed, so that it delivers nothing to the next one
+
+
+def check_faults(
+    folder: Path,
+    destination: Destination,
+    proxy: FaultProxy,
+    faults: Sequence[Fault],
+    messages: Messages,
+    *,
+    at_once: int = 3,
+) -> None:
+    """Whatever goes wrong on the way, which is through the proxy, all arrives in its order that is said meanwhile, so
+    many records `at_once`; each of them once, if the destination says so."""
+    with delivering(folder, replace(destination, first_retry_s=0.001, most_retry_s=0.002)) as delivery:
+        said = delivery.say(1)
+        delivery.wait()
+        for fault in faults:
+            proxy.fault = fault
+            said += delivery.say(at_once)
+            delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
+            proxy.fault = None
+            delivery.wait()
+
+            assert arrived(destination, messages) == said, fault
+        assert (delivery.shipped.sent, delivery.shipped.refused) == (len(said), 0)
+
+
+def check_killed(folder: Path, destination: Destination, server: Server, messages: Messages) -> None:
+    """All arrives that is said before and after a server is killed under way, and comes again; once, as above."""
+    with delivering(folder, destination) as delivery:
+        before = delivery.say(1_000)
+        delivery.wait_until(lambda: delivery.shipped.sent > 0, look_every_s=0.001)
+        server.kill()
+        after = delivery.say(1_000)
+        delivery.wait_for_failures(2)
+        server.start()
+        delivery.wait()
+
+    # Of two that write to a spool each one's records keep their order.
+    found = arrived(destination, messages)
+    assert [message for message in found if message not in after] == before
+    assert [message for message in found if message in after] == after
+
+
+def arrived(destination: Destination, messages: Messages) -> list[str]:
+    """The messages, each where it came first unless it may come only once."""
+    return messages() if destination.once else list(dict.fromkeys(messages()))
+
+
+def by_number(messages: Iterable[str]) -> list[str]:
+    """Those that were said, in their order, from where they have none."""
+    return sorted(messages, key=lambda message: int(message.split()[1]))

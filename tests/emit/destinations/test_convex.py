@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from delivering import delivering
-from fault_proxy import Answer, BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
+from delivering import OVER_HTTP, check_faults, delivering
+from fault_proxy import Answer, CutRequest, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing, destination_of
 from logpith_emit.destinations.convex import KEYS, ConvexDestination
 from logpith_emit.entry import LogEntry
@@ -238,38 +238,12 @@ def test_of_single_records_those_before_a_failure_do_not_come_again(app):
     assert len(app.asked) == 4
 
 
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(0),
-    CutRequest(500),
-    CutResponse(0),
-    CutResponse(12),
-    Garbage(),
-    Answer(401),
-    Answer(429),
-    Answer(500),
-)
-
-
 @pytest.mark.parametrize("batch", [True, False])
 def test_whatever_goes_wrong_all_stands_there_once(app, tmp_path, batch):
     with served(app) as given, fault_proxy(port_of(given), http=True) as proxy:
         given |= {"endpoint_url": f"{proxy.url}/logs/ingest", "batch": batch}
-        destination = ConvexDestination(timeout_s=0.2, first_retry_s=0.001, most_retry_s=0.002, **given)
-        with delivering(tmp_path, destination) as delivery:
-            said = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(3)
-                delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
-                proxy.fault = None
-                delivery.wait()
-
-                assert app.messages == said, fault
+        destination = ConvexDestination(timeout_s=0.2, **given)
+        check_faults(tmp_path, destination, proxy, [*OVER_HTTP, CutRequest(500)], lambda: app.messages)
 
 
 def port_of(given):

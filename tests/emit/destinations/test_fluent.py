@@ -17,8 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
+from delivering import ANYWHERE, check_faults, delivering
+from fault_proxy import CutRequest, CutResponse, Garbage, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing
 from logpith_emit.destinations.fluent import FluentDestination
 from logpith_emit.entry import entry_of
@@ -473,33 +473,11 @@ def test_what_is_no_acknowledgement_is_unavailable(receiver, answer):
         assert live.write(numbered(1)) == ALL_WRITTEN
 
 
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(0),
-    CutRequest(100),
-    CutResponse(0),
-    CutResponse(2),
-    Garbage(),
-)
-
-
 def test_whatever_goes_wrong_all_comes(receiver, tmp_path):
     with fault_proxy(receiver.port) as proxy:
-        destination = destination_to(proxy.port, timeout_s=0.2, first_retry_s=0.001, most_retry_s=0.002)
-        with delivering(tmp_path, destination) as delivery:
-            said = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(3)
-                delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
-                proxy.fault = None
-                delivery.wait()
-
-                assert receiver.messages == said, fault
+        destination = destination_to(proxy.port, timeout_s=0.2)
+        faults = [*ANYWHERE, CutRequest(100), CutResponse(2)]
+        check_faults(tmp_path, destination, proxy, faults, lambda: receiver.messages)
 
 
 def test_a_connection_that_was_ended_meanwhile_is_replaced(receiver):

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from delivering import delivering
-from fault_proxy import Answer, BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
+from delivering import OVER_HTTP, check_faults, delivering
+from fault_proxy import Answer, CutRequest, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN
 from logpith_emit.destinations.http import HttpDestination
 from logpith_emit.entry import entry_of
@@ -138,8 +138,6 @@ def test_what_is_no_address_is_refused_at_once():
 
 # ── What goes wrong on the way ──────────────────────────────────────────────────────────────────────────────
 
-QUICK = {"timeout_s": 0.2, "first_retry_s": 0.001, "most_retry_s": 0.002}
-
 
 def test_a_record_that_is_refused_becomes_a_dead_letter_and_its_neighbours_pass(tmp_path):
     intake = Intake(refuses=["record 42"])
@@ -175,38 +173,12 @@ def test_it_comes_again_when_a_server_says_so(intake):
     assert len(intake.records) == 3
 
 
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(0),
-    CutRequest(300),
-    CutResponse(0),
-    CutResponse(12),
-    Garbage(),
-    Answer(401),
-    Answer(429),
-    Answer(500),
-    Answer(503),
-    Answer(307, {"Location": "http://127.0.0.1:9/"}),
-)
-
-
 def test_whatever_goes_wrong_all_comes(intake, tmp_path):
+    elsewhere = Answer(307, {"Location": "http://127.0.0.1:9/"})
     with served(intake) as given, fault_proxy(port_of(given), http=True) as proxy:
-        destination = HttpDestination(**{**given, **QUICK, "url": proxy.url})
-        with delivering(tmp_path, destination) as delivery:
-            said = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(3)
-                delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
-                proxy.fault = None
-                delivery.wait()
-
-                assert list(dict.fromkeys(intake.messages)) == said, fault
+        destination = HttpDestination(**{**given, "url": proxy.url}, timeout_s=0.2)
+        faults = [*OVER_HTTP, CutRequest(300), elsewhere]
+        check_faults(tmp_path, destination, proxy, faults, lambda: intake.messages)
 
 
 def port_of(given):

@@ -12,8 +12,8 @@ import confluent_kafka
 import pytest
 from confluent_kafka import admin
 
-from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
+from delivering import ANYWHERE, by_number, check_faults, delivering
+from fault_proxy import CutRequest, CutResponse, Garbage, fault_proxy
 from logpith_emit.command import main
 from logpith_emit.destinations import ALL_WRITTEN, destination_of
 from logpith_emit.destinations.kafka import KafkaDestination, _options
@@ -74,6 +74,17 @@ def read(kafka, topic):
 def told(read):
     """told(): what the messages of the topic say."""
     return lambda: [entry_in(message).message for message in read()]
+
+
+@pytest.fixture
+def told_once(read):
+    """told_once(): the same in its order, to a consumer that passes by ids that it has seen."""
+
+    def messages():
+        by_id = {dict(message.headers())["id"]: entry_in(message).message for message in read()}
+        return by_number(by_id.values())
+
+    return messages
 
 
 def entry_in(message):
@@ -229,43 +240,20 @@ def test_of_a_batch_that_a_topic_finds_too_large_only_the_large_records_are_refu
 
 # ── What goes wrong on the way ──────────────────────────────────────────────────────────────────────────────
 
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(0),
-    CutRequest(1_000),
-    CutResponse(0),
-    CutResponse(60),
-    Garbage(),
-    Garbage(bytes(64)),
-)
 
-
-def test_whatever_goes_wrong_all_arrives(kafka, given, read, tmp_path, capfd):
+def test_whatever_goes_wrong_all_arrives(kafka, given, told_once, tmp_path, capfd):
     with fault_proxy(kafka.behind_port, port=kafka.proxy_port) as proxy:
-        quick = {"bootstrap_servers": proxy.address, "timeout_s": 0.5, "most_retry_s": 0.1}
-        with delivering(tmp_path, KafkaDestination(**given | quick)) as delivery:
-            said = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(1_000)
-                delivery.wait_for_failures(2)  # of a producer that was there, and of a new one
-                proxy.fault = None
-                delivery.wait()
-
-            assert_all_and_repeats_are_known(read(), said)
+        destination = KafkaDestination(**given | {"bootstrap_servers": proxy.address}, timeout_s=0.5)
+        faults = [*ANYWHERE, CutRequest(1_000), CutResponse(60), Garbage(bytes(64))]
+        check_faults(tmp_path, destination, proxy, faults, told_once, at_once=1_000)
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_broker_that_is_killed_and_one_that_comes_later_get_all(kafka, given, read, tmp_path, capfd):
+def test_a_broker_that_is_killed_and_one_that_comes_later_get_all(kafka, given, told_once, tmp_path, capfd):
     destination = KafkaDestination(**given, timeout_s=2, most_retry_s=0.1, batch_records=100)
     with delivering(tmp_path / "before", destination) as delivery:
         said = delivery.say(2_000)
-        while not delivery.shipped.sent:
-            delivery.shipper.flush(0.001)
+        delivery.wait_until(lambda: delivery.shipped.sent > 0, look_every_s=0.001)
         kafka.kill()
         said += delivery.say(100)
         with delivering(tmp_path / "later", destination) as later:
@@ -276,14 +264,8 @@ def test_a_broker_that_is_killed_and_one_that_comes_later_get_all(kafka, given, 
             delivery.wait()
             later.wait()
 
-    assert_all_and_repeats_are_known(read(), said)
+    assert told_once() == by_number(said)
     assert capfd.readouterr() == ("", "")
-
-
-def assert_all_and_repeats_are_known(messages, said):
-    """A consumer that passes by ids that it has seen has each record once."""
-    by_id = {dict(message.headers())["id"]: entry_in(message).message for message in messages}
-    assert sorted(by_id.values()) == sorted(said)
 
 
 # ── Logging in ──────────────────────────────────────────────────────────────────────────────────────────────

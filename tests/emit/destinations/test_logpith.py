@@ -4,30 +4,17 @@ import json
 
 import pytest
 
-from delivering import delivering
-from fault_proxy import (
-    Answer,
-    BlackHole,
-    CutRequest,
-    CutResponse,
-    Garbage,
-    Hang,
-    Refuse,
-    Slow,
-    fault_proxy,
-)
+from delivering import OVER_HTTP, check_faults, delivering
+from fault_proxy import CutRequest, fault_proxy
 from http_door import READER, TOKENS, WRITER, opened
 from logpith.server.running import store_folder
 from logpith_emit.destinations.logpith import LogpithDestination
 from logpith_emit.entry import entry_of
 from logpith_emit.errors import Unavailable
 from logpith_emit.secret import Secret
-from logpith_emit.shipping import Shipper
-from logpith_emit.spool import Spool
 from logpith_emit.testing import check_destination, numbered
+from services.ports import free_port
 from stores import lines_in, snapshot_of
-
-SOON_S = 30
 
 
 @pytest.fixture
@@ -83,59 +70,23 @@ def test_a_login_that_is_refused_can_be_mended(folder, token):
 
 
 def test_a_server_that_comes_later_gets_everything(folder, tmp_path, stored):
-    with opened(folder) as door:
-        port = door.port
-    spool = Spool(folder=tmp_path / "spool")
-    with spool.open() as writer:
-        for record in numbered(100):
-            writer.append(record.text, 1)
+    port = free_port()
     destination = LogpithDestination(
-        url=f"http://127.0.0.1:{port}",
-        token=Secret(WRITER),
-        first_retry_s=0.01,
-        most_retry_s=0.05,
-        max_age_s=0,
+        url=f"http://127.0.0.1:{port}", token=Secret(WRITER), first_retry_s=0.01, most_retry_s=0.05
     )
-    shipper = Shipper(spool, {"logpith": destination}, warn=lambda *_: None)
-    shipper.start()
-    while not shipper.shipped["logpith"].errors:
-        shipper.flush(0.01)
+    with delivering(tmp_path / "spool", destination) as delivery:
+        delivery.say(100)
+        delivery.wait_for_failures()
+        with opened(folder, port=port):
+            delivery.wait()
 
-    with opened(folder, port=port):
-        assert shipper.flush(SOON_S)
-        assert len(stored()) == 100
-    assert shipper.close(SOON_S)
-
-
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(0),
-    CutRequest(300),
-    CutResponse(0),
-    CutResponse(12),
-    Garbage(),
-    Answer(401),
-    Answer(429),
-    Answer(500),
-)
+            assert len(stored()) == 100
 
 
 def test_whatever_goes_wrong_all_is_stored(folder, tmp_path, stored):
-    with opened(folder) as door, fault_proxy(door.port, http=True) as proxy:
-        destination = LogpithDestination(
-            url=proxy.url, token=Secret(WRITER), timeout_s=0.5, first_retry_s=0.001, most_retry_s=0.002
-        )
-        with delivering(tmp_path, destination) as delivery:
-            said = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(3)
-                delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
-                proxy.fault = None
-                delivery.wait()
+    def messages():
+        return [json.loads(line)["message"] for line in stored()]
 
-                assert list(dict.fromkeys(json.loads(line)["message"] for line in stored())) == said, fault
+    with opened(folder) as door, fault_proxy(door.port, http=True) as proxy:
+        destination = LogpithDestination(url=proxy.url, token=Secret(WRITER), timeout_s=0.5)
+        check_faults(tmp_path, destination, proxy, [*OVER_HTTP, CutRequest(300)], messages)

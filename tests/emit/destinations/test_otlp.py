@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from delivering import delivering
-from fault_proxy import Answer, BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
+from delivering import OVER_HTTP, check_faults, check_killed, delivering
+from fault_proxy import Answer, CutRequest, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing
 from logpith_emit.destinations.otlp import OtlpDestination
 from logpith_emit.encoding import encode
@@ -25,6 +25,12 @@ from web_stand_in import reply, web_server
 def collector(otelcol):
     otelcol.forget()
     return otelcol
+
+
+@pytest.fixture
+def messages(collector):
+    """messages(): what the records say that the collector has taken."""
+    return lambda: [one.body for one in collector.taken(0)]
 
 
 def entry_in(taken):
@@ -310,50 +316,14 @@ def test_what_the_collector_cannot_read_is_refused(collector):
                 live.write(numbered(1))
 
 
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(0),
-    CutRequest(600),
-    CutResponse(0),
-    CutResponse(12),
-    Garbage(),
-    Answer(401),
-    Answer(429),
-    Answer(500),
-    Answer(503),
-)
-
-
-def test_whatever_goes_wrong_all_comes(collector, tmp_path):
+def test_whatever_goes_wrong_all_comes(collector, messages, tmp_path):
     with fault_proxy(collector.port, http=True) as proxy:
-        destination = OtlpDestination(
-            endpoint=proxy.url, timeout_s=0.5, first_retry_s=0.001, most_retry_s=0.002
-        )
-        with delivering(tmp_path, destination) as delivery:
-            messages = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                messages += delivery.say(3)
-                delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
-                proxy.fault = None
-                delivery.wait()
-
-                assert list(dict.fromkeys(one.body for one in collector.taken(0))) == messages, fault
+        destination = OtlpDestination(endpoint=proxy.url, timeout_s=0.5)
+        check_faults(tmp_path, destination, proxy, [*OVER_HTTP, CutRequest(600)], messages)
 
 
-def test_a_collector_that_is_killed_and_comes_again_gets_all(collector, tmp_path):
-    destination = OtlpDestination(endpoint=collector.url, first_retry_s=0.001, most_retry_s=0.05)
-    with delivering(tmp_path, destination) as delivery:
-        messages = delivery.say(10)
-        delivery.wait()
-        collector.kill()
-        messages += delivery.say(10)
-        delivery.wait_for_failures()
-        collector.start()
-        delivery.wait()
-
-    assert list(dict.fromkeys(one.body for one in collector.taken(0))) == messages
+def test_a_collector_that_is_killed_and_comes_again_gets_all(collector, messages, tmp_path):
+    destination = OtlpDestination(
+        endpoint=collector.url, batch_records=100, first_retry_s=0.001, most_retry_s=0.05
+    )
+    check_killed(tmp_path, destination, collector, messages)

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
+from delivering import ANYWHERE, check_faults, check_killed, delivering
+from fault_proxy import CutRequest, CutResponse, Garbage, Hang, fault_proxy
 from logpith_emit.destinations import Outgoing, Wanted, destination_of
 from logpith_emit.destinations.postgres import PostgresDestination
 from logpith_emit.entry import FIELDS, LogEntry
@@ -98,17 +98,7 @@ def test_it_keeps_its_promises(dsn, execute):
 
 def test_what_a_server_has_taken_that_is_killed_is_there_once(postgres, dsn, messages, tmp_path):
     destination = to(dsn, batch_records=50, first_retry_s=0.001, most_retry_s=0.01)
-    with delivering(tmp_path, destination) as delivery:
-        said = delivery.say(3_000)
-        while delivery.shipped.sent < 500:
-            delivery.shipper.flush(0.001)
-
-        postgres.kill()
-        delivery.wait_for_failures(2)
-        postgres.start()
-        delivery.wait()
-
-    assert messages() == said
+    check_killed(tmp_path, destination, postgres, messages)
 
 
 def test_the_settings_know_it_and_its_defaults():
@@ -321,38 +311,15 @@ def test_a_connection_that_was_closed_meanwhile_is_made_again(dsn, execute, mess
     assert messages() == ["record 1", "record 2"]
 
 
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(0),
-    CutRequest(50_000),
-    Garbage(),
-    Garbage(b"E\x00\x00\x00\x08oh!\x00" * 9),
-    Garbage(b"Z\x00\x00\x00\x05I" * 9),
-)
+SPOKEN = [Garbage(b"E\x00\x00\x00\x08oh!\x00" * 9), Garbage(b"Z\x00\x00\x00\x05I" * 9)]
+"""What PostgreSQL may say, and not to this."""
 
 
 def test_whatever_goes_wrong_all_stands_there_once(postgres, dsn, messages, tmp_path):
     with fault_proxy(postgres.port) as proxy:
-        destination = to(
-            dsn.replace(postgres.address, proxy.address),
-            timeout_s=0.5,
-            first_retry_s=0.001,
-            most_retry_s=0.002,
-        )
-        with delivering(tmp_path, destination) as delivery:
-            said = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(600)
-                delivery.wait_for_failures()
-                proxy.fault = None
-                delivery.wait()
-
-                assert messages() == said, fault
+        destination = to(dsn.replace(postgres.address, proxy.address), timeout_s=0.5)
+        faults = [*ANYWHERE, CutRequest(50_000), *SPOKEN]
+        check_faults(tmp_path, destination, proxy, faults, messages, at_once=600)
 
 
 def test_wherever_an_answer_is_cut_all_stands_there_once(postgres, dsn, messages, tmp_path):

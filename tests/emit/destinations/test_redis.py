@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 import redis
 
-from delivering import delivering
-from fault_proxy import BlackHole, CutRequest, CutResponse, Garbage, Hang, Refuse, Slow, fault_proxy
+from delivering import ANYWHERE, check_faults, check_killed
+from fault_proxy import CutRequest, CutResponse, Garbage, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing, Wanted
 from logpith_emit.destinations.redis import RedisDestination
 from logpith_emit.entry import LogEntry, shown
@@ -36,6 +36,12 @@ def asking(redis_server):
 def read(asking, stream):
     """read(): all entries of the stream, in its order."""
     return lambda: [entry_in(fields) for _, fields in asking.xrange(stream)]
+
+
+@pytest.fixture
+def messages(read):
+    """messages(): what they say."""
+    return lambda: [entry.message for entry in read()]
 
 
 def entry_in(fields):
@@ -160,58 +166,27 @@ def test_what_stands_in_the_way_can_be_mended(redis_server, stream, asking, read
 
 # ── What goes wrong on the way ──────────────────────────────────────────────────────────────────────────────
 
-
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    CutRequest(50_000),
-    CutRequest(0),
-    CutResponse(0),
-    CutResponse(2),
-    Garbage(),
-    Garbage(b"+OK\r\n" * 9),
-    Garbage(b":1\r\n" * 9),
-    Garbage(b":many\r\n" * 9),
-    Garbage(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n" * 9),
-)
+SPOKEN = [
+    Garbage(said * 9)
+    for said in (
+        b"+OK\r\n",
+        b":1\r\n",
+        b":many\r\n",
+        b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    )
+]
+"""What Redis may say, and not to this."""
 
 
-def test_whatever_goes_wrong_all_stands_there_once(redis_server, stream, read, tmp_path):
+def test_whatever_goes_wrong_all_stands_there_once(redis_server, stream, messages, tmp_path):
     with fault_proxy(redis_server.port) as proxy:
-        destination = RedisDestination(
-            url=Secret(f"redis://{proxy.address}/0"),
-            stream=stream,
-            timeout_s=0.2,
-            first_retry_s=0.001,
-            most_retry_s=0.002,
-        )
-        with delivering(tmp_path, destination) as delivery:
-            said = delivery.say(1)
-            delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(600)
-                delivery.wait_for_failures(2)  # on a connection that was open, and on a new one
-                proxy.fault = None
-                delivery.wait()
-
-    assert [entry.message for entry in read()] == said
+        destination = RedisDestination(url=Secret(f"redis://{proxy.address}/0"), stream=stream, timeout_s=0.2)
+        faults = [*ANYWHERE, CutRequest(50_000), CutResponse(2), *SPOKEN]
+        check_faults(tmp_path, destination, proxy, faults, messages, at_once=600)
 
 
-def test_a_server_that_is_killed_and_comes_again_has_all_once(redis_server, stream, read, tmp_path):
+def test_a_server_that_is_killed_and_comes_again_has_all_once(redis_server, stream, messages, tmp_path):
     destination = RedisDestination(
         url=Secret(redis_server.url), stream=stream, timeout_s=5, first_retry_s=0.01, batch_records=100
     )
-    with delivering(tmp_path, destination) as delivery:
-        said = delivery.say(1_000)
-        while not delivery.shipped.sent:
-            delivery.shipper.flush(0.001)
-        redis_server.kill()
-        said += delivery.say(1_000)
-        delivery.wait_for_failures()
-        redis_server.start()
-        delivery.wait()
-
-        assert sorted(entry.message for entry in read()) == sorted(said)
+    check_killed(tmp_path, destination, redis_server, messages)
