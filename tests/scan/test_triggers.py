@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from logpith.batch import make_batch, text_spans
 from logpith.scan.triggers import ALONE, BESIDE_DIGITS, BESIDE_WORD, Triggers, mark_suspects
-from logpith_emit.redaction import _has_digit_run
+from logpith_emit.redaction.runs import has_digit_run
 
 TRIGGERS = Triggers.of({ALONE: ["key", "ke", "@", "eyes"], BESIDE_WORD: ["sk-"]}, always=BESIDE_DIGITS)
 
@@ -72,7 +72,7 @@ def test_a_long_literal_is_found_by_its_rarest_letters_and_no_text_by_a_piece_of
 @given(st.lists(st.text(alphabet="4567 1-a", max_size=60), min_size=1, max_size=4))
 def test_runs_of_digits_are_found_wherever_they_begin(texts):
     """As the redactor finds them, but for what no card begins with."""
-    expected = [_has_digit_run(text.replace("1", "4").encode()) for text in texts]
+    expected = [has_digit_run(text.replace("1", "4").encode()) for text in texts]
     everything = Triggers.of({}, always=BESIDE_DIGITS)
 
     assert marked(*(text.encode() for text in texts), triggers=everything) == expected
