@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from logpith_emit.redaction.rule import compile_own
@@ -33,7 +33,7 @@ _NOT_SECRET_WORDS = frozenset(("", *_SAID_OPENLY.split()))
 """What stands beside `password:` and gives nothing away, as in MySQL's `(using password: YES)`."""
 
 # A value already masked (`****`, `[REDACTED]`) or one that is filled in elsewhere (`${DB_PASS}`, `%s`).
-_STAND_IN = re.compile(
+_STAND_IN = (
     r"[*xX.•?_-]+|[\[{(<]+|\$\{[\w.:-]{0,80}\}?|\{\{.{0,80}|\{\w*\}|<\w*>|%\(\w+\)s|%[sdr]|\[\w*\]|\(\w*\)"
 )
 
@@ -42,7 +42,7 @@ _WORD_BORDER = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[. -
 
 def is_said_openly(value: str) -> bool:
     """Whether a value beside a secret's name is none itself."""
-    return value.lower() in _NOT_SECRET_WORDS or _STAND_IN.fullmatch(value) is not None
+    return value.lower() in _NOT_SECRET_WORDS or _stand_in().fullmatch(value) is not None
 
 
 def names_a_secret(name: str) -> bool:
@@ -56,6 +56,12 @@ def tells_a_secret(name: str, value: str) -> bool:
     if not kind or is_said_openly(value):
         return False
     return kind == "password" or len(value) >= 6 or not value.isdigit()
+
+
+@cache
+def _stand_in() -> re.Pattern[str]:
+    # Not before it is asked for: it takes half a millisecond, and the import of this package is kept short.
+    return re.compile(_STAND_IN)
 
 
 @lru_cache(maxsize=4096)
