@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from interruptible import let_be_interrupted
 from logpith.scan.kernel import kernel_folder
 
 # The real servers that tests write to.
@@ -34,6 +35,7 @@ def pytest_xdist_auto_num_workers():
 
 
 def pytest_configure(config):
+    let_be_interrupted()
     if config.option.markexpr == "fuzz":
         settings.load_profile("fuzz")
 
@@ -71,6 +73,9 @@ def compiled(monkeypatch):
 
     def use(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
+        KERNELS.mkdir(
+            parents=True, exist_ok=True
+        )  # on a new machine there is none yet, and in no folder none is kept
         (folder / "kernels").symlink_to(KERNELS, target_is_directory=True)
         monkeypatch.setenv("LOGPITH_CACHE_DIR", str(folder))
         return folder

@@ -89,7 +89,10 @@ class TestWithoutFiles:
         ):
             code, out, err = logpith(*words)
 
-            assert (code, err) == (0, ""), (words, err)
+            told = [
+                line for line in err.splitlines() if "compiling once" not in line
+            ]  # on a machine that is new
+            assert (code, told) == (0, []), (words, err)
             assert "coverage: 2 lines, 2 sources" in out, words
 
     def test_what_it_proposes_can_be_typed_as_it_stands(self, logpith):

@@ -185,7 +185,9 @@ def test_the_status_tells_how_much_waits_since_when_and_why(tmp_path, capsys):
         shipper.start()
         while shipper.shipped["away"].retried < 6:
             shipper.flush(0.01)
+        (delivery,) = shipper._running.values()
         shipper.close(0)
+        assert delivery.join(SOON_S)
 
     code = main(["status", "--folder", str(spool.folder)])
 
