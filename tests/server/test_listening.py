@@ -270,6 +270,7 @@ def test_it_is_served_with_tls(tmp_path, alone, certificate):
         (["--tls-cert", "c.pem", "--tls-key", "k.pem"], "cannot be read"),
         (["--config", "missing.toml"], "no settings file"),
         (["--toolsets", "nonsense"], "no toolset"),
+        (["--ship", "nosuch.toml"], "nosuch.toml"),
         (["word"], "one word too many"),
     ],
 )
@@ -283,6 +284,8 @@ def test_what_it_cannot_do_safely_it_does_not_start(tmp_path, alone, monkeypatch
     assert told in said_why
     assert "Traceback" not in said_why
     assert "serving at" not in said_why
+    assert "the token of this server" not in said_why
+    assert not (tmp_path / "data" / "token").exists()
 
 
 ANSWERS = '[[server.tokens]]\nname = "edge"\ntoken = "${EDGE_TOKEN}"\n'

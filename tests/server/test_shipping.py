@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from logpith.server.shipping import shipping
+from logpith.server.shipping import shippers_of, shipping
 from logpith_emit.emitter import EmitSettings, Emitter
 from logpith_emit.errors import BadArgument, NotFound
 from logpith_emit.logger import Logger
@@ -19,7 +19,7 @@ def test_what_programs_say_while_it_runs_comes_to_the_destinations(tmp_path):
     file, told = tmp_path / "emit.toml", []
     file.write_text(f"[destinations.file]\ntype = 'file'\npath = '{tmp_path / 'out.ndjson'}'\n")
 
-    with shipping(file, told.append):
+    with shipping(shippers_of(file, told.append), told.append):
         emitter = Emitter(EmitSettings(service="shop"))
         Logger("", {}, emitter).info("said")
         emitter.close()
@@ -31,11 +31,11 @@ def test_what_programs_say_while_it_runs_comes_to_the_destinations(tmp_path):
 
 def test_wrong_settings_are_told_at_the_start(tmp_path):
     file = tmp_path / "emit.toml"
-    with pytest.raises(NotFound, match=r"emit\.toml"), shipping(file, print):
-        pass
+    with pytest.raises(NotFound, match=r"emit\.toml"):
+        shippers_of(file, print)
     file.write_text("level = 'info'\n")
-    with pytest.raises(BadArgument, match="name no destinations"), shipping(file, print):
-        pass
+    with pytest.raises(BadArgument, match="name no destinations"):
+        shippers_of(file, print)
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_wrong_settings_are_told_at_the_start(tmp_path):
 def test_what_no_spool_could_be_shipped_by_is_told_at_the_start_too(tmp_path, text, problem):
     file = tmp_path / "emit.toml"
     file.write_text(text)
-    with pytest.raises(BadArgument, match=problem), shipping(file, print):
-        pass
+    with pytest.raises(BadArgument, match=problem):
+        shippers_of(file, print)

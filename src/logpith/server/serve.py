@@ -23,7 +23,7 @@ from logpith.server.leaving import end_without_threads
 from logpith.server.listening import Listening, Server, check_listening, open_socket, tls_context
 from logpith.server.playing import Player, playing
 from logpith.server.running import Running, running_on_store
-from logpith.server.shipping import shipping
+from logpith.server.shipping import shippers_of, shipping
 from logpith.server.tokens import ADMIN, Tokens, kept_token
 from logpith.server.toolsets import choose_tools
 from logpith.server.warm_up import warm_up
@@ -87,7 +87,10 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
     folder = Path(environment.get(DATA_VARIABLE) or data_dir())
     listening = _listening(settings, options)
     check_listening(listening, has_tokens=not options.no_token, insecure=options.insecure_listen)
-    tls_context(listening)  # a mistake is told before anything is opened
+    # A mistake is told before anything is opened, and before a token is shown.
+    tls_context(listening)
+    offered = _offered(options)
+    shippers = None if options.ship is None else shippers_of(Path(options.ship), _say)
     kept_in = settings.store.folder
     with full_disk_told(kept_in), ExitStack() as until_the_end:
         bound = until_the_end.enter_context(open_socket(listening))
@@ -96,13 +99,12 @@ def serve(options: ServeOptions, *, play: Day | None = None) -> int:
         tokens = None if options.no_token else _tokens(settings, folder)
         with opening_told(kept_in):
             running = until_the_end.enter_context(running_on_store(settings, tokens, tell=_say))
-        if options.ship is not None:
-            until_the_end.enter_context(shipping(Path(options.ship), _say))
+        if shippers is not None:
+            until_the_end.enter_context(shipping(shippers, _say))
         if play is not None:
             player = Player(running, play)
             _say(f"{player.play_until(now_ns()):,} records of a made-up day are in, more come as time passes")
             until_the_end.enter_context(playing(player))
-        offered = _offered(options)
         app = make_app(running, offered, _http(settings, options, listening))
         threading.Thread(target=_prepare, args=[offered, running], name="warm-up", daemon=True).start()
         bound.listen(1024)

@@ -14,17 +14,21 @@ from logpith_emit.spools import Shippers, Warnings
 _LOOK_EVERY_S = 1.0
 
 
-@contextmanager
-def shipping(file: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Brings all spools of this user to the destinations that a file names, on threads; what waits at the end has
-    `drain_s` of it, and stays in its spool otherwise.
+def shippers_of(file: Path, say: Callable[[str], None]) -> Shippers:
+    """What brings all spools of this user to the destinations that a file names; nothing is begun yet.
 
     Raises:
         LogpithError: the file is not there, or names none that can be used.
     """
     settings = settings_of({**os.environ, "LOGPITH_EMIT_SETTINGS": str(file)})
+    return Shippers(settings, warn=Warnings(say))
+
+
+@contextmanager
+def shipping(shippers: Shippers, say: Callable[[str], None]) -> Iterator[None]:
+    """Lets them do so, on threads; what waits at the end has `drain_s` of the settings, and stays in its spool
+    otherwise."""
     warn = Warnings(say)
-    shippers = Shippers(settings, warn=warn)
     ended = threading.Event()
 
     def ship() -> None:
