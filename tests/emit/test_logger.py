@@ -1,5 +1,6 @@
 """What a program says stands in the spool, however the program ends."""
 
+import ast
 import json
 import logging
 import math
@@ -16,7 +17,7 @@ import pytest
 from logpith_emit import EmitSettings, correlated, logger
 from logpith_emit.clock import ManualClock
 from logpith_emit.destinations.memory import MemoryDestination
-from logpith_emit.emitter import RECORD_KIND, Emitter, default_folder
+from logpith_emit.emitter import RECORD_KIND, Emitter, default_folder, destinations_of
 from logpith_emit.errors import BadArgument
 from logpith_emit.logger import Logger, configure, error_fields, get_logger, settings_of
 from logpith_emit.severity import INFO
@@ -528,6 +529,26 @@ def test_what_a_spool_has_no_room_for_is_spilt_and_comes_to_its_destinations_all
     shipper.start()
     assert shipper.close(30)
     assert [record.fields["number"] for record in memory.records.values()] == list(range(1_000))
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        ([{"type": "sqlite"}], "mapping from names to tables, not list"),
+        (["sqlite"], "mapping from names to tables, not list"),
+        ("sqlite", "mapping from names to tables, not str"),
+        (MemoryDestination(), "mapping from names to tables, not MemoryDestination"),
+        ({1: {"type": "sqlite"}}, "1 is no name for a destination"),
+        ({"local": "sqlite"}, "destinations.local must be a table, not str"),
+    ],
+)
+def test_destinations_that_are_no_tables_by_name_are_refused_with_an_example(tmp_path, told, problem):
+    with pytest.raises(BadArgument, match=problem) as refused:
+        configure(folder=tmp_path, destinations=told)
+
+    if "mapping" in problem:
+        example = refused.value.remedy.removeprefix("Write destinations=")
+        assert destinations_of(EmitSettings(destinations=ast.literal_eval(example)))
 
 
 def test_a_folder_may_be_told_as_text(tmp_path, monkeypatch):

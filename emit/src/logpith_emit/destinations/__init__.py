@@ -298,10 +298,15 @@ def named(told: Mapping[str, T]) -> dict[str, T]:
     """The same, where each name can be that of a destination, and of its files.
 
     Raises:
-        BadArgument: one cannot.
+        BadArgument: one cannot, or there are no names.
     """
+    if not isinstance(told, Mapping):
+        raise BadArgument(
+            f"destinations must be a mapping from names to tables, not {type(told).__name__}",
+            remedy='Write destinations={"local": {"type": "sqlite"}}',
+        )
     for name in told:
-        if not _NAME.fullmatch(name):
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise BadArgument(
                 f"{name!r} is no name for a destination", remedy="Use letters, digits, '_', '-' and '.'"
             )
