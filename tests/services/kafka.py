@@ -178,7 +178,7 @@ class Kafka(JavaServer):
         found: list = []
         deadline = time.monotonic() + timeout_s
         with closing(
-            confluent_kafka.Consumer({"bootstrap.servers": self.address, "group.id": "tests"})
+            confluent_kafka.Consumer({"bootstrap.servers": self.address, "group.id": "tests", "log_level": 0})
         ) as reading:
             reading.assign(
                 [confluent_kafka.TopicPartition(topic, number, beginning) for number in range(PARTITIONS)]

@@ -60,7 +60,7 @@ def test_a_full_file_is_put_aside_and_no_line_is_lost_or_cut(path):
 @pytest.mark.parametrize("is_packed", [True, False])
 def test_what_a_process_left_that_was_killed_while_it_compressed_is_taken_away(path, is_packed):
     path.parent.mkdir()
-    aside = path.with_name("logs.ndjson.20261120-100000-1")
+    aside = path.with_name("logs.ndjson.20200101-100000-1")
     aside.write_bytes(b'{"message":"old"}\n')
     if is_packed:
         path.with_name(f"{aside.name}.gz").write_bytes(gzip.compress(aside.read_bytes()))

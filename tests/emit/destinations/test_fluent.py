@@ -440,8 +440,8 @@ def test_settings_that_cannot_be_meant_are_refused(given, problem):
 
 def test_what_is_not_acknowledged_is_not_safe():
     with receiving(Receiver(acknowledges=False)) as receiver:
-        destination = destination_to(receiver.port, timeout_s=0.2)
-        with destination.open() as live, pytest.raises(Unavailable, match=r"not acknowledge within 0\.2 s"):
+        destination = destination_to(receiver.port, timeout_s=0.5)  # in which the record must be there
+        with destination.open() as live, pytest.raises(Unavailable, match=r"not acknowledge within 0\.5 s"):
             live.write(numbered(1))
 
     assert receiver.messages == ["record 1"]

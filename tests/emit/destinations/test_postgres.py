@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivering import ANYWHERE, check_faults, check_killed, delivering
+from delivering import ANYWHERE, SOON_S, check_faults, check_killed, delivering
 from fault_proxy import CutRequest, CutResponse, Garbage, Hang, fault_proxy
 from logpith_emit.destinations import Outgoing, Wanted, destination_of
 from logpith_emit.destinations.postgres import PostgresDestination
@@ -357,17 +358,18 @@ def test_a_server_that_hangs_in_the_middle_of_a_batch_is_given_up_in_time_and_no
     postgres, dsn, messages, caplog
 ):
     large = [outgoing(replace(BARE, message=f"{number} {'x' * 100_000}"), number) for number in range(200)]
+    written(dsn, numbered(1, first=1_000))  # makes the table, for which there is all the time
     with (
         fault_proxy(postgres.port) as proxy,
         to(dsn.replace(postgres.address, proxy.address), timeout_s=1.5).open() as live,
     ):
-        live.write(numbered(1, first=1_000))
+        live.write(numbered(1, first=1_001))
         proxy.fault = Hang()
 
         with pytest.raises(Unavailable, match=r"did not answer within 1\.5 s"):
             live.write(large)
 
-    assert messages() == ["record 1000"]
+    assert messages() == ["record 1000", "record 1001"]
     assert caplog.records == []
 
 
@@ -383,6 +385,26 @@ def test_a_table_that_is_locked_makes_records_wait(dsn, messages):
 
     written(dsn, numbered(2))
     assert messages() == ["record 1", "record 2"]
+
+
+def test_what_is_given_up_is_given_up_at_the_server_too(dsn, execute, messages):
+    """A server does not notice that somebody has gone who waits for a lock."""
+    waiting = (
+        "SELECT query FROM pg_stat_activity WHERE application_name = 'logpith-emit'"
+        " AND datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    written(dsn, numbered(1))
+    with psycopg.connect(dsn) as other:
+        other.execute("LOCK TABLE unified_logs IN ACCESS EXCLUSIVE MODE")
+        for work in (lambda live: live.write(numbered(1, first=2)), lambda live: live.query(Wanted())):
+            with to(dsn, timeout_s=0.2).open() as live, pytest.raises(Unavailable):
+                work(live)
+
+        deadline = time.monotonic() + SOON_S
+        while left := execute(waiting):
+            assert time.monotonic() < deadline, left
+
+    assert messages() == ["record 1"]
 
 
 # ── What is refused ─────────────────────────────────────────────────────────────────────────────────────────

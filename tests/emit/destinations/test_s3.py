@@ -10,7 +10,7 @@ import zstandard
 from obstore.store import S3Store
 
 from delivering import OVER_HTTP, by_number, check_faults, delivering
-from fault_proxy import Answer, CutRequest, fault_proxy
+from fault_proxy import Answer, CutRequest, CutResponse, Hang, Slow, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Outgoing
 from logpith_emit.destinations.s3 import S3Destination
 from logpith_emit.entry import entry_of
@@ -211,7 +211,15 @@ def test_whatever_goes_wrong_all_stands_there(bucket, s3, tmp_path):
         faults = [*OVER_HTTP, CutRequest(600), elsewhere, odd]
         check_faults(tmp_path, destination, proxy, faults, lambda: by_number(bucket.messages))
 
-    assert len(set(bucket.messages)) == len(bucket.messages), "what came again has replaced itself"
+
+def test_what_comes_again_replaces_itself_where_it_is_not_cut_in_another_way(bucket, s3, tmp_path):
+    with fault_proxy(s3.port, http=True) as proxy:
+        given = {**bucket.given, "endpoint_url": proxy.url, "batch_records": 1}
+        destination = S3Destination(**given, timeout_s=0.5)
+        faults = [Hang(), Slow(20), CutResponse(0), CutResponse(12)]
+        check_faults(tmp_path, destination, proxy, faults, lambda: by_number(bucket.messages))
+
+    assert len(set(bucket.messages)) == len(bucket.messages) == 1 + 3 * len(faults)
 
 
 def written_by_a_child(given, login, pipe):

@@ -7,7 +7,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor, wait
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from delivering import SOON_S
 from logpith_emit.clock import SYSTEM_CLOCK, ManualClock
 from logpith_emit.destinations import Outgoing, Wanted, destination_of
 from logpith_emit.destinations.sqlite import SQLiteDestination
@@ -26,7 +28,6 @@ from logpith_emit.spool import Spool
 from logpith_emit.testing import BARE, FULL, MOMENT, check_destination, numbered, outgoing
 
 DYING = Path(__file__).parents[2] / "dying_shipper.py"
-SOON_S = 20
 MARCH_NS = 1_773_000_000_000_000_000
 
 
@@ -311,13 +312,24 @@ def test_a_file_that_is_locked_when_it_is_opened_is_prepared_later(path):
     assert messages(path) == ["record 1"]
 
 
-def test_a_file_that_another_begins_at_the_same_time_is_waited_for(path):
+def test_a_file_that_another_begins_at_the_same_time_is_waited_for(path, monkeypatch):
     execute(path, "CREATE TABLE other (x)")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with keeping(path, timeout_s=30).open() as live, ThreadPoolExecutor() as pool:
+    has_to_wait = threading.Event()
+    connect = sqlite3.connect
+
+    def watched(*given, **more):
+        connection = connect(*given, **more)
+        # What waits begins a transaction, which it then cannot.
+        connection.set_trace_callback(lambda asked: has_to_wait.set() if asked.startswith("BEGIN") else None)
+        return connection
+
+    monkeypatch.setattr(sqlite3, "connect", watched)
+    with keeping(path, timeout_s=60).open() as live, ThreadPoolExecutor() as pool:
         writing = pool.submit(live.write, numbered(1))
-        wait([writing], timeout=0.1)  # long enough to be refused by one that does not wait
+        writing.add_done_callback(lambda _: has_to_wait.set())  # of one that does not wait
+        assert has_to_wait.wait(SOON_S)
         other.execute("COMMIT")
 
         writing.result()
