@@ -11,19 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivering import delivering
-from fault_proxy import (
-    Answer,
-    BlackHole,
-    BulkErrors,
-    CutRequest,
-    CutResponse,
-    Garbage,
-    Hang,
-    Refuse,
-    Slow,
-    fault_proxy,
-)
+from delivering import OVER_HTTP, check_faults, check_killed, delivering
+from fault_proxy import Answer, BulkErrors, CutRequest, CutResponse, Garbage, Hang, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Wanted, destination_of
 from logpith_emit.destinations.elasticsearch import (
     MAPPING,
@@ -543,21 +532,18 @@ def test_no_request_is_larger_than_servers_take(search_node, settings, told):
 # ── What goes wrong on the way ──────────────────────────────────────────────────────────────────────────────
 
 
-FAULTS = (
-    Refuse(),
-    Hang(),
-    BlackHole(),
-    Slow(20),
-    Garbage(),
-    Garbage(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
-    CutRequest(10),
-    CutResponse(10),
-    Answer(401),
-    Answer(429, {"Retry-After": "0"}),
-    Answer(500),
-    Answer(503),
-)
-"""Whatever is asked."""
+@ON_ONE
+def test_whatever_goes_wrong_all_is_there_once(search_node, settings, told, tmp_path):
+    odd = [
+        Garbage(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}"),
+        CutRequest(10),
+        CutResponse(10),
+        Answer(429, {"Retry-After": "0"}),
+    ]
+    with fault_proxy(search_node.port, http=True) as proxy:
+        destination = ElasticsearchDestination(**settings | {"hosts": proxy.address, "timeout_s": 0.5})
+        check_faults(tmp_path, destination, proxy, [*OVER_HTTP, *odd], told, at_once=100)
+
 
 BULK_FAULTS = (
     Hang(),
@@ -576,18 +562,12 @@ BULK_FAULTS = (
 
 
 @ON_ONE
-def test_whatever_goes_wrong_all_is_there_once(search_node, settings, told, tmp_path):
+def test_whatever_goes_wrong_with_a_batch_all_is_there_once(search_node, settings, told, tmp_path):
     with fault_proxy(search_node.port, http=True) as proxy:
         destination = ElasticsearchDestination(**settings | {"hosts": proxy.address, "timeout_s": 0.5})
         with delivering(tmp_path, destination) as delivery:
             said = delivery.say(1)
             delivery.wait()
-            for fault in FAULTS:
-                proxy.fault = fault
-                said += delivery.say(100)
-                delivery.wait_for_failures()
-                proxy.fault = None
-                delivery.wait()
             for fault in BULK_FAULTS:
                 proxy.in_turn(None, fault)
                 before = proxy.requests
@@ -604,17 +584,7 @@ def test_whatever_goes_wrong_all_is_there_once(search_node, settings, told, tmp_
 )
 def test_a_server_that_is_killed_and_comes_again_has_all_once(search_node, settings, told, tmp_path):
     destination = ElasticsearchDestination(**settings, batch_records=100, timeout_s=20)
-    with delivering(tmp_path, destination) as delivery:
-        said = delivery.say(1_000)
-        while not delivery.shipped.sent:
-            delivery.shipper.flush(0.001)
-        search_node.kill()
-        said += delivery.say(1_000)
-        delivery.wait_for_failures()
-        search_node.start()
-        delivery.wait()
-
-    assert told() == said
+    check_killed(tmp_path, destination, search_node, told)
 
 
 # ── Hosts ───────────────────────────────────────────────────────────────────────────────────────────────────
