@@ -73,9 +73,8 @@ def compiled(monkeypatch):
 
     def use(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
-        KERNELS.mkdir(
-            parents=True, exist_ok=True
-        )  # on a new machine there is none yet, and in no folder none is kept
+        # On a new machine it is not there yet, and whoever is led nowhere keeps nothing.
+        KERNELS.mkdir(parents=True, exist_ok=True)
         (folder / "kernels").symlink_to(KERNELS, target_is_directory=True)
         monkeypatch.setenv("LOGPITH_CACHE_DIR", str(folder))
         return folder

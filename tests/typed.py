@@ -31,6 +31,11 @@ def logpith(
     )
 
 
+def complaints(told: str) -> list[str]:
+    """Lines of standard error, but for the one that says on a new machine that something is compiled once."""
+    return [line for line in told.splitlines() if "compiling once" not in line]
+
+
 IN_ONE_PROCESS = """
 import json, sys
 from logpith.cli import main
