@@ -4,12 +4,14 @@ import base64
 import shutil
 import socket
 import struct
+import subprocess
 import time
 import uuid
 from contextlib import closing
 from pathlib import Path
 
-from .cache import keep, kept, maven, run
+from . import lacking
+from .cache import PREPARE, keep, kept, maven, run
 from .certificates import certificate
 from .java import JavaServer, java
 from .ports import free_port
@@ -39,6 +41,26 @@ POM = f"""\
     </dependency>
   </dependencies>
 </project>
+"""
+
+# Not every repository has kafka-tools as new as the broker, and the tools work with clients of their own version only.
+CONSOLE = "4.3.1"
+CONSOLE_POM = """\
+<project>
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>tests</groupId>
+  <artifactId>kafka-console</artifactId>
+  <version>1</version>
+  <dependencies>{dependencies}</dependencies>
+</project>
+"""
+CONSOLE_DEPENDENCY = """
+    <dependency>
+      <groupId>org.apache.kafka</groupId>
+      <artifactId>{artifact}</artifactId>
+      <version>{version}</version>
+      <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>
+    </dependency>
 """
 
 PARTITIONS = 3
@@ -123,6 +145,12 @@ class Kafka(JavaServer):
     @classmethod
     def fetch(cls) -> None:
         keep(cls.jars().name, fetch_jars)
+        keep(cls.console_jars().name, fetch_console_jars)
+
+    @classmethod
+    def console_jars(cls) -> Path:
+        """The folder that holds those of Kafka's own tools which the broker has not."""
+        return kept(f"kafka-console-{CONSOLE}")
 
     def lay_out(self) -> None:
         data = self.folder / "data"
@@ -188,6 +216,26 @@ class Kafka(JavaServer):
                     message for message in reading.consume(number - len(found), 0.1) if not message.error()
                 ]
         return sorted(found, key=lambda message: (message.partition(), message.offset()))
+
+    def console_consumer(self, *arguments: str) -> str:
+        """What `kafka-console-consumer.sh` prints, told to end."""
+        if not self.console_jars().exists():
+            lacking(f"Kafka's console consumer is not here: {PREPARE} {self.name}")
+        classes = f"{self.console_jars()}/*:{self.jars()}/*"
+        command = [*java(), "-cp", classes, "org.apache.kafka.tools.consumer.ConsoleConsumer", *arguments]
+        return subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True, timeout=120
+        ).stdout
+
+
+def fetch_console_jars(part: Path) -> None:
+    """Those of which the broker has none, or others; the rest it has."""
+    dependencies = "".join(
+        CONSOLE_DEPENDENCY.format(artifact=artifact, version=CONSOLE)
+        for artifact in ("kafka-tools", "kafka-clients", "kafka-server-common")
+    )
+    (part / "pom.xml").write_text(CONSOLE_POM.format(dependencies=dependencies))
+    maven(part, "copy-dependencies", includeScope="runtime", outputDirectory=str(part))
 
 
 def fetch_jars(part: Path) -> None:

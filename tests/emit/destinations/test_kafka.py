@@ -22,6 +22,7 @@ from logpith_emit.errors import BadArgument, Unavailable
 from logpith_emit.secret import Secret
 from logpith_emit.testing import FULL, check_destination, numbered, outgoing
 from services.certificates import certificate
+from shown_commands import shown_command
 
 PARTITIONS = range(3)
 
@@ -370,3 +371,22 @@ def filter_of(binding):
 def test_settings_that_cannot_be_meant_are_refused(given, problem):
     with pytest.raises(BadArgument, match=problem):
         KafkaDestination(**given)
+
+
+def test_kafkas_own_console_consumer_shows_what_came_by_the_command_of_the_docs(kafka, topic, given):
+    records = [outgoing(FULL, 1), *numbered(2, first=2)]
+    with KafkaDestination(**given).open() as live:
+        assert live.write(records) == ALL_WRITTEN
+    _, *arguments = shown_command("kafka-console-consumer.sh")
+    here = {"broker1:9092": kafka.address, "mcp-logs": topic}
+
+    printed = kafka.console_consumer(
+        *(here.get(word, word) for word in arguments),
+        *("--max-messages", str(len(records)), "--timeout-ms", "60000"),
+        *("--formatter-property", "print.key=true", "--formatter-property", "print.headers=true"),
+    )
+
+    came = sorted(line.split("\t") for line in printed.splitlines())
+    assert [(headers, key, json.loads(value)) for headers, key, value in came] == [
+        (f"id:{record.id}", record.entry.correlation_id or "null", shown(record.entry)) for record in records
+    ]
