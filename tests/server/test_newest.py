@@ -5,6 +5,7 @@ import pytest
 from http_door import ADMIN, GATEWAY_ONLY, NDJSON, READER, WRITER, ndjson, opened, said
 from logpith.corpus.newest import MOST_OF_EACH
 from logpith.server.running import store_folder
+from logpith.settings import Settings, StoreSettings
 from logpith.store import open_store
 from logpith.timerange import now_ns
 
@@ -31,9 +32,13 @@ def told(answer, service):
     return [int(text.partition('"msg":"n')[2].partition('"')[0]) for text in texts]
 
 
+LASTING = Settings(store=StoreSettings(retention="36500d"))
+"""These records have a date of their own, and are not to be too old on the day that the tests run."""
+
+
 def seal(folder, *seconds):
     """A store as a server before has left it: all in one segment."""
-    with opened(folder) as door:
+    with opened(folder, collecting=LASTING) as door:
         bring(door, *seconds)
     with open_store(store_folder(folder)) as store:
         store.seal(now_ns())
@@ -43,7 +48,7 @@ def seal(folder, *seconds):
 def door(tmp_path):
     """A server that was started on 70 records of each service, and was brought 80 more, out of order."""
     seal(tmp_path, *range(70))
-    with opened(tmp_path, toolsets="core,aggregate") as door:
+    with opened(tmp_path, toolsets="core,aggregate", collecting=LASTING) as door:
         door.running.remember()
         bring(door, *range(100, 150), *range(70, 100))
         forget(door)
@@ -122,7 +127,7 @@ def test_a_relay_is_told_that_the_store_has_gone(door, tmp_path):
 
 def test_a_server_that_remembers_nothing_tells_what_is_still_there(tmp_path):
     seal(tmp_path, *range(70))
-    with opened(tmp_path, toolsets="core,aggregate") as door:
+    with opened(tmp_path, toolsets="core,aggregate", collecting=LASTING) as door:
         bring(door, 70)
         stop(tmp_path)
         answer = tail(door)
