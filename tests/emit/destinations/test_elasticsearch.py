@@ -1,5 +1,8 @@
 """What goes to Elasticsearch and OpenSearch is there once and can be searched, whatever becomes of the way to it."""
 
+import json
+import subprocess
+import time
 import urllib.error
 import urllib.request
 from contextlib import closing, contextmanager
@@ -11,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from delivering import OVER_HTTP, check_faults, check_killed, delivering
+from delivering import OVER_HTTP, SOON_S, check_faults, check_killed, delivering
 from fault_proxy import Answer, BulkErrors, CutRequest, CutResponse, Garbage, Hang, fault_proxy
 from logpith_emit.destinations import ALL_WRITTEN, Wanted, destination_of
 from logpith_emit.destinations.elasticsearch import (
@@ -26,8 +29,10 @@ from logpith_emit.errors import BadArgument, Refused, Unavailable
 from logpith_emit.secret import Secret
 from logpith_emit.shipping.dead_letters import DeadLetters
 from logpith_emit.testing import BARE, FULL, MOMENT, ODD_TEXTS, check_destination, numbered, outgoing
+from services import outside_program
 from services.certificates import certificate
 from services.ports import free_port
+from shown_commands import shown_command
 from web_stand_in import reply, web_server
 
 ON_ONE = pytest.mark.parametrize("search_node", ["elasticsearch"], indirect=True)
@@ -457,7 +462,7 @@ def test_items_that_fail_for_now_come_again_and_others_do_not(search_node, setti
             assert letter["record"]["message"] == "record 6"
             assert letter["reason"] == "400 document_parsing_exception: as the test said"
             assert (delivery.shipped.sent, delivery.shipped.retried, delivery.shipped.errors) == (19, 6, 2)
-            assert "takes only 17 of 20 records now: 429 es_rejected" in delivery.warnings[0][0]
+            assert "does not take 3 of 20 records now: 429 es_rejected" in delivery.warnings[0][0]
             assert any("429 es_rejected_execution_exception" in problem for problem, _ in delivery.warnings)
     assert told() == [message for message in said if message != "record 6"]
 
@@ -764,3 +769,26 @@ def test_a_login_may_be_told_to_this_machine_or_to_anybody_who_is_named():
     for hosts in ("localhost", "http://127.0.0.1:9200", "http://[::1]", "es.example.org"):
         assert ElasticsearchDestination(hosts=hosts, api_key=Secret("k")).urls
     assert ElasticsearchDestination(hosts="http://es.example.org", api_key=Secret("k"), insecure=True).urls
+
+
+def test_the_search_of_the_docs_shows_what_came(search_node, settings, prefix):
+    curl = outside_program("curl", "apt-get install curl")
+    with ElasticsearchDestination(**settings).open() as live:
+        assert live.write(numbered(3)) == ALL_WRITTEN
+    _, shown_url = shown_command("curl")
+    url = shown_url.replace("localhost:9200", search_node.address).replace("mcp-logs-", f"{prefix}-")
+
+    deadline = time.monotonic() + SOON_S
+    hits = []
+    while len(hits) < 3:  # within a second, as the docs say
+        assert time.monotonic() < deadline, hits
+        answer = subprocess.run(
+            [curl, "--silent", "--show-error", "--noproxy", "*", url],
+            capture_output=True,
+            check=True,
+            timeout=SOON_S,
+        ).stdout
+        hits = json.loads(answer)["hits"]["hits"]
+
+    assert [hit["_source"]["message"] for hit in hits] == ["record 3", "record 2", "record 1"]
+    assert {hit["_index"] for hit in hits} == {f"{prefix}-{DAY}"}

@@ -237,12 +237,12 @@ class _Elasticsearch:
         }
         if not again:
             return Written(refused=refused)
-        taken = f"only {len(results) - len(again)} of {len(results)}" if len(again) < len(results) else "no"
+        are_all = len(again) == len(results)
+        what = "takes no records" if are_all else f"does not take {len(again)} of {len(results)} records"
         why = Unavailable(
-            f"{self._cluster.shown} takes {taken} records now: {next(iter(again.values()))}",
-            remedy="See to that server",
+            f"{self._cluster.shown} {what} now: {next(iter(again.values()))}", remedy="See to that server"
         )
-        if len(again) == len(results):
+        if are_all:
             raise why
         return Written(refused=refused, again=frozenset(again), why_again=why)
 
