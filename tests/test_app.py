@@ -89,7 +89,7 @@ class TestSlowQuestions:
 
         (told,) = [record.getMessage() for record in caplog.records if record.name == "logpith.app"]
         plan = re.fullmatch(
-            r"search_logs took \d+ ms: 1 segments, 1 blocks read, ([\d.]+) kB from the disk",
+            r"search_logs took \d+ ms: 1 segment, 1 block read, ([\d.]+) kB from the disk",
             told,
         )
         assert plan

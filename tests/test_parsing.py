@@ -18,7 +18,7 @@ def test_matched_and_unmatched_lines_are_shown(tmp_path, monkeypatch, capsys):
 
     printed = capsys.readouterr().out
     assert code == 1
-    assert "2 records, of which 1 fit no format" in printed
+    assert "2 records, of which 1 fits no format" in printed
     for part in ("meter", "2026-11-20T13:45:02Z", "warn", "tts", "quota is low", "used = 7"):
         assert part in printed
     assert printed.rstrip().endswith("line 2: nothing of the kind")

@@ -52,7 +52,7 @@ def test_when_all_is_read_the_line_says_so():
 
     line(10, 10, 1)
 
-    assert line.text() == "⠋ 1 lines, finding out what they say"
+    assert line.text() == "⠋ 1 line, finding out what they say"
 
 
 def test_work_that_counts_lines_tells_lines():

@@ -289,7 +289,7 @@ def test_damage_is_found_with_exit_code_1_and_repaired(folder, run, asked):
     assert "logpith store check --repair" in out
     repaired = asked("store", "check", "--repair")
     assert repaired["ok"]
-    assert "1 records are lost" in repaired["repaired"][0]
+    assert "1 record is lost" in repaired["repaired"][0]
     assert run("store", "check")[0] == 0
     assert asked("store", "segments")["dropped"] == {"damaged": 1}
 

@@ -14,6 +14,7 @@ from logpith.formats.body import body_of
 from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
 from logpith.formats.severity_words import severity_in
+from logpith.plural import are, counted
 from logpith.quote import Quoter
 from logpith.scan.records import PLAIN, Records, read_records
 from logpith.scan.timestamps import NO_TIME
@@ -65,7 +66,10 @@ def describe(sample: Sample, quoter: Quoter) -> Iterator[str]:
     unmatched = sample.unmatched
     formats = Counter(sample.recognised.format_of(kind) for kind in sample.records.kind.tolist())
     lines = int(sample.records.lines.sum())
-    yield f"{lines:,} lines are {len(sample.records):,} records, of which {len(unmatched):,} fit no format."
+    yield (
+        f"{counted(lines, 'line')} {are(lines)} {counted(len(sample.records), 'record')}, "
+        f"of which {len(unmatched):,} {_fit(len(unmatched))} no format."
+    )
     for (name, layout), count in formats.most_common():
         yield f"  {count:>7,}  {quoter.quote(name, _WIDTH)}{f', {layout}' if layout else ''}"
     without_format = set(unmatched)
@@ -75,13 +79,19 @@ def describe(sample: Sample, quoter: Quoter) -> Iterator[str]:
         yield f"\nline {first_lines[record]}: {quoter.quote(sample.text(record), _WIDTH)}"
         yield from _read_of(sample, record, quoter)
     if len(matched) > MOST_SHOWN:
-        yield f"\n… and {len(matched) - MOST_SHOWN:,} more records that fit a format."
+        more = len(matched) - MOST_SHOWN
+        yield f"\n… and {counted(more, 'more record')} that {_fit(more)} a format."
     if unmatched:
         yield "\nThese fit no format:"
     for record in unmatched[:MOST_SHOWN]:
         yield f"line {first_lines[record]}: {quoter.quote(sample.text(record), _WIDTH)}"
     if len(unmatched) > MOST_SHOWN:
-        yield f"… and {len(unmatched) - MOST_SHOWN:,} more records that fit none."
+        more = len(unmatched) - MOST_SHOWN
+        yield f"… and {counted(more, 'more record')} that {_fit(more)} none."
+
+
+def _fit(records: int) -> str:
+    return "fits" if records == 1 else "fit"
 
 
 def _read_of(sample: Sample, record: int, quoter: Quoter) -> Iterator[str]:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Literal, Protocol, Self, TextIO
 
+from logpith.plural import counted
+
 PATIENCE_S = 0.5
 """Work that is done within this time needs no line."""
 
@@ -80,19 +82,17 @@ class ProgressLine:
         if not lines:
             return f"{spinner} {self.doing}"
         if total and done >= total:
-            return f"{spinner} {lines:,} lines, {self._then}"
+            return f"{spinner} {counted(lines, 'line')}, {self._then}"
         read_s = max(self._told_s - self._begun_s, 0.001)
         speed = f"{lines / read_s:,.0f} lines/s"
         if not total:
-            return f"{spinner} {size_in_words(done)}, {lines:,} lines, {speed}"
+            return f"{spinner} {size_in_words(done)}, {counted(lines, 'line')}, {speed}"
         share = min(done / total, 1.0)
         filled = round(share * _BAR_CELLS)
         bar = "━" * filled + "╌" * (_BAR_CELLS - filled)
         if self._counts == "lines":
-            return f"{bar} {share:4.0%}  {done:,} of {total:,} lines, {speed}"
-        return (
-            f"{bar} {share:4.0%}  {size_in_words(done)} of {size_in_words(total)}, {lines:,} lines, {speed}"
-        )
+            return f"{bar} {share:4.0%}  {done:,} of {counted(total, 'line')}, {speed}"
+        return f"{bar} {share:4.0%}  {size_in_words(done)} of {size_in_words(total)}, {counted(lines, 'line')}, {speed}"
 
     def _draw(self) -> None:
         wait_s = PATIENCE_S

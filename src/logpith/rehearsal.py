@@ -18,6 +18,7 @@ from logpith.batch import MOST_RECORDS, Batch, extra_of, with_column
 from logpith.files.roots import Roots
 from logpith.files.text import TextFile
 from logpith.pipeline import named
+from logpith.plural import counted
 from logpith.quote import Quoter
 from logpith.sources.reading import LineReader
 from logpith.stages import Stage
@@ -77,8 +78,8 @@ class Count:
     @property
     def spelled(self) -> str:
         parts = [f"kept {self.kept:,}"]
-        for what, counted in (("dropped, ", self.dropped), ("dead, ", self.dead), ("", self.counters)):
-            parts += [f"{what}{name} {count:,}" for name, count in counted.items()]
+        for what, counts in (("dropped, ", self.dropped), ("dead, ", self.dead), ("", self.counters)):
+            parts += [f"{what}{name} {count:,}" for name, count in counts.items()]
         return "; ".join(parts)
 
 
@@ -187,7 +188,7 @@ def _changes(before: _Row, after: _Row, quoter: Quoter) -> dict[str, object]:
 
 def as_text(rehearsal: Rehearsal) -> Iterator[str]:
     """Lines for a person: what each stage counted, then the way of the first records."""
-    yield f"{len(rehearsal.journeys):,} records."
+    yield f"{counted(len(rehearsal.journeys), 'record')}."
     for count in rehearsal.counts:
         yield f"  {count.stage:<12} {count.spelled}"
     for number, journey in enumerate(rehearsal.journeys[:MOST_SHOWN], 1):
@@ -197,7 +198,7 @@ def as_text(rehearsal: Rehearsal) -> Iterator[str]:
         yield f"  → {journey.fate}{': ' + _spelled(journey.end) if journey.end else ''}"
     left = len(rehearsal.journeys) - MOST_SHOWN
     if left > 0:
-        yield f"\n… and {left:,} records more; --json shows all."
+        yield f"\n… and {counted(left, 'record')} more; --json shows all."
 
 
 def as_json(rehearsal: Rehearsal) -> str:

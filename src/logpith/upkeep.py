@@ -18,6 +18,7 @@ from logpith.files.finding import find_files
 from logpith.files.roots import Roots
 from logpith.ingest import Ingested, ingest
 from logpith.pipeline import redaction_key, source_named, stages_of
+from logpith.plural import are, counted
 from logpith.progress import Progress, size_in_words
 from logpith.quote import show_hidden
 from logpith.restaging import Restaged, restage
@@ -80,6 +81,7 @@ def report_plan(settings: StoreSettings, text: str, since: str, until: str, now_
     query = read_query(corpus, text, now_ns).query
     period = period_of(corpus, since, until, now_ns)
     rows: list[Json] = []
+    each: list[str] = []
     left_out = blocks = rolled = 0
     for asked, sure, doubtful, wanted in plans(corpus, query, period):
         segment = asked.segment
@@ -98,16 +100,17 @@ def report_plan(settings: StoreSettings, text: str, since: str, until: str, now_
                 "of_blocks": segment.blocks,
             }
         )
-    told = [
-        f"{query}: of {len(rows):,} segments {left_out:,} are left out by time, service, severity, templates or words, "
-        f"{rolled:,} are counted by their rollup, of the others {blocks:,} blocks are read."
-    ]
-    told += [
-        "{segment}  {how}; of {templates:,} templates {sure:,} match, {in_doubt:,} are in doubt; "
-        "{blocks} of {of_blocks} blocks".format(**row)  # type: ignore[arg-type]  # each is a mapping
-        for row in rows
-    ]
-    return Report(text="\n".join(told), data={"query": str(query), "segments": rows})
+        each.append(
+            f"{segment.name}  {how}; of {counted(len(segment.templates), 'template')} "
+            f"{sure:,} match{'es' * (sure == 1)}, {doubtful:,} {are(doubtful)} in doubt; "
+            f"{wanted} of {counted(segment.blocks, 'block')}"
+        )
+    told = (
+        f"{query}: of {counted(len(rows), 'segment')} {left_out:,} {are(left_out)} left out by time, service, "
+        f"severity, templates or words, {rolled:,} {are(rolled)} counted by {'its' if rolled == 1 else 'their'} "
+        f"rollup, of the others {counted(blocks, 'block')} {are(blocks)} read."
+    )
+    return Report(text="\n".join([told, *each]), data={"query": str(query), "segments": rows})
 
 
 # ── Retention ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -198,8 +201,10 @@ def report_segments(settings: StoreSettings) -> Report:
     entries = sorted(manifest.segments, key=lambda entry: (entry.day, entry.kind, entry.start_ns, entry.id))
     records = sum(entry.records for entry in entries)
     size = size_in_words(sum(entry.size_bytes for entry in entries))
-    told = [f"{_counted(len(entries), 'segment')}, {_counted(records, 'record')}, {size}."]
-    told += [f"{count:,} records went: {reason}." for reason, count in sorted(manifest.dropped.items())]
+    told = [f"{counted(len(entries), 'segment')}, {counted(records, 'record')}, {size}."]
+    told += [
+        f"{counted(count, 'record')} went: {reason}." for reason, count in sorted(manifest.dropped.items())
+    ]
     rows = [
         {
             "segment": entry.id,
@@ -265,17 +270,13 @@ def report_check(settings: StoreSettings, now_ns: int, *, repair: bool = False) 
     )
 
 
-def _counted(number: int, name: str) -> str:
-    return f"{number:,} {name}{'s' * (number != 1)}"
-
-
 def _checked_in_words(checked: Checked, folder: Path) -> Iterable[str]:
     yield from checked.repaired
     for finding in checked.findings:
         yield f"{finding.kind:<8} {finding.place}: {finding.problem}"
-    spooled = f", and {checked.spooled:,} records in the spool" if checked.spooled else ""
+    spooled = f", and {counted(checked.spooled, 'record')} in the spool" if checked.spooled else ""
     yield (
-        f"{_counted(checked.segments, 'segment')} with {_counted(checked.records, 'record')} "
+        f"{counted(checked.segments, 'segment')} with {counted(checked.records, 'record')} "
         f"({size_in_words(checked.size_bytes)}): all good{spooled}."
     )
     if checked.is_written:
@@ -329,7 +330,7 @@ def report_created(
     snapshot = created.snapshot
     told = [
         f"snapshot {snapshot.name} in {place.told}: {_size(snapshot)}; "
-        f"{_counted(created.copied, 'segment')} ({size_in_words(created.copied_bytes)}) copied, the others were there."
+        f"{counted(created.copied, 'segment')} ({size_in_words(created.copied_bytes)}) copied, the others were there."
     ]
     told += [f"left out: segment {name}: {problem}" for name, problem in snapshot.left_out.items()]
     if copied.left_out:
@@ -390,9 +391,10 @@ def report_verified(
     place = place_of(settings, address)
     verified = verify_snapshot(place, name, _progress(progress))
     told = [*verified.problems]
+    damaged = len(verified.problems)
     told.append(
-        f"{len(verified.problems):,} segments of {name} are damaged; others can be restored with --skip-damaged."
-        if verified.problems
+        f"{counted(damaged, 'segment')} of {name} {are(damaged)} damaged; others can be restored with --skip-damaged."
+        if damaged
         else f"{name} is whole: {_size(verified.snapshot)}."
     )
     data: Json = {
@@ -455,7 +457,7 @@ def _progress(progress: Progress | None) -> Told | None:
 
 
 def _size(snapshot: Snapshot) -> str:
-    held = f"{_counted(snapshot.records, 'record')} in {_counted(len(snapshot.segments), 'segment')}"
+    held = f"{counted(snapshot.records, 'record')} in {counted(len(snapshot.segments), 'segment')}"
     return f"{held}, {size_in_words(snapshot.size_bytes)}"
 
 
@@ -555,9 +557,9 @@ def report_restaged(
         done = restage(store, names, stages, now_ns, progress)
         store.compact(now_ns)
         copy_manifest(store)
-    sources = f"{len(done.sources):,} source{'s' * (len(done.sources) != 1)}"
+    sources = counted(len(done.sources), "source")
     told = [
-        f"{done.records:,} records of {sources} went through the stages once more.",
+        f"{counted(done.records, 'record')} of {sources} went through the stages once more.",
         *_changes_in_words(done),
     ]
     data: Json = {
@@ -604,7 +606,7 @@ def _collected_too(settings: Settings, words: Sequence[str]) -> Iterator[str]:
             twice = ours & _files_named(source.paths) if isinstance(source, FileSource) else set()
             if twice:
                 yield (
-                    f"{_files(len(twice))} {'is' if len(twice) == 1 else 'are'} read by the source "
+                    f"{counted(len(twice), 'file')} {are(len(twice))} read by the source "
                     f"{show_hidden(name)}, too, which stores the same records once more."
                 )
 
@@ -618,10 +620,9 @@ def _files_named(words: Sequence[str]) -> set[Path]:
 
 
 def _ingested_in_words(done: Ingested, kept: StoreSettings, now_ns: int, *, is_kept: bool) -> Iterator[str]:
-    are = "is" if done.records == 1 else "are"
-    yield f"{_counted(done.records, 'record')} of {_files(done.files)} {are} stored."
+    yield f"{counted(done.records, 'record')} of {counted(done.files, 'file')} {are(done.records)} stored."
     if done.known:
-        yield f"{_files(done.known)} had nothing new."
+        yield f"{counted(done.known, 'file')} had nothing new."
     yield from _changes_in_words(done)
     for reason, count in sorted(done.losses.items()):
         yield (
@@ -643,11 +644,7 @@ def _changes_in_words(done: Ingested | Restaged) -> Iterator[str]:
     if done.dead:
         yield f"{done.dead:,} of them are dead letters: search source:dead_letter shows them."
     for reason, count in sorted(done.dropped.items()):
-        yield f"{_counted(count, 'record')} {'was' if count == 1 else 'were'} dropped: {reason}."
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'s' * (count != 1)}"
+        yield f"{counted(count, 'record')} {'was' if count == 1 else 'were'} dropped: {reason}."
 
 
 # ── In words ────────────────────────────────────────────────────────────────────────────────────────────────

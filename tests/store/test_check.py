@@ -77,7 +77,7 @@ def test_a_flipped_bit_in_a_segment_is_found_and_put_aside(folder, name, place):
     repaired = repair_store(folder, NOW_NS)
 
     assert repaired.is_good
-    assert "1 records are lost" in repaired.repaired[0]
+    assert "1 record is lost" in repaired.repaired[0]
     assert (folder / "damaged" / home.name / name).exists()
     assert stored_names(folder) == ["a", "b", "c", "e"]
     assert snapshot_of(folder).manifest.dropped == {"damaged": 1}

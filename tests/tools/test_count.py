@@ -117,7 +117,7 @@ def test_without_a_field_all_records_are_one_group(answer):
     told = answer("log_count", "took=3\ntook=5\ntook=soon\n", agg=["sum:took", "p50:took"])
 
     assert [dict(item) for item in told.items] == [{"count": 3, "share": 1.0, "sum took": 8, "p50 took": 3}]
-    assert "1 values of took are no numbers" in told.summary
+    assert "1 value of took is no number and does not count" in told.summary
 
 
 def test_values_of_records_are_log_text_and_quoted(answer):

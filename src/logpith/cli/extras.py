@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from logpith.cli.words import FOUND, NOTHING, Option
+from logpith.plural import are, counted
 from logpith_emit.errors import BadArgument
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def _write_labels(tool: Tool, desk: Desk, options: Mapping[str, str]) -> int:
     path = Path(options["labels"])
     corpus = desk.open(tool.sources, whole_lines=format_name == "raw")
     rows = write_labels(corpus, path)
-    print(f"{rows:,} lines with {len(corpus.templates.templates):,} templates are in {path}.")
+    print(
+        f"{counted(rows, 'line')} with {counted(len(corpus.templates.templates), 'template')} {are(rows)} in {path}."
+    )
     return FOUND if rows else NOTHING
 
 

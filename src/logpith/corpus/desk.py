@@ -27,6 +27,7 @@ from logpith.files.finding import Found, find_files
 from logpith.files.roots import Roots
 from logpith.files.rotation import piece_of
 from logpith.files.text import Identity, TextFile, TextStream
+from logpith.plural import counted
 from logpith.quote import Quoter
 from logpith.timerange import NS_PER_US, now_ns
 from logpith_emit.errors import BadArgument, LogpithError, NotFound, Refused
@@ -261,7 +262,7 @@ class Desk:
         listed = [text for text in skipped if text not in binary or text in named]
         uncounted = len(binary) - len([text for text in binary if text in named])
         if uncounted:
-            listed.append(f"{uncounted} binary files")
+            listed.append(counted(uncounted, "binary file"))
         return tuple(listed)
 
     def _texts_of(self, path: Path) -> tuple[list[AnyText], list[str]]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from logpith.batch import SCHEMA, Batch, empty_batch, join_batches, spell_extra, with_column
 from logpith.corpus.records import Corpus, Source, join_tables
 from logpith.corpus.stored import SegmentText, source_of_segment
+from logpith.plural import are, counted
 from logpith.scan.tally import last_of_each, time_ranks
 from logpith.scan.timestamps import NO_TIME
 from logpith.store.building import build_segments
@@ -95,7 +96,8 @@ class Newest:
         lacked = _without(held, Counter(_keys(known)))
         if not lacked.num_rows:
             return corpus
-        note = f"of what is lacking the last {lacked.num_rows:,} records are here, from memory"
+        last = f"{counted(lacked.num_rows, 'record')} {are(lacked.num_rows)}"
+        note = f"of what is lacking the last {last} here, from memory"
         return join_tables(
             (*corpus.sources, *_sources(lacked, now_ns)), (*corpus.skipped, note), whole=corpus.whole
         )

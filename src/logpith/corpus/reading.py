@@ -25,6 +25,7 @@ from logpith.files.text import Block, TextFile, TextStream
 from logpith.formats.body import body_of
 from logpith.formats.own import own_formats
 from logpith.formats.recognise import Recognised
+from logpith.plural import counted
 from logpith.scan.records import OwnFormat, Reading, Records, read_records
 from logpith.scan.tally import add_times
 from logpith_emit.errors import Refused
@@ -180,7 +181,7 @@ class CorpusReader:
         """`stopped after 25 s: 61 % of app.log read; ask again to go on`."""
         text = self._texts[number]
         size = text.identity.size_bytes if isinstance(text, TextFile) and not text.packing else 0
-        share = f"{int(100 * table.size_bytes / size)} %" if size else f"{table.lines:,} lines"
+        share = f"{int(100 * table.size_bytes / size)} %" if size else counted(table.lines, "line")
         behind = sum(other > number for other in self._jobs)
         others = f", nothing of {behind} more source{'s' * (behind > 1)}" if behind else ""
         limit_s = self._deadline.limit_s if self._deadline else 0

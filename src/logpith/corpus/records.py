@@ -20,6 +20,7 @@ from logpith.corpus.refs import make_ref
 from logpith.files.archive import AnyText
 from logpith.formats.recognise import Recognised
 from logpith.formats.severity_words import severity_in
+from logpith.plural import counted
 from logpith.quote import Quoter
 from logpith.scan.records import OwnFormat
 from logpith.scan.shape_index import NO_SHAPE
@@ -466,7 +467,7 @@ class Corpus:
         troubles += [f"{source.name}: {source.table.note}" for source in self.sources if source.table.note]
         if self._ungrouped:
             troubles.append(
-                f"{self._ungrouped} records: not grouped, more than {len(self.shapes.hashes)} shapes"
+                f"{counted(self._ungrouped, 'record')}: not grouped, more than {len(self.shapes.hashes)} shapes"
             )
         return Coverage(
             lines=self.lines,

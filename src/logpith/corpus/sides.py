@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logpith.corpus.selection import Selection
+from logpith.plural import counted
 from logpith.scan.buckets import BEFORE, NOW, mark_sides
 from logpith.timerange import TimeRange, format_ns, format_span, parse_range, parse_time
 from logpith_emit.errors import BadArgument
@@ -112,14 +113,10 @@ def sides_by_source(selection: Selection, baseline: frozenset[str], now: frozens
     names = selection.corpus.origins
     of_source = np.array([BEFORE * (name in baseline) | NOW * (name in now) for name in names], np.uint8)
     side = of_source[selection.origin]
-    many = _sources(len(now & set(names)))
+    many = counted(len(now & set(names)), "source")
     return Sides(
-        selection=selection, side=side, told=f"{many} against {_sources(len(baseline & set(names)))}"
+        selection=selection, side=side, told=f"{many} against {counted(len(baseline & set(names)), 'source')}"
     )
-
-
-def _sources(count: int) -> str:
-    return "1 source" if count == 1 else f"{count} sources"
 
 
 def _period_text(start_ns: int, end_ns: int) -> str:

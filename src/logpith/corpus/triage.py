@@ -25,6 +25,7 @@ from logpith.corpus.records import Corpus
 from logpith.corpus.selection import Selection
 from logpith.corpus.services import Services
 from logpith.corpus.suspects import find_suspects
+from logpith.plural import counted
 from logpith.quote import decode
 from logpith.scan.timestamps import NO_TIME
 from logpith.timerange import NS_PER_D, TimeRange
@@ -210,7 +211,7 @@ class Triage:
                     service=names[one.group],
                     since_ns=int(self.corpus.columns.time_ns[last]),
                     record=last,
-                    reasons=(f"{math.ceil(one.before * growth):,} records would be usual",),
+                    reasons=(f"{counted(math.ceil(one.before * growth), 'record')} would be usual",),
                 )
 
     def _findings(self) -> Iterator[Broken]:

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from logpith.meter import Meter, metering
+from logpith.plural import counted
 from logpith.progress import size_in_words
 
 
@@ -36,9 +37,12 @@ class Scanned:
 
     def in_words(self) -> str:
         """`4 segments, 12 blocks read, 30 records put together`."""
-        said = [f"{self.segments:,} segments", f"{self.blocks:,} blocks read"]
-        said += [f"{self.rows_rebuilt:,} records put together"] if self.rows_rebuilt else []
-        said += [f"{self.from_rollup:,} segments counted by their rollup"] if self.from_rollup else []
+        its = "its" if self.from_rollup == 1 else "their"
+        said = [counted(self.segments, "segment"), f"{counted(self.blocks, 'block')} read"]
+        said += [f"{counted(self.rows_rebuilt, 'record')} put together"] if self.rows_rebuilt else []
+        said += (
+            [f"{counted(self.from_rollup, 'segment')} counted by {its} rollup"] if self.from_rollup else []
+        )
         return ", ".join(said)
 
 
@@ -74,7 +78,7 @@ class Watch:
         if not left:
             return ""
         total = left + self.scanned.blocks
-        share = f"{left:,} of {total:,} blocks of the store not read"
+        share = f"{left:,} of {counted(total, 'block')} of the store not read"
         return f"stopped after {self.limit_s:g} s: {share}; ask for a shorter period"
 
 

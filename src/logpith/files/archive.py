@@ -22,6 +22,7 @@ from logpith.files.roots import Roots
 from logpith.files.seeking import parts_of
 from logpith.files.tar import Entry, TarReader
 from logpith.files.text import Block, Identity, Text, TextFile, blocks_of
+from logpith.plural import counted
 from logpith.quote import shorten, show_hidden
 from logpith_emit.errors import Refused
 
@@ -89,7 +90,11 @@ class Archive:
                 texts.append(TextMember(self, name + again, replace(entry, head=b""), kind.packing))
             trouble = reader.trouble or getattr(pieces, "trouble", "")
         told = [f"{self.file.name}: {trouble}"] if trouble else []
-        told += [f"{self.file.name}: {binary} binary files or archives inside"] if binary else []
+        told += (
+            [f"{self.file.name}: {counted(binary, 'binary file')} or archive{'s' * (binary != 1)} inside"]
+            if binary
+            else []
+        )
         told += [f"{self.file.name}: {count} {kind} inside" for kind, count in reader.passed.items()]
         return texts, told
 

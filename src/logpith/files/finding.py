@@ -13,6 +13,7 @@ from pathlib import Path
 
 from logpith.files.roots import Roots
 from logpith.files.rotation import in_streams
+from logpith.plural import counted
 from logpith_emit.errors import NotFound
 from logpith_emit.spool.spilled import is_note
 
@@ -69,7 +70,7 @@ def find_files(names: Sequence[str], roots: Roots) -> Found:
     unique = list(dict.fromkeys(paths))
     if len(unique) > MOST_FILES:
         skipped.append(
-            f"{len(unique) - MOST_FILES} files: more than {MOST_FILES} were found, the first ones are read"
+            f"{counted(len(unique) - MOST_FILES, 'file')}: more than {MOST_FILES} were found, the first ones are read"
         )
     rotated = in_streams(unique[:MOST_FILES], _changed_ns)
     return Found(rotated.paths, frozenset(named), tuple(skipped), rotated.streams)

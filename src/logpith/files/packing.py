@@ -20,6 +20,7 @@ from typing import Protocol
 import zstandard
 
 from logpith.files.encoding import transcode
+from logpith.plural import counted
 from logpith_emit.spool.frames import DROPPED_KIND, Damage, Frame, dropped_in, salt_in, scan
 
 _CHUNK = 256 * 1024
@@ -328,9 +329,10 @@ def line_of_frame(frame: Frame) -> bytes:
     if frame.kind != DROPPED_KIND:
         return frame.payload
     dropped = dropped_in(frame)
+    lost = sum(dropped.values())
     told = {
         "level": "warn",
-        "message": f"{sum(dropped.values())} records were dropped here",
+        "message": f"{counted(lost, 'record')} {'was' if lost == 1 else 'were'} dropped here",
         "dropped": dropped,
     }
     return json.dumps(told).encode()

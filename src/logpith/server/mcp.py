@@ -28,6 +28,7 @@ from logpith import __version__
 from logpith.answer import Answer, to_json, to_text
 from logpith.app import ask
 from logpith.component import build, json_schema
+from logpith.plural import counted
 from logpith.quote import shorten, show_hidden
 from logpith.server.lazy_desk import LazyDesk
 from logpith.server.leaving import end_without_threads
@@ -246,7 +247,9 @@ async def _tell_progress(session: ServerSession, waiting: Waiting) -> None:
     while True:
         await anyio.sleep(TELL_EVERY_S)
         if step := waiting.step_after(told):
-            await session.report_progress(step.done, step.total or None, f"{step.lines:,} lines read")
+            await session.report_progress(
+                step.done, step.total or None, f"{counted(step.lines, 'line')} read"
+            )
             told = step.done
 
 

@@ -25,6 +25,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from logpith.plural import are, counted
 from logpith.scan.timestamps import NO_TIME
 from logpith.store.disk import (
     DAYS,
@@ -179,7 +180,7 @@ def _disagreement(segment: Segment, words_bytes: int) -> str:
     columns = segment.columns(names, range(segment.blocks))
     rows = columns["template"].to_numpy()
     if len(rows) != head.records:
-        return f"{len(rows):,} rows, but {head.records:,} records"
+        return f"{counted(len(rows), 'row')}, but {counted(head.records, 'record')}"
     if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < len(templates):
         return "a row has a template that is not there"
     values = segment.values(range(segment.blocks), rows)
@@ -222,7 +223,11 @@ def _wrong_with(disk: Disk, folder: Path, entry: Entry) -> Iterator[Finding]:
     place = f"{home.parent.name}/{home.name}"
     names = disk.names(home)
     if not names:
-        yield Finding(kind="missing", place=place, problem=f"its {entry.records:,} records are gone")
+        yield Finding(
+            kind="missing",
+            place=place,
+            problem=f"its {counted(entry.records, 'record')} {are(entry.records)} gone",
+        )
         return
     problem = problem_of(home, disk)
     if problem:
@@ -262,9 +267,9 @@ def _check_spool(disk: Disk, folder: Path, consumed: int, findings: list[Finding
     except _UNREADABLE as error:
         findings.append(Finding(kind="damaged", place=SPOOL, problem=_told(error)))
     if damage.is_worth_keeping:
-        problem = f"{damage.places} places of {damage.bytes:,} bytes cannot be read"
+        problem = f"{counted(damage.places, 'place')} of {counted(damage.bytes, 'byte')} cannot be read"
         if damage.unreadable_files:
-            problem += f", {damage.unreadable_files} files not at all"
+            problem += f", {counted(damage.unreadable_files, 'file')} not at all"
         findings.append(Finding(kind="damaged", place=SPOOL, problem=problem))
     for path in spool.aside():
         findings.append(
@@ -384,7 +389,7 @@ class _Repairing:
         taken_in = {entry.id for entry in entries if self._is_taken_in(entry, entries)}
         kept = tuple(entry for entry in entries if entry.id not in taken_in)
         self._done.append(
-            f"{MANIFEST} was made anew from {len(kept)} segments; "
+            f"{MANIFEST} was made anew from {counted(len(kept), 'segment')}; "
             + (
                 f"positions are those of generation {base.generation}"
                 if base.generation
@@ -426,7 +431,9 @@ class _Repairing:
             self._disk.rename(home, target)
             self._disk.sync_folder(target.parent)
             self._disk.sync_folder(home.parent)
-        self._done.append(f"{home.name} went to {DAMAGED}: {problem}; {records:,} records are lost")
+        self._done.append(
+            f"{home.name} went to {DAMAGED}: {problem}; {counted(records, 'record')} {are(records)} lost"
+        )
 
     def _free_name(self, name: str) -> Path:
         """Where something of that name can go."""

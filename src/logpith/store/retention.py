@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from logpith.plural import counted
 from logpith.progress import size_in_words
 from logpith.scan.timestamps import NO_TIME
 from logpith.store.manifest import Entry
@@ -271,4 +272,5 @@ def _why(entry: Entry, reason: Reason, policy: Policy) -> str:
 def _sum_in_words(entries: Iterable[Entry]) -> str:
     some = list(entries)
     size = size_in_words(sum(entry.size_bytes for entry in some))
-    return f"{len(some):,} segment{'s' * (len(some) != 1)} ({sum(entry.records for entry in some):,} records, {size})"
+    records = counted(sum(entry.records for entry in some), "record")
+    return f"{counted(len(some), 'segment')} ({records}, {size})"

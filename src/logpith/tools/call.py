@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import Tool
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _call_item(story: Story, shown_id: str, skews: Sequence[Skew], quoter: Quote
     stopped = [one for one in story.followed if one.stopped]
     if stopped:
         told = [
-            f"{quoter.quote(one.id.told, _VIA_WIDTH)} is on {one.stopped:,} lines"
+            f"{quoter.quote(one.id.told, _VIA_WIDTH)} is on {counted(one.stopped, 'line')}"
             for one in stopped[:_MOST_STOPPED]
         ]
         more = [f"{len(stopped) - _MOST_STOPPED:,} more"] if len(stopped) > _MOST_STOPPED else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from logpith.plural import counted
 from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
@@ -178,5 +179,5 @@ def _other_item(selection: Selection, rest: list[Cluster], count: int) -> dict[s
         "count": count,
         "share": round(count / len(selection), 4),
         "templates": sum(len(cluster.members) for cluster in rest),
-        "template": f"{len(rest)} more clusters" if rest else "lines beyond the bound on shapes",
+        "template": counted(len(rest), "more cluster") if rest else "lines beyond the bound on shapes",
     }

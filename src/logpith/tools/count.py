@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
@@ -284,5 +285,6 @@ def _not_numbers(aggregates: Sequence[_Aggregate], values: Sequence[Field]) -> s
         if aggregate.what in OF_NUMBERS:
             wrong = int((np.isnan(value.numbers()) & (value.codes >= 0)).sum())
             if wrong:
-                notes.append(f" {wrong:,} values of {aggregate.of} are no numbers and do not count.")
+                are = "is no number and does" if wrong == 1 else "are no numbers and do"
+                notes.append(f" {counted(wrong, 'value')} of {aggregate.of} {are} not count.")
     return "".join(dict.fromkeys(notes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
@@ -210,12 +211,14 @@ def _summary(
     from collections import Counter
 
     before, now = totals
-    counted = Counter[str](one.verdict for one in differences)
+    verdicts = Counter[str](one.verdict for one in differences)
     words = {"new": "new", "gone": "gone", "up": "more frequent", "down": "less frequent"}
-    told = ", ".join(f"{counted[verdict]} {word}" for verdict, word in words.items() if counted[verdict])
-    parts = [f"{sides.told}: {now:,} records against {before:,}."]
+    told = ", ".join(f"{verdicts[verdict]} {word}" for verdict, word in words.items() if verdicts[verdict])
+    parts = [f"{sides.told}: {counted(now, 'record')} against {before:,}."]
     parts.append(
-        f"Of {groups:,} templates {told}." if told else f"None of {groups:,} templates differs beyond chance."
+        f"Of {counted(groups, 'template')} {told}."
+        if told
+        else f"None of {counted(groups, 'template')} differs beyond chance."
     )
     if volume := _volume_text(sides, growth):
         parts.append(volume)

@@ -100,7 +100,8 @@ class ClusterDrillTool(FilteredTool):
         inside = selection.only(selection.places_of(meant.members))
         if not len(inside):
             return Answer(
-                summary=f"None of the selected {len(selection):,} records is in cluster {leader.id}.",
+                summary=f"None of the selected {len(selection):,} record{'s' * (len(selection) != 1)} "
+                f"is in cluster {leader.id}.",
                 coverage=selection.coverage(quoter),
                 next=(f'log_cluster_drill(cluster_id="{leader.id}")',),
                 found=False,

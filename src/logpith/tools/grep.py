@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
@@ -153,7 +154,10 @@ def _summary(corpus: Corpus, matching: NDArray[np.int64], shown: int) -> str:
     span = f", from {first} to {last}" if first and len(matching) > 1 else ""
     verb = "matches" if len(matching) == 1 else "match"
     examples = f"; {shown} shown" if shown < len(matching) else ""
-    return f"{len(matching):,} of {len(corpus):,} records {verb} ({len(matching) / len(corpus):.2%}){span}{examples}."
+    share = (
+        f"{len(matching):,} of {counted(len(corpus), 'record')} {verb} ({len(matching) / len(corpus):.2%})"
+    )
+    return f"{share}{span}{examples}."
 
 
 def _source_items(corpus: Corpus, matching: NDArray[np.int64], quoter: Quoter) -> list[dict[str, Json]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import FilteredTool, none_of
 
 if TYPE_CHECKING:
@@ -175,9 +176,9 @@ def _summary(selection: Selection, suspects: list[Suspect], found: int) -> str:
         return f"{none_of(len(corpus))}."
     span = selection.span_ns
     over = f" over {format_span(span[1] - span[0])}" if span else ", none with a time"
-    lines = f"{corpus.lines:,} line{'s' * (corpus.lines != 1)}"
+    lines = counted(corpus.lines, "line")
     if selection.chosen is not None:
-        lines = f"{len(selection):,} of {len(corpus):,} records"
+        lines = f"{len(selection):,} of {counted(len(corpus), 'record')}"
     many = f" from {corpus.source_count} sources" if corpus.source_count > 1 else ""
     parts = [f"{lines}{many} ({_formats_text(corpus)}){over}: {_severities_text(selection)}."]
     if suspects:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class SqlTool(FilteredTool):
         rows = f"{result.total:,} row{'s' * (result.total != 1)}"
         shown = f"; the first {len(result.rows):,} are shown" if hidden else ""
         return Answer(
-            summary=" ".join([f"{rows} of {len(selection):,} records{shown}.", *selection.notes]),
+            summary=" ".join([f"{rows} of {counted(len(selection), 'record')}{shown}.", *selection.notes]),
             items=tuple(
                 {name: _quoted(value, quoter) for name, value in zip(names, row, strict=True)}
                 for row in result.rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import Tool
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def _source_items(states: Sequence[SourceState], quoter: Quoter) -> Iterator[dic
             if one.lost
         ],
         "older than is kept, so they go; raise retention": [
-            f"{quoter.quote(one.name, _NAME_WIDTH)}: {_counted(one.old, 'record')}"
+            f"{quoter.quote(one.name, _NAME_WIDTH)}: {counted(one.old, 'record')}"
             for one in states
             if one.old
         ],
@@ -166,16 +167,12 @@ def _summary(
 
     period = triage.period
     since = f" since {format_s(period.start_ns)}" if period.start_ns is not None else ""
-    parts = [f"{len(triage.inside):,} lines{since}: {_counted(sum(errors.values()), 'error')}"]
+    parts = [f"{counted(len(triage.inside), 'line')}{since}: {counted(sum(errors.values()), 'error')}"]
     if errors:
-        parts[0] += f" of {_counted(len(errors), 'service')}"
+        parts[0] += f" of {counted(len(errors), 'service')}"
     new = sum(one.what == "new" for one in broken)
-    parts[0] += f", {_counted(len(broken), 'thing')} broke, {new:,} of them new." if broken else "."
+    parts[0] += f", {counted(len(broken), 'thing')} broke, {new:,} of them new." if broken else "."
     if states:
         failing = sum(state.is_failing for state in states)
-        parts.append(f"{_counted(len(states), 'source')}, {failing or 'none'} of them failing.")
+        parts.append(f"{counted(len(states), 'source')}, {failing or 'none'} of them failing.")
     return " ".join(parts)
-
-
-def _counted(number: int, name: str) -> str:
-    return f"{number:,} {name}{'s' * (number != 1)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import Tool
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class TailTool(Tool):
         of_service = services.of(among)
         shown = _newest_of_each(corpus, among, of_service, self.lines)
         count = len(np.unique(of_service))
-        of = f"{len(among):,} lines of {count} service{'s' * (count != 1)}"
+        of = f"{counted(len(among), 'line')} of {count} service{'s' * (count != 1)}"
         told = f"The last {len(shown):,} of {of}, newest first."
         return Answer(
             summary=told if len(shown) else "There are no lines here.",

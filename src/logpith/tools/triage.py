@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
+from logpith.plural import counted
 from logpith.tools import Tool
 
 if TYPE_CHECKING:
@@ -121,12 +122,12 @@ def _summary(triage: Triage, broken: Sequence[Broken], period: TimeRange) -> str
             ("silent", "gone silent"),
             ("drop", "rarer"),
             ("gap", "missing"),
-            ("quota", "quota event"),
+            ("quota", f"quota event{'s' * (counts['quota'] != 1)}"),
             ("still", "going on as before"),
         )
         if counts[what]
     ]
-    lines = f"{len(triage.inside):,} lines{since}"
+    lines = f"{counted(len(triage.inside), 'line')}{since}"
     if not told:
         return f"{lines}: nothing broke."
     first = triage.first

@@ -601,7 +601,7 @@ def test_damage_costs_only_what_it_touches_and_status_shows_it(tmp_path, capsys)
 
     assert messages(memory) == [f"record {number}" for number in range(1, 101) if number != 50]
     assert (
-        f"{spool.folder} is damaged in 1 places",
+        f"{spool.folder} is damaged in 1 place",
         "What is good there is delivered, and the file kept aside as *.damaged",
     ) in told
     main(["status", "--folder", str(spool.folder)])

@@ -465,7 +465,8 @@ class Delivery:
                 self._pace.went(was_all=not left)
             if again:
                 failure = why_again or Unavailable(
-                    f"{len(again)} of {len(asked)} records are to be written again",
+                    f"{len(again)} of {len(asked)} record{'s' * (len(asked) != 1)} "
+                    f"{'is' if len(again) == 1 else 'are'} to be written again",
                     remedy="They wait in the spool",
                 )
                 self._fail(max(failures, 1), failure, len(again))
@@ -513,9 +514,10 @@ class Delivery:
         shipped.dropped.update(taken.dropped)
         shipped.damaged_places += reader.damage.places - self._damage.places
         shipped.damaged_bytes += reader.damage.bytes - self._damage.bytes
-        if reader.damage.places > self._damage.places:
+        places = reader.damage.places - self._damage.places
+        if places:
             self._warn(
-                f"{self.spool.folder} is damaged in {reader.damage.places - self._damage.places} places",
+                f"{self.spool.folder} is damaged in {places:,} place{'s' * (places != 1)}",
                 "What is good there is delivered, and the file kept aside as *.damaged",
             )
         self._damage = replace(reader.damage)
