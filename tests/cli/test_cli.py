@@ -168,8 +168,9 @@ def test_an_answer_that_cannot_be_written_is_told_as_such(folder):
             check=False,
         )
 
+    (told,) = complaints(done.stderr.decode())
     assert done.returncode == 2
-    assert done.stderr.startswith(b"logpith: the answer cannot be written: No space left on device")
+    assert told.startswith("logpith: the answer cannot be written: No space left on device")
 
 
 def test_without_a_standard_output_it_ends_with_an_error_and_no_traceback(folder):
