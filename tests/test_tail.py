@@ -233,6 +233,17 @@ def test_what_a_program_had_no_room_for_is_shown_with_the_rest(tmp_path, monkeyp
     assert shown == list(range(first if named == ["other/shop"] else 0, 20))
 
 
+def test_a_spool_of_which_all_was_brought_elsewhere_holds_nothing_to_show(tmp_path, capsys):
+    spool = spilling(tmp_path / "shop", tmp_path / "other")
+    with spool.open() as writer:
+        for number in range(20):
+            writer.append(b"%d" % number, 1)
+    spool.remove(*spool.segments())
+
+    assert main(["tail", str(spool.folder)]) == 2
+    assert "there is no file in" in capsys.readouterr().err
+
+
 KILLED = """
 import os, signal
 from logpith_emit import get_logger

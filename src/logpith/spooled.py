@@ -7,7 +7,7 @@ machine that has never read a log.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import cast
@@ -93,13 +93,9 @@ def wanted_by(query: str, now_ns: int) -> Wanted:
 
 def spools_below(base: Path) -> list[Spool]:
     """The spools in a folder and below; each reads also what its programs had to write elsewhere."""
-    names = (name for pattern in ("*.spool", f"*{SUFFIX}") for name in base.glob(f"**/{pattern}"))
-    return without_spilled([Spool(folder=folder) for folder in sorted({*_folders_of_spools(names)})])
-
-
-def _folders_of_spools(paths: Iterable[Path]) -> Iterator[Path]:
-    """Where those of some files are that are a spool's."""
-    return (path.parent for path in paths if segment_named(path.parent, path.name) or is_note(path.name))
+    paths = (path for pattern in ("*.spool", f"*{SUFFIX}") for path in base.glob(f"**/{pattern}"))
+    folders = {path.parent for path in paths if segment_named(path.parent, path.name) or is_note(path.name)}
+    return without_spilled([Spool(folder=folder) for folder in sorted(folders)])
 
 
 def spooled(base: Path) -> list[Path]:
@@ -114,13 +110,21 @@ def spool_folders(words: Sequence[str]) -> list[Path]:
     paths = [Path(word) for word in words]
     folders = [path if path.is_dir() else path.parent for path in paths]
     are_spools = all(
-        any(_folders_of_spools(path.iterdir()))
+        _is_spool(path)
         if path.is_dir()
         else segment_named(path.parent, path.name) is not None and path.exists()
         for path in paths
     )
     spools = without_spilled([Spool(folder=folder) for folder in dict.fromkeys(folders)])
     return [spool.folder for spool in spools] if are_spools else []
+
+
+def _is_spool(folder: Path) -> bool:
+    """Whether a program has logged there, and not all of it was brought elsewhere."""
+    try:
+        return bool(Spool(folder=folder).segments())
+    except OSError:  # whose reader tells it
+        return False
 
 
 def was_brought(base: Path) -> bool:
