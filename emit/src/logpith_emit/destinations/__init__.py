@@ -1,4 +1,4 @@
-"""Destinations: where records go. One file or folder each; `type = "sqlite"` in the settings is `destinations/sqlite.py`.
+"""Destinations: where records go. One file or folder each; `type = "sqlite"` in the settings is destinations/sqlite.py.
 
 What each destination owes:
 
