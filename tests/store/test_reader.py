@@ -37,6 +37,8 @@ while True:
     assert len(numbers) >= seen, (len(numbers), seen)
     seen = len(numbers)
     looks += 1
+    if looks == 1:
+        print("looked", flush=True)
     if is_last:
         break
 print(seen, looks, flush=True)
@@ -181,7 +183,9 @@ def look_while_writing(folder, rounds, seed):
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as looker:
             assert looker.stdout.readline() == "looking\n"
             number = 0
-            for _ in range(rounds):
+            for round_ in range(rounds):
+                if round_ == rounds // 2:  # it has looked at what was written, and will at what comes
+                    assert looker.stdout.readline() == "looked\n"
                 names = [f"n{number + place}" for place in range(chance.randint(1, 3))]
                 number += len(names)
                 if chance.random() < 0.1:
