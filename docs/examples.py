@@ -160,17 +160,18 @@ def session(text: str, folder: Path) -> str:
 
 @contextlib.contextmanager
 def _collecting_in(folder: Path) -> Iterator[None]:
-    """What a page collects is no reader's, and what a reader has collected is on no page."""
-    before = os.environ.get(DATA_VARIABLE)
-    os.environ[DATA_VARIABLE] = str(folder)
+    """What a page collects is no reader's, and what a reader has collected is on no page. It is kept although the days
+    that pages tell of have long passed."""
+    told = {DATA_VARIABLE: str(folder), "LOGPITH_STORE_RETENTION": "36500d"}
+    before = {name: os.environ[name] for name in told if name in os.environ}
+    os.environ.update(told)
     try:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if before is None:
-            del os.environ[DATA_VARIABLE]
-        else:
-            os.environ[DATA_VARIABLE] = before
+        for name in told:
+            del os.environ[name]
+        os.environ.update(before)
 
 
 def _shown(output: str, fence: Fence) -> list[str]:

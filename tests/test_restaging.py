@@ -109,7 +109,8 @@ def test_a_query_by_the_new_name_finds_the_old_lines_after_they_went_through_aga
     monkeypatch.setenv("LOGPITH_DATA_DIR", str(tmp_path / "data"))
     (tmp_path / "shop.log").write_bytes(SEVERE + b"\n" + CALM + b"\n")
     settings = tmp_path / "logpith.toml"
-    settings.write_text('[sources.shop]\ntype = "file"\npaths = ["shop.log"]\n')
+    lasting = '[store]\nretention = "36500d"\n'  # whatever the day is
+    settings.write_text(f'{lasting}[sources.shop]\ntype = "file"\npaths = ["shop.log"]\n')
 
     def found(query):
         capsys.readouterr()

@@ -206,6 +206,7 @@ def test_the_command_brings_files_to_the_server_that_has_the_store_open(
     monkeypatch.setenv("LOGPITH_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("LOGPITH_CONFIG_DIR", str(tmp_path / "own"))
     monkeypatch.setenv("LOGPITH_TOKEN", ADMIN)
+    monkeypatch.setenv("LOGPITH_STORE_RETENTION", "36500d")  # whatever the day is
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "app.log", 0, 30)
     with opened(tmp_path / "data") as door:
