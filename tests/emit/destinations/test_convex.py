@@ -242,7 +242,7 @@ def test_of_single_records_those_before_a_failure_do_not_come_again(app):
 def test_whatever_goes_wrong_all_stands_there_once(app, tmp_path, batch):
     with served(app) as given, fault_proxy(port_of(given), http=True) as proxy:
         given |= {"endpoint_url": f"{proxy.url}/logs/ingest", "batch": batch}
-        destination = ConvexDestination(timeout_s=0.2, **given)
+        destination = ConvexDestination(**given)
         check_faults(tmp_path, destination, proxy, [*OVER_HTTP, CutRequest(500)], lambda: app.messages)
 
 

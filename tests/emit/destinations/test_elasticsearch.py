@@ -546,7 +546,7 @@ def test_whatever_goes_wrong_all_is_there_once(search_node, settings, told, tmp_
         Answer(429, {"Retry-After": "0"}),
     ]
     with fault_proxy(search_node.port, http=True) as proxy:
-        destination = ElasticsearchDestination(**settings | {"hosts": proxy.address, "timeout_s": 0.5})
+        destination = ElasticsearchDestination(**settings | {"hosts": proxy.address})
         check_faults(tmp_path, destination, proxy, [*OVER_HTTP, *odd], told, at_once=100)
 
 
@@ -569,7 +569,7 @@ BULK_FAULTS = (
 @ON_ONE
 def test_whatever_goes_wrong_with_a_batch_all_is_there_once(search_node, settings, told, tmp_path):
     with fault_proxy(search_node.port, http=True) as proxy:
-        destination = ElasticsearchDestination(**settings | {"hosts": proxy.address, "timeout_s": 0.5})
+        destination = ElasticsearchDestination(**settings | {"hosts": proxy.address, "timeout_s": 2})
         with delivering(tmp_path, destination) as delivery:
             said = delivery.say(1)
             delivery.wait()

@@ -475,7 +475,7 @@ def test_what_is_no_acknowledgement_is_unavailable(receiver, answer):
 
 def test_whatever_goes_wrong_all_comes(receiver, tmp_path):
     with fault_proxy(receiver.port) as proxy:
-        destination = destination_to(proxy.port, timeout_s=0.2)
+        destination = destination_to(proxy.port)
         faults = [*ANYWHERE, CutRequest(100), CutResponse(2)]
         check_faults(tmp_path, destination, proxy, faults, lambda: receiver.messages)
 

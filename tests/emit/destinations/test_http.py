@@ -176,7 +176,7 @@ def test_it_comes_again_when_a_server_says_so(intake):
 def test_whatever_goes_wrong_all_comes(intake, tmp_path):
     elsewhere = Answer(307, {"Location": "http://127.0.0.1:9/"})
     with served(intake) as given, fault_proxy(port_of(given), http=True) as proxy:
-        destination = HttpDestination(**{**given, "url": proxy.url}, timeout_s=0.2)
+        destination = HttpDestination(**{**given, "url": proxy.url})
         faults = [*OVER_HTTP, CutRequest(300), elsewhere]
         check_faults(tmp_path, destination, proxy, faults, lambda: intake.messages)
 

@@ -95,7 +95,7 @@ def entry_in(message):
 def secured(kafka, given, **more):
     return KafkaDestination(
         **given
-        | {"bootstrap_servers": f"localhost:{kafka.secure_port}", "username": kafka.user, "tls": True}
+        | {"bootstrap_servers": f"{kafka.host}:{kafka.secure_port}", "username": kafka.user, "tls": True}
         | {"password": Secret(kafka.password), "mechanism": "PLAIN", "timeout_s": SOON_S}
         | {"ca_file": certificate(kafka.folder).cert}
         | more
@@ -315,7 +315,7 @@ def write_at_last(live, records):
         ({"password": Secret("wrong-horse")}, "Authentication failed.*Mend the login"),
         ({"ca_file": None}, "certificate.*as ca_file"),
         ({"ca_file": Path("nowhere.pem")}, "ssl.ca.location failed.*Check ca_file"),
-        ({"tls": False, "ca_file": None, "mechanism": "SCRAM-SHA-512"}, "Kafka at localhost"),
+        ({"tls": False, "ca_file": None, "mechanism": "SCRAM-SHA-512"}, "Kafka at 127"),
     ],
 )
 def test_who_cannot_log_in_waits_and_tells_no_password(kafka, given, wrong, problem, capfd):

@@ -88,5 +88,5 @@ def test_whatever_goes_wrong_all_is_stored(folder, tmp_path, stored):
         return [json.loads(line)["message"] for line in stored()]
 
     with opened(folder) as door, fault_proxy(door.port, http=True) as proxy:
-        destination = LogpithDestination(url=proxy.url, token=Secret(WRITER), timeout_s=0.5)
+        destination = LogpithDestination(url=proxy.url, token=Secret(WRITER))
         check_faults(tmp_path, destination, proxy, [*OVER_HTTP, CutRequest(300)], messages)

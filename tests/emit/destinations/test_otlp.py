@@ -318,7 +318,7 @@ def test_what_the_collector_cannot_read_is_refused(collector):
 
 def test_whatever_goes_wrong_all_comes(collector, messages, tmp_path):
     with fault_proxy(collector.port, http=True) as proxy:
-        destination = OtlpDestination(endpoint=proxy.url, timeout_s=0.5)
+        destination = OtlpDestination(endpoint=proxy.url)
         check_faults(tmp_path, destination, proxy, [*OVER_HTTP, CutRequest(600)], messages)
 
 

@@ -169,7 +169,7 @@ def test_what_stands_in_the_way_can_be_mended(redis_server, stream, asking, read
 
 def test_whatever_goes_wrong_all_stands_there_once(redis_server, stream, messages, tmp_path):
     with fault_proxy(redis_server.port) as proxy:
-        destination = RedisDestination(url=Secret(f"redis://{proxy.address}/0"), stream=stream, timeout_s=0.2)
+        destination = RedisDestination(url=Secret(f"redis://{proxy.address}/0"), stream=stream)
         faults = [*ANYWHERE, CutRequest(50_000), CutResponse(2)]
         check_faults(tmp_path, destination, proxy, faults, messages, at_once=600)
 
