@@ -67,7 +67,7 @@ def test_what_cannot_be_read_in_a_folder_is_skipped_and_named(tmp_path, log):
     corpus = Desk(Roots.of([tmp_path])).open()
 
     coverage = corpus.coverage(Desk().quoter())
-    assert "1 binary files" in coverage.skipped
+    assert "1 binary file" in coverage.skipped
     assert any("fifo" in text and "regular" in text for text in coverage.skipped)
     assert any("torn" in text for text in coverage.skipped)
 
