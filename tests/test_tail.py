@@ -1,6 +1,5 @@
 """Tail: what is shown of the end of a log, and of what comes while it is followed."""
 
-import gzip
 import json
 import os
 import signal
@@ -192,58 +191,6 @@ def test_what_programs_say_by_logpith_emit_is_followed_across_processes(tmp_path
     assert [json.loads(one.record.text)["message"] for one in shown] == ["one", "two", "three"]
 
 
-def spilling(folder, other):
-    """Where a program logs whose folder has room for a few records."""
-    return Spool(folder=folder, limit_bytes=500, segment_bytes=1, overflow="spill", spill_folder=other)
-
-
-def test_what_a_program_had_no_room_for_is_followed_where_it_goes_on_once_and_in_order(tmp_path):
-    spool = spilling(tmp_path / "base" / "shop", tmp_path / "base" / "other")
-    turns = iter(range(4))
-
-    with spool.open() as writer:
-
-        def wait():
-            turn = next(turns)
-            for number in range(10 * turn, 10 * turn + 10):
-                writer.append(b'{"level":"info","message":"%d"}' % number, 1)
-            return turn < 3
-
-        shown = list(follow([FollowedSpools(tmp_path / "base")], "", wait))
-
-    assert list(spool.spill_folder.glob("*.spool"))
-    assert [int(json.loads(one.record.text)["message"]) for one in shown] == list(range(30))
-
-
-@pytest.mark.parametrize("named", [["base"], ["base/shop"], ["base/shop", "other/shop"], ["other/shop"]])
-def test_what_a_program_had_no_room_for_is_shown_with_the_rest(tmp_path, monkeypatch, capsys, named):
-    spool = spilling(tmp_path / "base" / "shop", tmp_path / "other" / "shop")
-    with spool.open() as writer:
-        for number in range(20):
-            writer.append(b'{"timestamp":%d,"message":"%d"}' % (number, number), 1)
-    first = len(list(spool.folder.glob("*.spool")))
-    monkeypatch.setenv("LOGPITH_EMIT_FOLDER", str(tmp_path / "base"))
-    words = [] if named == ["base"] else [str(tmp_path / name) for name in named]
-    with Path(os.devnull).open() as nothing:
-        monkeypatch.setattr(sys, "stdin", nothing)
-
-        assert main(["tail", "-n", "100", *words]) == 0
-
-    shown = [int(json.loads(text)["message"]) for text in capsys.readouterr().out.splitlines()]
-    assert shown == list(range(first if named == ["other/shop"] else 0, 20))
-
-
-def test_a_spool_of_which_all_was_brought_elsewhere_holds_nothing_to_show(tmp_path, capsys):
-    spool = spilling(tmp_path / "shop", tmp_path / "other")
-    with spool.open() as writer:
-        for number in range(20):
-            writer.append(b"%d" % number, 1)
-    spool.remove(*spool.segments())
-
-    assert main(["tail", str(spool.folder)]) == 2
-    assert "there is no file in" in capsys.readouterr().err
-
-
 KILLED = """
 import os, signal
 from logpith_emit import get_logger
@@ -296,115 +243,6 @@ def test_a_spool_may_be_named_by_its_folder_or_its_files(tmp_path, capsys):
     for word in (spool.folder, spool.segments()[0].path):
         assert main(["tail", str(word)]) == 0
         assert capsys.readouterr().out == '{"level":"info","message":"said"}\n'
-
-
-def says(folder, text):
-    """A step in which a program logs there."""
-
-    def step():
-        with Spool(folder=folder).open() as writer:
-            writer.append(b'{"message":"%b"}' % text.encode(), 1)
-
-    return step
-
-
-def followed_by_command(monkeypatch, words, *steps):
-    """Does each step in turn while the command follows what it is told to."""
-    waiting = iter(steps)
-
-    def wait():
-        step = next(waiting, None)
-        if step is not None:
-            step()
-        return step is not None
-
-    monkeypatch.setattr(tail, "_wait", wait)
-    return main(["tail", "-f", *map(str, words)])
-
-
-def test_in_an_empty_folder_what_comes_is_waited_for_files_and_spools(tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "logs"
-    (folder / "deep").mkdir(parents=True)
-    log = folder / "app.log"
-
-    code = followed_by_command(
-        monkeypatch,
-        [folder],
-        lambda: None,
-        log.touch,
-        appends(log, line(1, "first")),
-        says(folder / "shop", "spoken"),
-        appends(folder / "deep" / "b.log", line(2, "deep")),
-        says(folder / "till", "later"),
-        appends(log, line(3, "second")),
-    )
-
-    told = capsys.readouterr()
-    assert code == 1, "nothing was there to begin with"
-    assert told.out.splitlines() == [
-        line(1, "first").strip(),
-        f'{folder}: {{"message":"spoken"}}',
-        f"{folder}/deep/b.log: {line(2, 'deep').strip()}",
-        f'{folder}: {{"message":"later"}}',
-        f"{log}: {line(3, 'second').strip()}",
-    ]
-    assert told.err.splitlines() == [
-        f"logpith: there is no log in {folder} yet; what comes there is shown",
-        f"logpith: {log} has come, and is followed",
-        f"logpith: {folder}/deep/b.log has come, and is followed",
-    ]
-
-
-def test_an_empty_folder_among_others_delays_none_of_them(log, tmp_path, monkeypatch, capsys):
-    (tmp_path / "empty").mkdir()
-
-    followed_by_command(monkeypatch, [log, tmp_path / "empty"], appends(log, line(21, "on")))
-
-    told = capsys.readouterr()
-    assert told.out.splitlines()[-1] == line(21, "on").strip()
-    assert told.err.count("there is no log in") == 1
-
-
-def test_an_empty_folder_that_nobody_waits_for_is_an_error(tmp_path, capsys):
-    assert main(["tail", str(tmp_path)]) == 2
-
-    assert "there is no file in" in capsys.readouterr().err
-
-
-def test_in_a_folder_logs_that_come_are_followed_and_pieces_of_others_are_not_shown_again(
-    tmp_path, monkeypatch, capsys
-):
-    folder = tmp_path / "logs"
-    folder.mkdir()
-    log, other = folder / "app.log", folder / "other.log"
-    log.write_text(line(1, "before"))
-    (folder / "app.log.1").write_text(line(0, "long before"))
-
-    def rotate():
-        (folder / "app.log.1").rename(folder / "app.log.2")
-        log.rename(folder / "app.log.1")
-        log.write_text(line(2, "anew"))
-
-    def copy_and_truncate():
-        (folder / "app.log.3").write_text(log.read_text())
-        os.truncate(log, 0)
-
-    followed_by_command(
-        monkeypatch,
-        [folder],
-        rotate,
-        lambda: (folder / "packed.gz").write_bytes(gzip.compress(line(9, "packed").encode())),
-        lambda: (folder / "noise.log").write_bytes(bytes(range(256)) * 20),
-        copy_and_truncate,
-        lambda: log.rename(folder / "moved.log"),
-        appends(other, line(3, "other")),
-        other.unlink,
-        appends(folder / "app-2026-11-20.log", line(4, "another day")),
-        lambda: None,
-    )
-
-    said = [text.rpartition(" app: ")[2] for text in capsys.readouterr().out.splitlines()]
-    assert said == ["long before", "before", "anew", "other"]
 
 
 def test_the_last_records_of_several_files_are_the_last_in_time(tmp_path, capsys):

@@ -25,7 +25,6 @@ from logpith_emit.record import Record, record_from_mapping
 from logpith_emit.severity import severity_name
 from logpith_emit.spool import Spool
 from logpith_emit.spool.segment import segment_named
-from logpith_emit.spool.spilled import SUFFIX, is_note, without_spilled
 
 TEXT_WIDTH = 4_000
 
@@ -91,16 +90,9 @@ def wanted_by(query: str, now_ns: int) -> Wanted:
     return matcher(parse(query, now_ns=now_ns, end_ns=now_ns)) if query.strip() else lambda _record: True
 
 
-def spools_below(base: Path) -> list[Spool]:
-    """The spools in a folder and below; each reads also what its programs had to write elsewhere."""
-    paths = (path for pattern in ("*.spool", f"*{SUFFIX}") for path in base.glob(f"**/{pattern}"))
-    folders = {path.parent for path in paths if segment_named(path.parent, path.name) or is_note(path.name)}
-    return without_spilled([Spool(folder=folder) for folder in sorted(folders)])
-
-
 def spooled(base: Path) -> list[Path]:
-    """The files that programs have logged to by the spools in a folder and below, oldest first."""
-    found = [segment.path for spool in spools_below(base) for segment in spool.segments()]
+    """The files below a folder that programs have logged to, oldest first."""
+    found = [path for path in base.glob("**/*.spool") if segment_named(path.parent, path.name)]
     return sorted(found, key=lambda path: (_changed_ns(path), path.name))
 
 
@@ -110,21 +102,12 @@ def spool_folders(words: Sequence[str]) -> list[Path]:
     paths = [Path(word) for word in words]
     folders = [path if path.is_dir() else path.parent for path in paths]
     are_spools = all(
-        _is_spool(path)
+        any(segment_named(path, name.name) for name in path.glob("*.spool"))
         if path.is_dir()
         else segment_named(path.parent, path.name) is not None and path.exists()
         for path in paths
     )
-    spools = without_spilled([Spool(folder=folder) for folder in dict.fromkeys(folders)])
-    return [spool.folder for spool in spools] if are_spools else []
-
-
-def _is_spool(folder: Path) -> bool:
-    """Whether a program has logged there, and not all of it was brought elsewhere."""
-    try:
-        return bool(Spool(folder=folder).segments())
-    except OSError:  # whose reader tells it
-        return False
+    return list(dict.fromkeys(folders)) if are_spools else []
 
 
 def was_brought(base: Path) -> bool:

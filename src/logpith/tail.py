@@ -2,7 +2,7 @@
 
 What is new is read together with a few lines before it, so that formats are recognised as they are in the whole
 file. Rotation by rename and by truncation are noticed and told. A renamed file is read to its end first; what a
-truncation took away before it was seen is lost, and that is told too. In folders, logs that come are followed as well.
+truncation took away before it was seen is lost, and that is told too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import io
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -23,18 +23,15 @@ from logpith.answer import Evidence
 from logpith.corpus.reading import CorpusReader
 from logpith.corpus.records import Corpus
 from logpith.corpus.select import read_query, select
-from logpith.files.finding import Found, find_files
 from logpith.files.packing import line_of_frame
 from logpith.files.roots import Roots
-from logpith.files.rotation import piece_of
-from logpith.files.text import Identity, TextFile, TextStream
+from logpith.files.text import TextStream
 from logpith.quote import Quoter
 from logpith.scan.tally import time_ranks
-from logpith.spooled import TEXT_WIDTH, SpooledRecord, spools_below, wanted_by
+from logpith.spooled import TEXT_WIDTH, SpooledRecord, spooled, wanted_by
 from logpith.timerange import now_ns
-from logpith_emit.errors import LogpithError, NotFound
-from logpith_emit.spool import SpoolReader
-from logpith_emit.spool.segment import segment_named
+from logpith_emit.errors import LogpithError
+from logpith_emit.spool import Spool, SpoolReader
 
 WAIT_S = 0.25
 """How long to wait before looking again whether something came."""
@@ -140,11 +137,11 @@ class FollowedFile:
 class FollowedSpools:
     """What programs say by logpith-emit to spools below a folder while it is followed; spools that come later, too."""
 
-    def __init__(self, base: Path, *, from_now_on: bool = True) -> None:
-        """From what is said from now on; else from what is there."""
+    def __init__(self, base: Path) -> None:
+        """From what is said from now on."""
         self.path = base
         self._readers: dict[Path, SpoolReader] = {}
-        for _ in self._read_on() if from_now_on else ():
+        for _ in self._read_on():
             pass
 
     def news(self) -> tuple[list[bytes], str]:
@@ -152,12 +149,11 @@ class FollowedSpools:
         return list(self._read_on()), ""
 
     def _read_on(self) -> Iterator[bytes]:
-        for spool in spools_below(self.path):
-            if spool.folder not in self._readers:
+        for folder in sorted({*self._readers, *(path.parent for path in spooled(self.path))}):
+            if folder not in self._readers:
                 # One that never commits: nothing waits for it, and it removes nothing.
-                self._readers[spool.folder] = spool.reader("tail")
-        for _, reader in sorted(self._readers.items()):
-            yield from (line_of_frame(frame) for _, frame in reader.read())
+                self._readers[folder] = Spool(folder=folder).reader("tail")
+            yield from (line_of_frame(frame) for _, frame in self._readers[folder].read())
 
     def matching(self, lines: Sequence[bytes], query: str) -> list[Evidence]:
         """The records among such lines that match."""
@@ -167,81 +163,6 @@ class FollowedSpools:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-class FollowedFolder:
-    """A folder while it is looked through for logs that come: files, and spools of programs. Pieces of a log that is
-    followed already are none."""
-
-    def __init__(self, path: Path) -> None:
-        """What programs say to spools that are there is followed from now on."""
-        self.path = path
-        self._roots = Roots()
-        self._known: set[Path] = set()
-        self._files: list[FollowedFile] = []
-        self._spools = FollowedSpools(path) if spools_below(path) else None
-        self._come: list[Followed] = [] if self._spools is None else [self._spools]
-
-    def is_empty(self) -> bool:
-        """Whether nothing stands there that could be a log."""
-        return self.path.is_dir() and self._found() is None
-
-    def knows(self, paths: Iterable[Path], files: Iterable[FollowedFile]) -> None:
-        """These paths were shown, and these files are followed by others."""
-        self._known.update(paths)
-        self._files += files
-
-    def come(self) -> list[Followed]:
-        """What has come since this was last asked, from its beginning on."""
-        found = self._found() if self.path.is_dir() else None
-        before = frozenset(self._known)
-        for path in found.paths if found else ():
-            if path in before:
-                continue
-            if segment_named(path.parent, path.name):
-                self._known.add(path)
-                if self._spools is None:
-                    self._spools = FollowedSpools(self.path, from_now_on=False)
-                    self._come.append(self._spools)
-            elif is_past(path, before):
-                self._known.add(path)
-            else:
-                self._begin(path)
-        come, self._come = self._come, []
-        return come
-
-    def _begin(self, path: Path) -> None:
-        """Follows a file if it is a log; an empty one shows later what it is."""
-        try:
-            text = TextFile.open(path, self._roots)
-            if not text.identity.size_bytes:
-                return
-            self._known.add(path)
-            if text.seekable and not text.is_archive and not self._is_followed(text.identity):
-                file = FollowedFile.at_end(path, self._roots, 0)
-                self._files.append(file)
-                self._come.append(file)
-        except NotFound:
-            return  # it is gone again
-        except LogpithError:
-            self._known.add(path)  # no text, or somebody else's
-
-    def _is_followed(self, identity: Identity) -> bool:
-        """Whether a file has only got another name."""
-        followed = (os.fstat(file.file.fileno()) for file in self._files)
-        return (identity.device, identity.inode) in {(one.st_dev, one.st_ino) for one in followed}
-
-    def _found(self) -> Found | None:
-        try:
-            return find_files([str(self.path)], self._roots)
-        except NotFound:
-            return None
-
-
-def is_past(path: Path, paths: Collection[Path]) -> bool:
-    """Whether a file is a piece of a log that is among these paths, too, and written there now."""
-    live = path.with_name(piece_of(path.name).live or path.name)
-    return live != path and live in paths
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,26 +182,13 @@ def last_records(corpus: Corpus, query: str, count: int) -> list[Evidence]:
     return list(corpus.evidence(newest, Quoter(), TEXT_WIDTH))
 
 
-def follow(
-    files: Sequence[Followed],
-    query: str,
-    wait: Callable[[], bool] | None = None,
-    *,
-    folders: Sequence[FollowedFolder] = (),
-) -> Iterator[Shown]:
-    """What comes in the files, and in others that come to the folders, until `wait` says that nobody waits any more;
-    without it for ever. Closes them."""
-    followed = list(files)
+def follow(files: Sequence[Followed], query: str, wait: Callable[[], bool] | None = None) -> Iterator[Shown]:
+    """What comes in the files, until `wait` says that nobody waits any more; without it for ever. Closes them."""
     with contextlib.ExitStack() as closing:
         for file in files:
             closing.callback(file.close)
         while (wait or _wait)():
-            for come in (one for folder in folders for one in folder.come()):
-                closing.callback(come.close)
-                followed.append(come)
-                if isinstance(come, FollowedFile):
-                    yield Shown(said=f"{come.path} has come, and is followed")
-            for file in followed:
+            for file in files:
                 lines, told = file.news()
                 if told:
                     yield Shown(said=f"{file.path} {told}")

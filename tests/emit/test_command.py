@@ -147,27 +147,6 @@ def test_a_program_that_logs_for_the_first_time_is_shipped_too(tmp_path, intake)
             process.wait()
 
 
-def test_what_was_spilled_is_told_and_shipped_by_who_is_told_of_the_spool_alone(tmp_path, intake, capsys):
-    folder = tmp_path / "shop"
-    spool = Spool(
-        folder=folder, limit_bytes=2_000, overflow="spill", spill_folder=tmp_path / "other" / "shop"
-    )
-    with spool.open() as writer:
-        for record in numbered(50):
-            writer.append(record.text, 1)
-    assert list(spool.spill_folder.glob("*.spool"))
-
-    assert main(["status", "--folder", str(folder)]) == 0
-    assert "50 records" in capsys.readouterr().out
-    with web_server(intake, keeps=True) as url:
-        settings = tmp_path / "emit.toml"
-        settings.write_text(TABLE.format(name="a", url=url))
-        assert main(["ship", "--once", "--settings", str(settings), "--folder", str(folder)]) == 0
-
-    assert intake.told("a") == [f"record {number}" for number in range(1, 51)]
-    assert spool.segments() == []
-
-
 def test_the_status_tells_how_much_waits_since_when_and_why(tmp_path, capsys):
     spool = Spool(folder=tmp_path / "shop")
     with spool.open() as writer:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from pathlib import Path
 from random import Random
 
 import pytest
@@ -502,29 +501,6 @@ def test_after_any_power_cut_every_acknowledged_record_is_found_once():
     assert len(cut.acknowledged) == 16
 
 
-def a_log_that_spills(disk, acknowledged):
-    """A write-ahead log whose folder has no room after two records; who looks for them knows that folder alone."""
-    spool = Spool(
-        folder=disk.root / "logs" / "spool",
-        limit_bytes=2 * (HEADER_BYTES + 1),
-        segment_bytes=1,
-        overflow="spill",
-        spill_folder=disk.root / "other",
-        disk=disk,
-    )
-    with spool.open_durable() as log:
-        for number in range(5):
-            log.append(b"%d" % number)
-            log.sync()
-            acknowledged.append(number)
-
-
-def test_after_any_power_cut_what_was_spilled_is_found_by_who_knows_the_spool_alone():
-    for cut in power_cuts(a_log_that_spills, states_per_cut=30):
-        check_log(cut)
-    assert (cut.acknowledged, len(cut.disk.names(cut.disk.root / "other"))) == (list(range(5)), 3)
-
-
 def test_taking_out_any_sync_of_a_log_is_noticed():
     assert needless_syncs(a_log, check_log) == []
 
@@ -946,110 +922,6 @@ def test_spill_goes_on_in_another_folder_in_order_and_comes_back(tmp_path):
     assert {segment.folder.name for segment in spool.segments() if segment.number > 100} <= {"a", "b"}
     assert [int(payload) for payload in fresh(reader)] == list(range(20, 120))
     assert writer.dropped == {}
-
-
-def test_who_knows_the_folder_alone_reads_what_was_spilled_too_in_order_and_removes_it(tmp_path):
-    spool = small(tmp_path / "a", "spill", spill_folder=tmp_path / "b", spill_limit_bytes=10_000)
-    alone = Spool(folder=tmp_path / "a")
-    with spool.open() as writer:
-        for number in range(20):
-            writer.append(b"%010d" % number)
-        reader = alone.reader("r")
-        assert [int(payload) for payload in fresh(reader)] == list(range(20))
-        reader.commit()
-        for number in range(20, 120):
-            writer.append(b"%010d" % number)
-
-    assert {segment.folder.name for segment in alone.segments()} == {"a", "b"}
-    assert [int(payload) for payload in fresh(reader)] == list(range(20, 120))
-    reader.commit()
-    assert (alone.segments(), list((tmp_path / "b").iterdir())) == ([], [])
-
-
-def test_each_record_is_read_once_however_its_folder_is_spelt(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "link").symlink_to(tmp_path / "b")
-    for spelt in (tmp_path / "b", Path("b"), tmp_path / "link", tmp_path / "a"):
-        spool = small(tmp_path / "a", "spill", spill_folder=spelt, spill_limit_bytes=10_000)
-        with spool.open() as writer:
-            for number in range(20):
-                writer.append(b"%010d" % number)
-
-    names = [segment.name for segment in Spool(folder=tmp_path / "a").segments()]
-    assert len(names) == len(set(names)) > 60
-
-
-@pytest.mark.parametrize("torn", [b"", b"/so"])
-def test_a_torn_note_of_where_a_spool_goes_on_is_passed_over_and_written_anew(tmp_path, torn):
-    spool = small(tmp_path / "a", "spill", spill_folder=tmp_path / "b", spill_limit_bytes=10_000)
-
-    def write():
-        with spool.open() as writer:
-            for number in range(12):
-                writer.append(b"%010d" % number)
-
-    write()
-    (note,) = (tmp_path / "a").glob("*.spill")
-    note.write_bytes(torn)
-    assert records(Spool(folder=tmp_path / "a")) == list(range(8))
-
-    write()
-    assert sorted(records(Spool(folder=tmp_path / "a"))) == sorted([*range(12)] * 2)
-
-
-def test_a_record_is_not_lost_where_there_is_no_room_for_the_note(tmp_path):
-    class NoRoomForNotes(Disk):
-        def write_new(self, path, data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    spool = small(
-        tmp_path / "a", "spill", spill_folder=tmp_path / "b", spill_limit_bytes=10_000, disk=NoRoomForNotes()
-    )
-    with spool.open() as writer:
-        assert all(writer.append(b"%010d" % number) for number in range(20))
-
-    assert (records(spool), writer.dropped) == (list(range(20)), {})
-
-
-def test_what_others_have_spilled_elsewhere_makes_no_room_and_stays(tmp_path):
-    spills = small(tmp_path / "a", "spill", spill_folder=tmp_path / "b", spill_limit_bytes=10_000)
-    with spills.open() as writer:
-        for number in range(20):
-            writer.append(b"%010d" % number)
-    spilled = sorted((tmp_path / "b").iterdir())
-
-    with small(tmp_path / "a", "drop_oldest").open() as writer:
-        for number in range(20):
-            writer.append(b"%010d" % number)
-
-    assert sorted((tmp_path / "b").iterdir()) == spilled != []
-
-
-@pytest.mark.parametrize("look", [1, 2])
-def test_a_file_that_comes_while_the_folders_are_looked_through_is_not_passed_over(tmp_path, look):
-    spool = small(tmp_path / "a", "spill", spill_folder=tmp_path / "b", spill_limit_bytes=10_000)
-    with spool.open() as writer:
-        for number in range(3):
-            writer.append(b"%010d" % number)
-    _, second, third = (segment.path for segment in spool.segments())
-    (tmp_path / "b").mkdir()
-    for later in (second, third):
-        later.rename(tmp_path / later.name)
-
-    looks = itertools.count(1)
-
-    class Meanwhile(Disk):
-        def names(self, folder):
-            found = super().names(folder)
-            if folder.name == "a" and next(looks) == look:
-                (tmp_path / second.name).rename(second)
-                (tmp_path / third.name).rename(tmp_path / "b" / third.name)
-            return found
-
-    reader = Spool(folder=tmp_path / "a").reader("r")
-    reader.spool = Spool(folder=tmp_path / "a", disk=Meanwhile())
-
-    assert [int(payload) for payload in [*fresh(reader), *fresh(reader)]] == [0, 1, 2]
 
 
 def test_spill_drops_the_oldest_when_both_folders_are_full(tmp_path):

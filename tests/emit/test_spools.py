@@ -59,25 +59,6 @@ def test_what_is_there_and_what_comes_goes_to_the_destinations(tmp_path):
     assert messages(tmp_path / "out.ndjson") == ["one", "two"]
 
 
-def test_what_was_spilled_is_found_by_the_folder_alone_and_as_no_spool_of_its_own(tmp_path):
-    emitter = Emitter(
-        EmitSettings(
-            service="shop", limit_bytes=20_000, overflow="spill", spill_folder=tmp_path / "emit" / "other"
-        )
-    )
-    for number in range(500):
-        Logger("", {}, emitter).info("spoken", number=number)
-    emitter.close()
-    spilled = tmp_path / "emit" / "other" / "shop"
-    assert list(spilled.glob("*.spool"))
-
-    (spool,) = spools_of(EmitSettings(service="shop"))
-    said = [json.loads(frame.payload) for segment in spool.segments() for frame in spool.read(segment)]
-    assert [one["number"] for one in said] == list(range(500))
-    (tmp_path / "emit" / "zz").symlink_to(spilled)
-    assert spilled not in [one.folder.resolve() for one in spools_of(EmitSettings())]
-
-
 def test_other_settings_count_from_then_on_and_wrong_ones_change_nothing(tmp_path):
     shippers = Shippers(to_file(tmp_path / "old.ndjson"), warn=print)
     with pytest.raises(BadArgument, match="name no destinations"):

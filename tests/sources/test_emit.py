@@ -78,45 +78,6 @@ def test_a_spool_that_is_no_folder_of_services_is_read_too(tmp_path):
         assert [delivery.batch.num_rows for delivery in live.poll(NOW)] == [1]
 
 
-def spilling(folder, other):
-    """Where a program logs whose folder has room for a few records."""
-    return Spool(folder=folder, limit_bytes=500, segment_bytes=1, overflow="spill", spill_folder=other)
-
-
-@pytest.mark.parametrize("other", ["elsewhere/shop", "base/other"])
-def test_what_a_program_had_no_room_for_comes_from_where_it_went_on_once_and_in_order(tmp_path, other):
-    base = tmp_path / "base"
-    spool = spilling(base / "shop", tmp_path / other)
-    with spool.open() as writer, EmitSource(folder=str(base)).open("emit", None) as live:
-        for turn in range(3):
-            for number in range(20 * turn, 20 * turn + 20):
-                writer.append(b'{"number":%d}' % number, 1)
-            assert list(spool.spill_folder.glob("*.spool"))
-
-            rows = [row for delivery in live.poll(NOW) for row in delivery.batch.to_pylist()]
-
-            assert [json.loads(row["line"])["number"] for row in rows] == list(
-                range(20 * turn, 20 * turn + 20)
-            )
-            writer.roll()
-        assert list(live.poll(NOW)) == []
-
-    assert (spool.segments(), Spool(folder=spool.folder).segments()) == ([], [])
-
-
-def test_what_only_stands_where_a_program_went_on_comes_too(tmp_path):
-    spool = spilling(tmp_path / "base" / "shop", tmp_path / "other")
-    with spool.open() as writer:
-        for number in range(20):
-            writer.append(b'{"number":%d}' % number, 1)
-    for path in spool.folder.glob("*.spool"):
-        path.unlink()
-    left = len(spool.segments())
-
-    with EmitSource(folder=str(tmp_path / "base")).open("emit", None) as live:
-        assert sum(delivery.batch.num_rows for delivery in live.poll(NOW)) == left > 5
-
-
 def test_where_nobody_has_said_anything_there_is_nothing(tmp_path):
     with EmitSource(folder=str(tmp_path / "none")).open("emit", None) as live:
         assert list(live.poll(NOW)) == []

@@ -11,7 +11,6 @@ from logpith_emit.emitter import EmitSettings, default_folder, destinations_of, 
 from logpith_emit.errors import BadArgument
 from logpith_emit.shipping import Shipper
 from logpith_emit.spool import Spool
-from logpith_emit.spool.spilled import without_spilled
 
 _TELL_EVERY_NS = 60 * 1_000_000_000
 _MOST_TOLD = 1_000
@@ -26,7 +25,7 @@ def spools_of(settings: EmitSettings) -> list[Spool]:
         folders = [base / folder_name(settings.service)]
     else:
         folders = sorted(path for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
-    return without_spilled([spool_at(folder, settings) for folder in folders])
+    return [spool_at(folder, settings) for folder in folders]
 
 
 def wanted_destinations(settings: EmitSettings) -> Mapping[str, Destination]:

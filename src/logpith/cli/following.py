@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 
 def _tail(parsed: Parsed) -> int:
-    from pathlib import Path
-
     from logpith.component import Argument, problem_with, read_text
     from logpith.corpus.selection import check_filter
     from logpith.files.roots import Roots
@@ -30,12 +28,10 @@ def _tail(parsed: Parsed) -> int:
     from logpith.tail import (
         Followed,
         FollowedFile,
-        FollowedFolder,
         FollowedSpools,
         as_json,
         as_line,
         follow,
-        is_past,
         last_records,
     )
     from logpith.timerange import now_ns
@@ -54,14 +50,7 @@ def _tail(parsed: Parsed) -> int:
     # Before the files are read: what is said meanwhile is rather shown twice than never.
     files: list[Followed] = [FollowedSpools(folder) for folder in folders] if follows else []
     spools = [path for folder in folders for path in spooled(folder)]
-    watched = [
-        FollowedFolder(Path(word)) for word in words if follows and not folders and Path(word).is_dir()
-    ]
-    empty = [folder.path for folder in watched if folder.is_empty()]
-    for path in empty:
-        sys.stderr.write(f"logpith: there is no log in {path} yet; what comes there is shown\n")
-    words = [word for word in words if Path(word) not in empty]
-    sources: set[str] = set()
+    several = False
     if is_about_programs and not spools:
         _tell_of_no_spool(folders[0], follows=follows)
     elif spools:
@@ -70,27 +59,18 @@ def _tail(parsed: Parsed) -> int:
         quoter = Quoter()
         found = last_spooled(spools, wanted_by(query, now_ns()), int(str(count)))
         records = [record.shown(quoter) for record in found]
-    elif empty and not words:
-        records = []
     else:
         with opened_desk() as desk:
             corpus = desk.open(words)
             records = last_records(corpus, query, int(str(count)))
-            texts = [source.text for source in corpus.sources if isinstance(source.text, TextFile)]
-            paths = {text.path for text in texts}
-            followed = [
-                FollowedFile.at_end(text.path, Roots(), text.identity.size_bytes)
-                for text in texts
-                if follows and text.seekable and not is_past(text.path, paths)
+            files += [
+                FollowedFile.at_end(source.text.path, Roots(), source.text.identity.size_bytes)
+                for source in corpus.sources
+                if follows and isinstance(source.text, TextFile) and source.text.seekable
             ]
-            files += followed
-            for folder in watched:
-                folder.knows(paths, followed)
-            sources = {source.name for source in corpus.sources}
+            several = len(corpus.sources) > 1 and not folders
 
     def show(record: Evidence) -> None:
-        sources.add(record.source)
-        several = len(sources) > 1 and not folders
         text = (
             as_json(record)
             if "json" in parsed.options
@@ -100,11 +80,11 @@ def _tail(parsed: Parsed) -> int:
 
     for record in records:
         show(record)
-    if follows and not files and not watched:
+    if follows and not files:
         raise BadArgument(
             "none of these can be followed", remedy="Name a file that is neither packed nor a pipe"
         )
-    for shown in follow(files, query, folders=watched) if follows else ():
+    for shown in follow(files, query) if follows else ():
         if shown.said:
             sys.stderr.write(f"logpith: {shown.said}\n")
         if shown.record:
@@ -137,8 +117,8 @@ TAIL = Command(
     summary="The last records of some logs, and with -f those that come.",
     usage="logpith tail [-f] [options] [PATH…]",
     doc="Prints the last records, secrets redacted, and goes on with new ones as they are written. Notices "
-    "when a file is rotated or truncated, and in folders also logs that come. Without a path, what your "
-    "programs have logged by logpith-emit and was not brought elsewhere.",
+    "when a file is rotated or truncated. Without a path, what your programs have logged by logpith-emit and "
+    "was not brought elsewhere.",
     options=(
         Option(name="follow", letter="f", doc="Go on with what is written from now on."),
         Option(name="lines", letter="n", value="N", doc="How many records to begin with (default: 10)."),

@@ -15,7 +15,6 @@ from logpith.files.roots import Roots
 from logpith.files.rotation import in_streams
 from logpith.plural import counted
 from logpith_emit.errors import NotFound
-from logpith_emit.spool.spilled import is_note
 
 MOST_FILES = 2_000
 
@@ -129,7 +128,7 @@ def _files_below(folder: Path, skipped: list[str]) -> Iterator[Path]:
 
 
 def _accounts(files: Sequence[str]) -> set[str]:
-    """What stands beside a spool of logpith_emit and is no log: how far its readers are, and where it goes on."""
+    """What stands beside a spool of logpith_emit and is no log: how far each of its readers is."""
     there = set(files)
     is_spool = any(name.endswith(".spool") for name in files)
     readers = [name.removesuffix(".place") for name in files if name.endswith(".place")]
@@ -138,4 +137,4 @@ def _accounts(files: Sequence[str]) -> set[str]:
         for reader in readers
         if is_spool or f"{reader}.lock" in there
         for suffix in (".place", ".lock", ".shipped")
-    } | {name for name in files if is_note(name)}
+    }

@@ -25,7 +25,6 @@ from logpith_emit.shipping import Status, status_of
 from logpith_emit.shipping.backlog import Backlog
 from logpith_emit.shipping.metrics import families_of
 from logpith_emit.spool import DROPPED_KIND, Damage, Spool, SpoolReader, dropped_in
-from logpith_emit.spool.spilled import is_note, without_spilled
 
 _DELIVERY_BYTES: Final = 8 << 20
 _MOST_LINES: Final = min(MOST_RECORDS, 16_384)
@@ -67,21 +66,15 @@ class Destinations:
         found: list[tuple[Spool, Status]] = []
         for base in sorted(self._bases):
             with suppress(OSError):  # which the source tells by itself
-                for spool in _spools(base):
-                    backlog = self._backlogs.setdefault(spool.folder, Backlog(spool))
+                for folder in _folders(base):
+                    backlog = self._backlogs.setdefault(folder, Backlog(Spool(folder=folder)))
                     found += [(backlog.spool, status) for status in status_of(backlog.spool, backlog)]
         return families_of(found, now_ns) if found else []
 
 
-def _spools(base: Path) -> list[Spool]:
-    """The spools that may be there: each service has a folder of its own, and perhaps another where it goes on."""
-    folders = [base, *sorted(path for path in base.iterdir() if path.is_dir())] if base.is_dir() else []
-    return without_spilled([Spool(folder=folder) for folder in folders])
-
-
-def _is_written(spool: Spool) -> bool:
-    """Whether a program has logged there, or goes on elsewhere."""
-    return any(spool.folder.glob("*.spool")) or any(is_note(path.name) for path in spool.folder.glob("*"))
+def _folders(base: Path) -> list[Path]:
+    """Where spools may be: each service has a folder of its own."""
+    return [base, *sorted(path for path in base.iterdir() if path.is_dir())] if base.is_dir() else []
 
 
 class LiveEmit:
@@ -118,14 +111,14 @@ class LiveEmit:
             # Else a destination that is quick takes what is said before this looks again, and removes it.
             with suppress(OSError):  # of a folder that is somebody else's, what is left of it is read
                 Spool(folder=self._base).wait_for_all_below(self._name)
-                for spool in _spools(self._base):
-                    if any(spool.folder.glob("*.place")) or _is_written(spool):
-                        spool.wait_for(self._name)
+                for folder in _folders(self._base):
+                    if any(folder.glob("*.place")) or any(folder.glob("*.spool")):
+                        Spool(folder=folder).wait_for(self._name)
             self._waits = True
-        for spool in _spools(self._base):
-            key = str(spool.folder.relative_to(self._base))
-            if key not in self._readers and _is_written(spool):
-                reader = spool.reader(self._name)
+        for folder in _folders(self._base):
+            key = str(folder.relative_to(self._base))
+            if key not in self._readers and any(folder.glob("*.spool")):
+                reader = Spool(folder=folder).reader(self._name)
                 reader.go_to(self._position.get(key, {}))
                 self._readers[key] = reader
 

@@ -28,7 +28,7 @@ so any number of threads and processes write at once, and any number of readers 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,7 +41,6 @@ from logpith_emit.spool.frames import DROPPED_KIND, Damage, Frame, dropped_in, s
 from logpith_emit.spool.place import begin_below, begin_places, readers_of_all
 from logpith_emit.spool.reader import SpoolReader
 from logpith_emit.spool.segment import ASIDE, Segment, segment_named
-from logpith_emit.spool.spilled import spilled_to
 from logpith_emit.spool.writer import SpoolWriter
 
 __all__ = [
@@ -83,8 +82,7 @@ class Spool:
     """How long `block` waits for room."""
 
     spill_folder: Path | None = None
-    """Where `spill` goes on, on another disk best. A note beside the spool tells it to readers that know the folder
-    alone."""
+    """Where `spill` goes on, on another disk best."""
 
     spill_limit_bytes: int = 1 << 30
     """What all files there may take together."""
@@ -122,24 +120,13 @@ class Spool:
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """Where files are written by these settings."""
+        """Where its files can be."""
         return (self.folder,) if self.spill_folder is None else (self.folder, self.spill_folder)
 
     def segments(self) -> list[Segment]:
         """Every file, in order of writer and number."""
-        found = (segment_named(folder, name) for folder, names in self._names().items() for name in names)
+        found = (segment_named(folder, name) for folder in self.folders for name in self.disk.names(folder))
         return sorted((one for one in found if one is not None), key=lambda one: (one.writer, one.number))
-
-    def _names(self) -> Mapping[Path, Sequence[str]]:
-        """Its files in each folder where they can be, all at one moment: of a writer that turns from one to the other
-        meanwhile a file would else be passed over."""
-        there = self.disk.names(self.folder)
-        folders = (self.folder, *spilled_to(self, there))
-        before: dict[Path, list[str]] = {}
-        found = {self.folder: _files_among(there)}
-        while len(folders) > 1 and found != before:
-            before, found = found, {folder: _files_among(self.disk.names(folder)) for folder in folders}
-        return found
 
     def is_growing(self, segment: Segment) -> bool:
         """Whether its writer may still append to it; an empty one may be about to be written."""
@@ -201,8 +188,8 @@ class Spool:
         """The damaged files that were kept."""
         return [
             folder / name
-            for folder, names in self._names().items()
-            for name in names
+            for folder in self.folders
+            for name in self.disk.names(folder)
             if name.endswith(".spool" + ASIDE)
         ]
 
@@ -222,7 +209,3 @@ class Spool:
     def reader(self, name: str) -> SpoolReader:
         """What reads everything once, and keeps its place in the folder by this name."""
         return SpoolReader(self, name)
-
-
-def _files_among(names: Sequence[str]) -> list[str]:
-    return [name for name in names if name.endswith((".spool", ".spool" + ASIDE))]

@@ -30,7 +30,6 @@ from logpith_emit.spool.frames import (
 from logpith_emit.spool.place import load_places, place_files
 from logpith_emit.spool.room import NO_SPACE, Room
 from logpith_emit.spool.segment import Segment
-from logpith_emit.spool.spilled import note_spill
 
 if TYPE_CHECKING:
     from logpith_emit.spool import Spool
@@ -245,8 +244,6 @@ class SpoolWriter:
     def _new_file(self, after: int | None = None) -> OpenSegment:
         folder = self._room.folder
         self._make_folder(folder)
-        with suppress(OSError):  # where there is no room for a note now, the next file leaves it
-            note_spill(self.spool)
         self._room.look()
         while True:
             segment = Segment(folder, self.name, next(self._numbers), after)
@@ -361,13 +358,12 @@ class SpoolWriter:
         """Removes a file: a damaged one, one of a writer that ended or got on, or the first of ours, unless it
         is the one that is being written and has no record. Whether there was one."""
         disk = self.spool.disk
-        folders = self.spool.folders  # what others have spilled elsewhere makes no room here
-        for path in (path for path in self.spool.aside() if path.parent in folders):
+        for path in self.spool.aside():
             with suppress(OSError):
                 disk.remove(path)
                 return True
-        segments = [one for one in self.spool.segments() if one.folder in folders]
-        for segment in sorted(segments, key=lambda one: (one.writer == self.name, one.number)):
+        segments = sorted(self.spool.segments(), key=lambda one: (one.writer == self.name, one.number))
+        for segment in segments:
             if self._current is not None and segment == self._current.segment:
                 if not self._has_records(segment):
                     continue  # that would make no room, for ever, where others have filled the disk
