@@ -167,6 +167,14 @@ def check_killed(folder: Path, destination: Destination, server: Server, message
     assert [message for message in found if message in after] == after
 
 
+def soon() -> Iterator[None]:
+    """Turns to try what will be so a little later, which nobody tells; an error when it is not."""
+    deadline = time.monotonic() + SOON_S
+    while time.monotonic() < deadline:
+        yield
+    raise AssertionError("what was tried has never come to be so")
+
+
 def arrived(destination: Destination, messages: Messages) -> list[str]:
     """The messages; where each may come again, only those that came first."""
     return messages() if destination.once else list(dict.fromkeys(messages()))

@@ -18,6 +18,7 @@ import msgspec
 
 from logpith.batch import count_before
 from logpith.pipeline import source_named, stage_at, stages_of
+from logpith.plural import counted
 from logpith.query.of_batch import which_match
 from logpith.settings import DATA_VARIABLE, Found, TokenSettings, find_settings, is_loopback, open_without_tls
 from logpith_emit.errors import BadArgument, BadArguments, LogpithError
@@ -120,7 +121,7 @@ def _read_source(found: Found, name: str, now_ns: int) -> str:
     if delivery is None:
         return f"{source.type}: can be read; there is nothing yet"
     records = delivery.batch.num_rows
-    told = f"{source.type}: can be read; the first piece has {records:,} record{'s' * (records != 1)}"
+    told = f"{source.type}: can be read; the first piece has {counted(records, 'record')}"
     store = found.settings.store
     old = count_before(delivery.batch, now_ns - store.retention_ns)
     if not old:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from logpith_emit.clock import SYSTEM_CLOCK
 from logpith_emit.destinations import Destination
@@ -14,6 +16,9 @@ from logpith_emit.spool import Spool
 
 _TELL_EVERY_NS = 60 * 1_000_000_000
 _MOST_TOLD = 1_000
+_AT_ONCE = 32
+
+T = TypeVar("T")
 
 
 def spools_of(settings: EmitSettings) -> list[Spool]:
@@ -77,7 +82,8 @@ class Shippers:
         """
         self._settings = settings
         self._destinations = _usable_destinations(settings)
-        self._warn = warn
+        self.warn = warn
+        """Tells people of a problem and what to do about it."""
         self._shippers: dict[Path, Shipper] = {}
 
     @property
@@ -89,21 +95,24 @@ class Shippers:
         """Begins with the spools that have come."""
         for spool in spools_of(self._settings):
             if spool.folder not in self._shippers:
-                shipper = self._shippers[spool.folder] = Shipper(spool, self._destinations, warn=self._warn)
+                shipper = self._shippers[spool.folder] = Shipper(spool, self._destinations, warn=self.warn)
                 shipper.start()
 
     def use(self, settings: EmitSettings) -> None:
-        """Goes on by other settings.
+        """Goes on by other settings, whose `drain_s` destinations have that are no more wanted.
 
         Raises:
             BadArgument: as at first; then nothing changes.
         """
         self._destinations = _usable_destinations(settings)
         self._settings = settings
-        for shipper in self._shippers.values():
-            shipper.use(self._destinations, deadline_s=settings.drain_s)
+        self._with_each(lambda shipper: shipper.use(self._destinations, deadline_s=settings.drain_s))
 
     def close(self) -> bool:
         """Whether all is delivered that was there; what is not within `drain_s` stays in its spool."""
-        ended = [shipper.close(self._settings.drain_s) for shipper in self._shippers.values()]
-        return all(ended)
+        return all(self._with_each(lambda shipper: shipper.close(self._settings.drain_s)))
+
+    def _with_each(self, do: Callable[[Shipper], T]) -> list[T]:
+        """Does so with many at a time: each may take all of `drain_s`."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(do, self._shippers.values()))

@@ -28,7 +28,6 @@ def shippers_of(file: Path, say: Callable[[str], None]) -> Shippers:
 def shipping(shippers: Shippers, say: Callable[[str], None]) -> Iterator[None]:
     """Lets them do so, on threads; what waits at the end has `drain_s` of the settings, and stays in its spool
     otherwise."""
-    warn = Warnings(say)
     ended = threading.Event()
 
     def ship() -> None:
@@ -38,7 +37,9 @@ def shipping(shippers: Shippers, say: Callable[[str], None]) -> Iterator[None]:
             try:
                 shippers.look()
             except OSError as error:
-                warn(f"the spools of this user cannot be read: {error.strerror}", "See to that folder")
+                shippers.warn(
+                    f"the spools of this user cannot be read: {error.strerror}", "See to that folder"
+                )
 
     thread = threading.Thread(target=ship, name="ship", daemon=True)
     thread.start()

@@ -256,7 +256,7 @@ def _summary(
     story: Story, shown_id: str, failure: int | None, skews: Sequence[Skew], notes: Sequence[str]
 ) -> str:
     services = len(set(story.service))
-    lines = f"{story.total:,} line{'s' * (story.total != 1)}"
+    lines = counted(story.total, "line")
     said = [f"{lines} of {services} service{'s' * (services != 1)} in {_seconds(story.duration_ns)}."]
     if story.total > len(story):
         said.append(f"Only the first {len(story):,} are told.")

@@ -99,8 +99,8 @@ class ClusterTool(FilteredTool):
         templates = int((selection.tally.count > 0).sum())
         chosen = f" of {len(selection.corpus):,}" if len(selection) < len(selection.corpus) else ""
         has = "record has" if len(selection) == 1 and not chosen else "records have"
-        said = f"{len(selection):,}{chosen} {has} {templates:,} template{'s' * (templates != 1)}"
-        said += f" in {clusters:,} cluster{'s' * (clusters != 1)}"
+        said = f"{len(selection):,}{chosen} {has} {counted(templates, 'template')}"
+        said += f" in {counted(clusters, 'cluster')}"
         if len(shown) == clusters and not other:
             return f"{said}; all are shown."
         if not shown:

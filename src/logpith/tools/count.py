@@ -263,10 +263,7 @@ def _summary(
     together = f"the {hidden:,} smallest counted together" if hidden > 1 else "the smallest not named"
     more = [together] if hidden > 0 else []
     count = len(groups.counts) - groups.begins_empty
-    return (
-        "; ".join([f"{said} in {count:,} group{'s' * (count != 1)} by {', '.join(by)}", *missing, *more])
-        + "."
-    )
+    return "; ".join([f"{said} in {counted(count, 'group')} by {', '.join(by)}", *missing, *more]) + "."
 
 
 def _total(chosen: NDArray[np.bool_], weights: NDArray[np.int64] | None) -> int:

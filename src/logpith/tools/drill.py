@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from logpith.plural import counted
 from logpith.tools import FilteredTool
 
 if TYPE_CHECKING:
@@ -100,26 +101,26 @@ class ClusterDrillTool(FilteredTool):
         inside = selection.only(selection.places_of(meant.members))
         if not len(inside):
             return Answer(
-                summary=f"None of the selected {len(selection):,} record{'s' * (len(selection) != 1)} "
+                summary=f"None of the selected {counted(len(selection), 'record')} "
                 f"is in cluster {leader.id}.",
                 coverage=selection.coverage(quoter),
                 next=(f'log_cluster_drill(cluster_id="{leader.id}")',),
                 found=False,
             )
         parts = self._parts(inside, meant, quoter)
-        counted = tally(parts.codes, parts.count, inside.time_ns, inside.severity)
-        order = [part for part in range(parts.count) if counted.count[part]]
+        tallied = tally(parts.codes, parts.count, inside.time_ns, inside.severity)
+        order = [part for part in range(parts.count) if tallied.count[part]]
         if not parts.in_order:
-            order.sort(key=lambda part: (-int(counted.count[part]), part))
+            order.sort(key=lambda part: (-int(tallied.count[part]), part))
         shown, rest = order[: self.max_clusters], order[self.max_clusters :]
         rows: list[dict[str, Json]] = []
         evidence: list[Evidence] = []
         for part in shown:
-            row, proof = self._row(inside, counted, part, quoter)
+            row, proof = self._row(inside, tallied, part, quoter)
             rows.append(_in_order({"kind": "parts", "id": "", **parts.row(part), **row}))
             evidence += proof
         ids = [str(row["id"]) for row in rows if row["id"]]
-        rows += _other_rows(inside, counted, rest, parts)
+        rows += _other_rows(inside, tallied, rest, parts)
         return Answer(
             summary=" ".join([_summary(inside, meant, parts, len(order), len(shown)), *inside.notes]),
             items=(_parent_item(inside, meant, parts.template, quoter), *rows),
@@ -188,19 +189,19 @@ class ClusterDrillTool(FilteredTool):
         return _Parts(codes=of_template[inside.template], count=len(groups), row=row, said=said)
 
     def _row(
-        self, inside: Selection, counted: Tally, part: int, quoter: Quoter
+        self, inside: Selection, tallied: Tally, part: int, quoter: Quoter
     ) -> tuple[dict[str, Json], tuple[Evidence, ...]]:
         from logpith.corpus.clusters import period_in_words, severities_in_words
 
-        places = dict.fromkeys([int(counted.last[part]), int(counted.first[part])])
+        places = dict.fromkeys([int(tallied.last[part]), int(tallied.first[part])])
         examples = [inside.record(place) for place in places][: self.max_examples]
         evidence = inside.corpus.evidence(examples, quoter, _EXAMPLE_WIDTH)
-        first, last = period_in_words(counted, [part])
-        count = int(counted.count[part])
+        first, last = period_in_words(tallied, [part])
+        count = int(tallied.count[part])
         row: dict[str, Json] = {
             "count": count,
             "share": round(count / len(inside), 4),
-            "severity": severities_in_words(counted.severities[part]),
+            "severity": severities_in_words(tallied.severities[part]),
             "first": first,
             "last": last,
             "refs": [line.ref for line in evidence],
@@ -298,7 +299,7 @@ def _parent_item(inside: Selection, meant: Cluster, template: str, quoter: Quote
 
 
 def _other_rows(
-    inside: Selection, counted: Tally, rest: Sequence[int], parts: _Parts
+    inside: Selection, tallied: Tally, rest: Sequence[int], parts: _Parts
 ) -> list[dict[str, Json]]:
     """What adds the shown parts up to the cluster: the parts that are not shown, and the records in none."""
     import numpy as np
@@ -308,8 +309,8 @@ def _other_rows(
     rows: list[dict[str, Json]] = []
     apart = inside.only(np.flatnonzero(parts.codes < 0))
     if rest:
-        counts = counted.severities[list(rest)].sum(axis=0)
-        rows.append(_uncounted_row("other", inside, counts, period_in_words(counted, rest)))
+        counts = tallied.severities[list(rest)].sum(axis=0)
+        rows.append(_uncounted_row("other", inside, counts, period_in_words(tallied, rest)))
     if len(apart):
         counts = np.bincount(apart.severity, minlength=25)
         rows.append(_uncounted_row("none", inside, counts, apart.span_text()))
@@ -336,10 +337,10 @@ def _uncounted_row(
 def _summary(inside: Selection, meant: Cluster, parts: _Parts, count: int, shown: int) -> str:
     templates = len(meant.members)
     whole = "Cluster" if templates > 1 else "Template"
-    said = f"{whole} {_leader(inside, meant).id} has {len(inside):,} record{'s' * (len(inside) != 1)}"
+    said = f"{whole} {_leader(inside, meant).id} has {counted(len(inside), 'record')}"
     said += f" in {templates:,} templates" if templates > 1 else ""
     # Not by the names of their rows, which may have no room.
     more = f", of which {count - shown:,} are counted together" if shown < count else ""
     missing = parts.missing() if (parts.codes < 0).any() else ""
     none = f"; in none of them are those {missing}" if missing else ""
-    return f"{said}; split {parts.said}: {count:,} part{'s' * (count != 1)}{more}{none}."
+    return f"{said}; split {parts.said}: {counted(count, 'part')}{more}{none}."

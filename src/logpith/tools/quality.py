@@ -83,12 +83,12 @@ def _summary(selection: Selection, lacks: Sequence[Lack], required: Sequence[str
     if not len(selection):
         return "There are no lines here." if not len(selection.corpus) else "No record matches."
     count = selection.corpus.source_count
-    told = f"{counted(len(selection), 'record')} of {count:,} source{'s' * (count != 1)}"
+    told = f"{counted(len(selection), 'record')} of {counted(count, 'source')}"
     if not lacks:
         return f"{told} {'has' if len(selection) == 1 else 'have'} all of {counted(len(required), 'field')}."
     sources = len({lack.source for lack in lacks})
     worst = lacks[0]
     return (
-        f"{told}; {sources:,} source{'s' * (sources != 1)} lack{'s' * (sources == 1)} something, most often in "
+        f"{told}; {counted(sources, 'source')} lack{'s' * (sources == 1)} something, most often in "
         f"{worst.missing:,} of {counted(worst.records, 'record')}."
     )

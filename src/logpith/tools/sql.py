@@ -61,7 +61,7 @@ class SqlTool(FilteredTool):
         quoter = desk.quoter()
         names = _distinct(result.columns, quoter)
         hidden = result.total - len(result.rows)
-        rows = f"{result.total:,} row{'s' * (result.total != 1)}"
+        rows = counted(result.total, "row")
         shown = f"; the first {len(result.rows):,} are shown" if hidden else ""
         return Answer(
             summary=" ".join([f"{rows} of {counted(len(selection), 'record')}{shown}.", *selection.notes]),

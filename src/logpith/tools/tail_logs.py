@@ -114,7 +114,7 @@ class TailTool(Tool):
         end = behind[-1] if rest and behind else position_of(corpus)
         more = f"; {len(shown):,} of them follow" if rest else ""
         return Answer(
-            summary=f"{len(new):,} new line{'s' * (len(new) != 1)} since the cursor, as they came{more}."
+            summary=f"{counted(len(new), 'new line')} since the cursor, as they came{more}."
             if len(new)
             else "Nothing has come since.",
             items=tuple(_items(corpus, shown, services, quoter)),

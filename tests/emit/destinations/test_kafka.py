@@ -12,7 +12,7 @@ import confluent_kafka
 import pytest
 from confluent_kafka import admin
 
-from delivering import ANYWHERE, SOON_S, by_number, check_faults, delivering
+from delivering import ANYWHERE, SOON_S, by_number, check_faults, delivering, soon
 from fault_proxy import CutRequest, CutResponse, Garbage, fault_proxy
 from logpith_emit.command import main
 from logpith_emit.destinations import ALL_WRITTEN, destination_of
@@ -231,8 +231,9 @@ def test_of_a_batch_that_a_topic_finds_too_large_only_the_large_records_are_refu
     ]
     large = outgoing(replace(FULL, message=os.urandom(30_000).hex()), 2_000)
     with KafkaDestination(**given).open() as live:
-        while not live.write([large]).refused:
-            pass  # the limit does not hold at once
+        for _ in soon():  # the limit does not hold at once
+            if live.write([large]).refused:
+                break
         written = live.write([*odd[:10], large, *odd[10:]])
 
     assert written.refused.keys() == {large.id}
@@ -297,16 +298,16 @@ def test_it_logs_in_by_scram(kafka, given, asking, told):
 
 def write_on(live, records):
     """Writes them again and again, as long as they are taken."""
-    while True:
+    for _ in soon():
         live.write(records)
 
 
 def write_at_last(live, records):
     """Returns when they are written: what somebody may do from now on is not known everywhere at once."""
-    written = None
-    while written != ALL_WRITTEN:
+    for _ in soon():
         with suppress(Unavailable):
-            written = live.write(records)
+            if live.write(records) == ALL_WRITTEN:
+                return
 
 
 @pytest.mark.parametrize(

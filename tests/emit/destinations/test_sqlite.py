@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from delivering import SOON_S
 from logpith_emit.clock import SYSTEM_CLOCK, ManualClock
 from logpith_emit.destinations import Outgoing, Wanted, destination_of
-from logpith_emit.destinations.sqlite import SQLiteDestination
+from logpith_emit.destinations.sqlite import SQLiteDestination, use_wal
 from logpith_emit.entry import FIELDS, LogEntry, moment_of
 from logpith_emit.errors import BadArgument, Unavailable
 from logpith_emit.shipping import Shipper, status_of
@@ -334,6 +334,14 @@ def test_a_file_that_another_begins_at_the_same_time_is_waited_for(path, monkeyp
 
         writing.result()
     assert messages(path) == ["record 1"]
+
+
+def test_a_file_that_cannot_be_in_wal_mode_stays_as_it_is():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+
+    use_wal(connection, timeout_s=30)
+
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("memory",)
 
 
 def test_who_reads_holds_up_nobody_who_writes(path):

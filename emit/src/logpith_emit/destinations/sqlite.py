@@ -203,7 +203,7 @@ class _SQLite:
             )
             try:
                 connection.execute("PRAGMA trusted_schema = OFF")
-                _use_wal(connection, self._settings.timeout_s)
+                use_wal(connection, self._settings.timeout_s)
                 _prepare(connection, self._settings.table)
             except sqlite3.IntegrityError as error:  # no record is to blame
                 connection.close()
@@ -312,8 +312,13 @@ def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
-    """Turns WAL mode on. SQLite refuses that at once, without waiting, to all but one that begin a file together."""
+def use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
+    """Turns WAL mode on where the file can have it. SQLite refuses that at once, without waiting, to all but one that
+    begin a file together.
+
+    Raises:
+        sqlite3.OperationalError: another one has the file for longer than `timeout_s`.
+    """
     until_ns = SYSTEM_CLOCK.monotonic_ns() + int(timeout_s * 1e9)
     while connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         try:
@@ -323,6 +328,8 @@ def _use_wal(connection: sqlite3.Connection, timeout_s: float) -> None:
                 raise
             with _transaction(connection):  # begins when the other one is through
                 pass
+        else:
+            return  # also where it stays as it is, as on file systems without shared memory
 
 
 def _prepare(connection: sqlite3.Connection, table: str) -> None:
