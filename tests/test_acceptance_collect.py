@@ -335,6 +335,7 @@ def test_one_question_asks_six_kinds_of_places_while_logs_rotate_and_a_place_goe
         visit(address, f"/buy/{ORDER}?step=3")
         (alone,) = asked(over_stdio(tmp_path, "--data-dir", "data"), [QUESTION])
 
+    assert "skipped" not in before.structured_content["coverage"]
     once = {"board": 1, "shop": 1, "voice": 1, "payments": 1, "gateway": 1}
     assert services_told(before) == {**once, "web": 1}
     assert services_told(after) == {**once, "web": 2}

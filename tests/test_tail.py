@@ -12,7 +12,7 @@ import pytest
 from logpith import tail
 from logpith.cli import main
 from logpith.files.roots import Roots
-from logpith.tail import FollowedFile, FollowedSpools, follow
+from logpith.tail import FollowedFile, FollowedSpools, follow, wait_for_files
 from logpith_emit.spool import Spool
 
 
@@ -170,6 +170,38 @@ def test_a_file_that_is_truncated_is_followed_from_its_beginning(log):
     assert "was truncated" in shown[0]
     assert "may be lost" in shown[0]
     assert shown[1].endswith("anew")
+
+
+def test_a_folder_without_files_and_a_glob_are_waited_for_which_is_said_once(tmp_path):
+    said = []
+    steps = iter([said.copy, (tmp_path / "app.log").touch, (tmp_path / "a.txt").touch])
+
+    wait_for_files([str(tmp_path), f"{tmp_path}/*.txt"], said.append, lambda: next(steps)() is None)
+
+    assert said == [f"there is no file in {tmp_path} yet; waiting for one"]
+    assert next(steps, None) is None
+
+
+def test_a_log_that_comes_to_a_folder_that_was_empty_is_shown(tmp_path, compiled):
+    compiled(tmp_path / "compiled")
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-m", "logpith", "tail", "-f", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        try:
+            assert (
+                program.stderr.readline() == f"logpith: there is no file in {folder} yet; waiting for one\n"
+            )
+            (folder / "new").write_text(line(1, "begun"))
+            (folder / "new").rename(folder / "app.log")
+
+            assert program.stdout.readline() == line(1, "begun")
+        finally:
+            program.kill()
 
 
 def test_what_programs_say_by_logpith_emit_is_followed_across_processes(tmp_path):

@@ -23,6 +23,7 @@ from logpith.answer import Evidence
 from logpith.corpus.reading import CorpusReader
 from logpith.corpus.records import Corpus
 from logpith.corpus.select import read_query, select
+from logpith.files.finding import find_files
 from logpith.files.packing import line_of_frame
 from logpith.files.roots import Roots
 from logpith.files.text import TextStream
@@ -30,7 +31,7 @@ from logpith.quote import Quoter
 from logpith.scan.tally import time_ranks
 from logpith.spooled import TEXT_WIDTH, SpooledRecord, spooled, wanted_by
 from logpith.timerange import now_ns
-from logpith_emit.errors import LogpithError
+from logpith_emit.errors import LogpithError, NotFound
 from logpith_emit.spool import Spool, SpoolReader
 
 WAIT_S = 0.25
@@ -180,6 +181,23 @@ def last_records(corpus: Corpus, query: str, count: int) -> list[Evidence]:
         found = found[np.argsort(time_ranks(corpus.columns.time_ns[found]), kind="stable")]
     newest = found[max(0, len(found) - count) :].tolist() if count else []
     return list(corpus.evidence(newest, Quoter(), TEXT_WIDTH))
+
+
+def wait_for_files(
+    names: Sequence[str], say: Callable[[str], None], wait: Callable[[], bool] | None = None
+) -> None:
+    """Returns when there are files in each of these folders, and for each glob; says at first that it waits."""
+    is_told = False
+    while True:
+        try:
+            find_files(names, Roots())
+        except NotFound as error:
+            if not is_told:
+                say(f"{error.problem} yet; waiting for one")
+            is_told = True
+        else:
+            return
+        (wait or _wait)()
 
 
 def follow(files: Sequence[Followed], query: str, wait: Callable[[], bool] | None = None) -> Iterator[Shown]:

@@ -33,6 +33,7 @@ def _tail(parsed: Parsed) -> int:
         as_line,
         follow,
         last_records,
+        wait_for_files,
     )
     from logpith.timerange import now_ns
     from logpith_emit.emitter import default_folder
@@ -45,6 +46,8 @@ def _tail(parsed: Parsed) -> int:
     colour = sys.stdout.isatty() and "no-color" not in parsed.options and not os.environ.get("NO_COLOR")
     follows = "follow" in parsed.options
     words: Sequence[str] = parsed.words
+    if words and follows:
+        wait_for_files(words, lambda said: print(f"logpith: {said}", file=sys.stderr))
     is_about_programs = not words and (follows or not is_piped_into())
     folders = [default_folder()] if is_about_programs else spool_folders(words)
     # Before the files are read: what is said meanwhile is rather shown twice than never.
@@ -117,8 +120,8 @@ TAIL = Command(
     summary="The last records of some logs, and with -f those that come.",
     usage="logpith tail [-f] [options] [PATH…]",
     doc="Prints the last records, secrets redacted, and goes on with new ones as they are written. Notices "
-    "when a file is rotated or truncated. Without a path, what your programs have logged by logpith-emit and "
-    "was not brought elsewhere.",
+    "when a file is rotated or truncated, and waits for one in a folder that holds none. Without a path, what "
+    "your programs have logged by logpith-emit and was not brought elsewhere.",
     options=(
         Option(name="follow", letter="f", doc="Go on with what is written from now on."),
         Option(name="lines", letter="n", value="N", doc="How many records to begin with (default: 10)."),
