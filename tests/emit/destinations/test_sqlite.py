@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -333,15 +334,15 @@ def test_a_file_that_another_begins_at_the_same_time_is_waited_for(path, monkeyp
         other.execute("COMMIT")
 
         writing.result()
+    other.close()
     assert messages(path) == ["record 1"]
 
 
 def test_a_file_that_cannot_be_in_wal_mode_stays_as_it_is():
-    connection = sqlite3.connect(":memory:", isolation_level=None)
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        use_wal(connection, timeout_s=30)
 
-    use_wal(connection, timeout_s=30)
-
-    assert connection.execute("PRAGMA journal_mode").fetchone() == ("memory",)
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("memory",)
 
 
 def test_who_reads_holds_up_nobody_who_writes(path):

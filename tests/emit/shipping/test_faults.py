@@ -874,6 +874,8 @@ def program(tmp_path):
         "LOGPITH_EMIT_SETTINGS": str(table),
         "LOGPITH_EMIT_FOLDER": str(tmp_path / "spool"),
         "LOGPITH_EMIT_SERVICE": "shop",
+        # From Python 3.12 on, it warns of what forks beside threads.
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
     }
 
     def run(text, *arguments, kind="file"):
